@@ -1,0 +1,149 @@
+# Reelgate. `make` builds release into build/release/bin; `make help` lists all.
+MODE  ?= release
+BUILD := build/$(MODE)
+CC    ?= gcc
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 \
+	-Wwrite-strings -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
+	-Wframe-larger-than=16384 -fno-common
+ifeq ($(CI),true)
+WARN += -Werror
+endif
+
+OPT.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+OPT.debug   := -Og -g3
+OPT.asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer \
+	       -fno-sanitize-recover=all
+OPT.tsan    := -O1 -g3 -fsanitize=thread -fno-omit-frame-pointer
+LD.release  := -Wl,-z,relro,-z,now -pie
+LD.asan     := -fsanitize=address,undefined
+LD.tsan     := -fsanitize=thread
+ifeq ($(OPT.$(MODE)),)
+$(error MODE is one of release, debug, asan, tsan)
+endif
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+CPPFLAGS += -I. -I$(BUILD)/gen -include base/banned.h -D_GNU_SOURCE
+CFLAGS   += -std=c17 -fPIE $(WARN) $(OPT.$(MODE))
+LDFLAGS  += $(LD.$(MODE))
+
+# Libraries by program: libav and libmagic only in the sandboxed worker.
+LIBS.core    := -llmdb -lpq -lcurl -lexpat -linih -lisal -lcjson -lcrypto \
+		-lpthread -lm
+LIBS.gateway := -lmicrohttpd $(LIBS.core)
+LIBS.media   := -lavformat -lavcodec -lavutil -lswscale -lswresample \
+		-lebur128 -lwebp -lmagic -lseccomp -lisal -lcjson -lcrypto -lpthread -lm
+CPPFLAGS += -I/usr/include/postgresql
+
+# Every .c of a folder belongs to it: a new file needs no edit here.
+objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
+		 $(BUILD)/gen/schema.o
+GATEWAY_OBJ   := $(filter-out %/main.o,$(call objs,gateway))
+PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
+MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
+TOOLS_OBJ     := $(call objs,tools)
+
+PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
+	    reelgate-processor reelgate-media)
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
+	    $(wildcard tests/unit/test_*.c))
+
+.PHONY: all help deps test check unit http e2e crash fuzz asan tsan lint \
+	format format-check layers conf install clean units
+all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
+
+deps: ## install the Debian packages for building and testing
+	tools/install-deps --test
+
+# ---- building ---------------------------------------------------------------
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/schema.c: $(sort $(wildcard queue/schema/*.sql)) tools/embed-schema
+	@mkdir -p $(@D)
+	tools/embed-schema $(sort $(wildcard queue/schema/*.sql)) > $@.new
+	@mv $@.new $@
+$(BUILD)/gen/schema.o: $(BUILD)/gen/schema.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# The version changes with each commit: only the file that prints it rebuilds.
+$(BUILD)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define REELGATE_VERSION "$(VERSION)"' > $@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+	@rm -f $@.new
+FORCE:
+$(call objs,tools) $(call objs,gateway) $(call objs,processor): | $(BUILD)/gen/version.h
+
+define archive
+$(BUILD)/lib$(1).a: $(2)
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(eval $(call archive,core,$(CORE_OBJ)))
+$(eval $(call archive,gateway,$(GATEWAY_OBJ)))
+$(eval $(call archive,processor,$(PROCESSOR_OBJ)))
+$(eval $(call archive,media,$(MEDIA_OBJ)))
+
+link = @mkdir -p $(@D); echo "  LINK $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@
+$(BUILD)/bin/reelgate: $(TOOLS_OBJ) $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
+$(BUILD)/bin/reelgate-gateway: $(BUILD)/gateway/main.o $(BUILD)/libgateway.a \
+		$(BUILD)/libcore.a
+	$(link) $^ $(LIBS.gateway)
+$(BUILD)/bin/reelgate-processor: $(BUILD)/processor/main.o \
+		$(BUILD)/libprocessor.a $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
+$(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
+		$(BUILD)/libmedia.a $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.media)
+
+# Unit tests link what their name asks for: test_media_* the worker's code,
+# test_gateway_* and test_processor_* theirs, all others the core.
+units: $(UNITS) ## build the unit tests
+$(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \
+		$(BUILD)/libmedia.a $(BUILD)/libcore.a
+	$(link) $^ -lcmocka $(LIBS.media)
+$(BUILD)/tests/test_gateway_%: $(BUILD)/tests/unit/test_gateway_%.o \
+		$(BUILD)/libgateway.a $(BUILD)/libcore.a
+	$(link) $^ -lcmocka $(LIBS.gateway)
+$(BUILD)/tests/test_processor_%: $(BUILD)/tests/unit/test_processor_%.o \
+		$(BUILD)/libprocessor.a $(BUILD)/libcore.a
+	$(link) $^ -lcmocka $(LIBS.core)
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
+	$(link) $^ -lcmocka $(LIBS.core)
+.PRECIOUS: $(BUILD)/%.o
+
+# ---- checking ---------------------------------------------------------------
+test: ## everything: install, build, all suites (tools/test)
+	tools/test
+
+lint: layers conf format-check ## static checks
+
+layers: ## who may include whom, and which library lives where
+	tools/check-layers
+
+conf: ## settings table = sample file = documentation
+	tools/check-conf
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+format: ## format the C files
+	clang-format-14 -i $(FORMATTED)
+format-check: ## fail when a C file is not formatted
+	clang-format-14 --dry-run --Werror $(FORMATTED)
+
+PREFIX ?= /usr/local
+install: all ## install into PREFIX (DESTDIR respected)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/reelgate
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 conf/reelgate.conf $(DESTDIR)$(PREFIX)/share/reelgate
+
+clean: ## remove all build trees
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,112 @@
+/*
+ * Bump allocation in blocks of 8 KiB and more. Freed only as a whole.
+ */
+#include "base/arena.h"
+
+#include <stdarg.h>
+
+#define BLOCK_BYTES 8192u
+
+struct arena_block {
+	struct arena_block *next;
+	size_t n;
+	size_t cap;
+	_Alignas(max_align_t) char data[];
+};
+
+void
+arena_init(struct arena *a, size_t max)
+{
+	*a = (struct arena){ .max = max };
+}
+
+void
+arena_release(struct arena *a)
+{
+	struct arena_block *next;
+
+	for (struct arena_block *b = a->head; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	arena_init(a, a->max);
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	const size_t align = _Alignof(max_align_t);
+	struct arena_block *b = a->head;
+	size_t cap;
+	void *p;
+
+	if (a->err || n > a->max || a->used > a->max - n) {
+		a->err = true;
+		return NULL;
+	}
+	n = (n + align - 1) & ~(align - 1);
+	if (!b || b->cap - b->n < n) {
+		cap = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+		b = malloc(sizeof(*b) + cap);
+		if (!b) {
+			a->err = true;
+			return NULL;
+		}
+		*b = (struct arena_block){ .next = a->head, .cap = cap };
+		a->head = b;
+	}
+	p = b->data + b->n;
+	b->n += n;
+	a->used += n;
+	memset(p, 0, n);
+	return p;
+}
+
+void *
+arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		a->err = true;
+		return NULL;
+	}
+	return arena_alloc(a, bytes);
+}
+
+char *
+arena_cstr(struct arena *a, struct slice s)
+{
+	char *p = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+
+	if (p && s.n)
+		memcpy(p, s.p, s.n);
+	return p;
+}
+
+struct slice
+arena_copy(struct arena *a, struct slice s)
+{
+	char *p = arena_cstr(a, s);
+
+	return p ? (struct slice){ p, s.n } : SLICE_EMPTY;
+}
+
+struct slice
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n >= 0)
+		p = arena_alloc(a, (size_t)n + 1);
+	if (p)
+		vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p ? (struct slice){ p, (size_t)n } : SLICE_EMPTY;
+}

@@ -1,0 +1,88 @@
+/*
+ * conf.h - the configuration of all programs, from the table conf.def.
+ *
+ * Order, the later wins: defaults, DATA/credentials (generated secrets), the
+ * --config file, the environment, then command-line options (set by the
+ * caller with conf_set()). One name per setting everywhere. An unknown key in
+ * the file or a bad value is an error of one clear line, so that a typing
+ * mistake never runs with a default.
+ * Threads: filled before threads start, read-only after.
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/slice.h"
+
+#define CONF_ERROR_MAX 512
+
+enum conf_source {
+	CONF_DEFAULT,
+	CONF_CREDENTIALS,
+	CONF_FILE,
+	CONF_ENV,
+	CONF_OPTION
+};
+
+#define CONF_CTYPE_STR char *
+#define CONF_CTYPE_SECRET char *
+#define CONF_CTYPE_PATH char *
+#define CONF_CTYPE_ADDR char *
+#define CONF_CTYPE_CHOICE char *
+#define CONF_CTYPE_SIZE uint64_t
+#define CONF_CTYPE_UINT uint64_t
+#define CONF_CTYPE_BOOL bool
+
+struct conf {
+	/* Strings are malloc'd and never NULL: unset is "". */
+#define CONF(field, name, type, def, min, max, help) CONF_CTYPE_##type field;
+#include "base/conf.def"
+#undef CONF
+};
+
+/* A row of the table, for --help, checks and documentation. */
+struct conf_key {
+	const char *name;
+	const char *type;
+	const char *fallback;
+	const char *help;
+};
+size_t conf_keys(const struct conf_key **out);
+
+/*
+ * conf_load - all sources in order.
+ * @file: path of --config, or NULL
+ * @data: the --data option, or NULL: REELGATE_DATA of file or environment,
+ *        else /var/lib/reelgate for root, else $XDG_DATA_HOME/reelgate
+ *        ($HOME/.local/share/reelgate). c->data is set to the answer.
+ * Returns 0, or -1 with one line for the user in err. Always end with
+ * conf_release().
+ */
+int MUST_CHECK conf_load(struct conf *c, const char *file, const char *data,
+			 char err[CONF_ERROR_MAX]);
+void conf_release(struct conf *c);
+/* Sets one key by NAME (an option or an environment block). 0 or -1 + err. */
+int MUST_CHECK conf_set(struct conf *c, const char *name, struct slice value,
+			char err[CONF_ERROR_MAX]);
+
+/*
+ * conf_credentials_create - makes DATA/credentials (0600) when absent, with a
+ * fresh root pair, JWT secret, job token and webhook secret. An existing file
+ * is left alone. Call before conf_load(). 0 or -1 + err.
+ */
+int MUST_CHECK conf_credentials_create(const char *data_dir,
+				       char err[CONF_ERROR_MAX]);
+/* DATA/credentials into out (PATH_MAX bytes). */
+void conf_credentials_path(const char *data_dir, char *out, size_t size);
+/* The directory conf_load() would choose, without loading. 0 or -1 + err. */
+int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
+			     size_t size, char err[CONF_ERROR_MAX]);
+
+/* The pair that clients of this gateway sign with (architecture.md §3). */
+const char *conf_root_access_key(const struct conf *c);
+const char *conf_root_secret_key(const struct conf *c);
+
+/* "host:port", "[v6]:port" or ":port" into parts; 0 or -1. */
+int MUST_CHECK conf_split_addr(const char *addr, char *host, size_t host_n,
+			       uint16_t *port);
+
+#endif

@@ -1,0 +1,253 @@
+/*
+ * Text encodings, strict both ways. Written by hand because EVP's base64
+ * accepts blanks and missing padding, and none of these is longer than a page.
+ */
+#include "base/encode.h"
+#include "base/hash.h"
+
+static const char hex_lower[] = "0123456789abcdef";
+static const char hex_upper[] = "0123456789ABCDEF";
+static const char b64[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char b64url[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Position of c in an alphabet, or -1. */
+static int
+digit_in(const char *alphabet, char c)
+{
+	const char *at = c ? strchr(alphabet, c) : NULL;
+
+	return at ? (int)(at - alphabet) : -1;
+}
+
+void
+hex_encode(const void *p, size_t n, char *out)
+{
+	const unsigned char *in = p;
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = hex_lower[in[i] >> 4];
+		out[2 * i + 1] = hex_lower[in[i] & 15];
+	}
+	out[2 * n] = '\0';
+}
+
+int
+hex_decode(struct slice s, void *out, size_t n)
+{
+	unsigned char *to = out;
+
+	if (s.n != 2 * n)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		int hi = hex_value(s.p[2 * i]), lo = hex_value(s.p[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return -1;
+		to[i] = (unsigned char)(hi << 4 | lo);
+	}
+	return 0;
+}
+
+static void
+b64_encode(struct buf *b, const void *p, size_t n, const char *alphabet,
+	   bool pad)
+{
+	const unsigned char *in = p;
+
+	for (size_t i = 0; i < n; i += 3) {
+		size_t left = n - i < 3 ? n - i : 3;
+		uint32_t v = (uint32_t)in[i] << 16;
+
+		if (left > 1)
+			v |= (uint32_t)in[i + 1] << 8;
+		if (left > 2)
+			v |= in[i + 2];
+		for (size_t k = 0; k < 4; k++) {
+			if (k <= left)
+				buf_putc(b, alphabet[v >> (18 - 6 * k) & 63]);
+			else if (pad)
+				buf_putc(b, '=');
+		}
+	}
+}
+
+/* s without padding. Unused low bits must be zero: one spelling per value. */
+static int
+b64_decode(struct buf *b, struct slice s, const char *alphabet)
+{
+	uint32_t v = 0;
+	int bits = 0;
+
+	if (s.n % 4 == 1)
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		int d = digit_in(alphabet, s.p[i]);
+
+		if (d < 0)
+			return -1;
+		v = v << 6 | (uint32_t)d;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			buf_putc(b, (char)(v >> bits & 255));
+		}
+	}
+	return (v & ((1u << bits) - 1)) == 0 && buf_ok(b) ? 0 : -1;
+}
+
+void
+base64_encode(struct buf *b, const void *p, size_t n)
+{
+	b64_encode(b, p, n, b64, true);
+}
+
+int
+base64_decode(struct buf *b, struct slice s)
+{
+	if (s.n % 4 != 0)
+		return -1;
+	for (int i = 0; i < 2 && s.n && s.p[s.n - 1] == '='; i++)
+		s.n--;
+	return b64_decode(b, s, b64);
+}
+
+void
+base64url_encode(struct buf *b, const void *p, size_t n)
+{
+	b64_encode(b, p, n, b64url, false);
+}
+
+int
+base64url_decode(struct buf *b, struct slice s)
+{
+	return b64_decode(b, s, b64url);
+}
+
+static bool
+is_unreserved(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	       c == '~';
+}
+
+void
+uri_encode(struct buf *b, struct slice s, bool keep_slash)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (is_unreserved(s.p[i]) || (c == '/' && keep_slash)) {
+			buf_putc(b, s.p[i]);
+		} else {
+			char esc[3] = { '%', hex_upper[c >> 4],
+					hex_upper[c & 15] };
+
+			buf_add(b, esc, 3);
+		}
+	}
+}
+
+int
+uri_decode(struct buf *b, struct slice s, bool plus)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c;
+
+		if (s.p[i] == '+' && plus) {
+			buf_putc(b, ' ');
+		} else if (s.p[i] != '%') {
+			buf_putc(b, s.p[i]);
+		} else {
+			if (s.n - i < 3 ||
+			    hex_decode(slice_mem(s.p + i + 1, 2), &c, 1) != 0)
+				return -1;
+			buf_putc(b, (char)c);
+			i += 2;
+		}
+	}
+	return buf_ok(b) ? 0 : -1;
+}
+
+void
+base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX])
+{
+	/* 128 bits in 26 digits of 5: the first digit holds the top 3 bits. */
+	for (int i = 0; i < 26; i++) {
+		int low = 5 * (25 - i), v = 0;
+
+		for (int k = 4; k >= 0; k--) {
+			int bit = low + k;
+
+			v <<= 1;
+			if (bit < 128)
+				v |= in[15 - bit / 8] >> (bit % 8) & 1;
+		}
+		out[i] = crockford[v];
+	}
+	out[26] = '\0';
+}
+
+int
+base32_decode16(struct slice s, uint8_t out[16])
+{
+	uint8_t v[16] = { 0 };
+
+	if (s.n != 26)
+		return -1;
+	for (int i = 0; i < 26; i++) {
+		int d = digit_in(crockford, s.p[i]), low = 5 * (25 - i);
+
+		if (d < 0 || (i == 0 && d > 7))
+			return -1;
+		for (int k = 0; k < 5; k++)
+			if (d >> k & 1)
+				v[15 - (low + k) / 8] |=
+				    (uint8_t)(1 << ((low + k) % 8));
+	}
+	memcpy(out, v, sizeof(v));
+	return 0;
+}
+
+void
+uuid_new(char out[UUID_TEXT_MAX])
+{
+	uint8_t r[16];
+	char h[33];
+
+	random_bytes(r, sizeof(r));
+	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
+	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+	hex_encode(r, sizeof(r), h);
+	snprintf(out, UUID_TEXT_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8,
+		 h + 12, h + 16, h + 20);
+}
+
+bool
+uuid_valid(struct slice s)
+{
+	if (s.n != 36)
+		return false;
+	for (size_t i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s.p[i] != '-' : hex_value(s.p[i]) < 0)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,217 @@
+/*
+ * Digests by OpenSSL EVP, CRC-32 and CRC-32C by isa-l. CRC-64/NVME is ours
+ * (slicing by 8), since isa-l 2.30 does not have it.
+ */
+#include "base/hash.h"
+#include "base/encode.h"
+#include "base/log.h"
+
+#include <isa-l/crc.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/random.h>
+
+static EVP_MD *md[HASH_ALG_COUNT];
+static uint64_t crc64_table[8][256];
+
+static const struct {
+	const char *evp_name;
+	size_t size;
+} algs[HASH_ALG_COUNT] = {
+	[HASH_MD5] = { "MD5", 16 },	  [HASH_SHA1] = { "SHA1", 20 },
+	[HASH_SHA256] = { "SHA256", 32 }, [HASH_CRC32] = { NULL, 4 },
+	[HASH_CRC32C] = { NULL, 4 },	  [HASH_CRC64NVME] = { NULL, 8 },
+};
+
+/* CRC-64/NVME: reflected polynomial, all-ones in and out. */
+static void
+crc64_setup(void)
+{
+	const uint64_t poly = 0x9a6c9329ac4bc9b5u;
+
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t v = i;
+
+		for (int k = 0; k < 8; k++)
+			v = v & 1 ? v >> 1 ^ poly : v >> 1;
+		crc64_table[0][i] = v;
+	}
+	for (unsigned i = 0; i < 256; i++)
+		for (int t = 1; t < 8; t++)
+			crc64_table[t][i] =
+			    crc64_table[0][crc64_table[t - 1][i] & 255] ^
+			    crc64_table[t - 1][i] >> 8;
+}
+
+static uint64_t
+crc64nvme(uint64_t crc, const unsigned char *p, size_t n)
+{
+	crc = ~crc;
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t v = 0;
+
+		for (int k = 7; k >= 0; k--)
+			v = v << 8 | p[k];
+		v ^= crc;
+		crc = 0;
+		for (int k = 0; k < 8; k++)
+			crc ^= crc64_table[7 - k][v >> 8 * k & 255];
+	}
+	for (; n; n--, p++)
+		crc = crc64_table[0][(crc ^ *p) & 255] ^ crc >> 8;
+	return ~crc;
+}
+
+uint32_t
+crc32c(uint32_t crc, const void *p, size_t n)
+{
+	/* isa-l counts in int and leaves the inversions to the caller. */
+	unsigned char *at = (unsigned char *)(uintptr_t)p;
+
+	crc = ~crc;
+	while (n) {
+		int step = n > 1 << 30 ? 1 << 30 : (int)n;
+
+		crc = crc32_iscsi(at, step, crc);
+		at += step;
+		n -= (size_t)step;
+	}
+	return ~crc;
+}
+
+int
+hash_setup(void)
+{
+	crc64_setup();
+	for (int i = 0; i < HASH_ALG_COUNT; i++) {
+		if (!algs[i].evp_name || md[i])
+			continue;
+		md[i] = EVP_MD_fetch(NULL, algs[i].evp_name, NULL);
+		if (!md[i]) {
+			log_error("hash_setup",
+				  "OpenSSL offers no %s (FIPS "
+				  "mode?): S3 cannot work without it",
+				  algs[i].evp_name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+size_t
+hash_size(enum hash_alg alg)
+{
+	return algs[alg].size;
+}
+
+int
+hash_init(struct hash *h, enum hash_alg alg)
+{
+	*h = (struct hash){ .alg = alg };
+	if (!algs[alg].evp_name)
+		return 0;
+	h->evp = EVP_MD_CTX_new();
+	if (!h->evp || EVP_DigestInit_ex(h->evp, md[alg], NULL) != 1) {
+		hash_release(h);
+		return -1;
+	}
+	return 0;
+}
+
+void
+hash_update(struct hash *h, const void *p, size_t n)
+{
+	switch (h->alg) {
+	case HASH_CRC32:
+		h->crc = crc32_gzip_refl((uint32_t)h->crc, p, n);
+		break;
+	case HASH_CRC32C:
+		h->crc = crc32c((uint32_t)h->crc, p, n);
+		break;
+	case HASH_CRC64NVME:
+		h->crc = crc64nvme(h->crc, p, n);
+		break;
+	default:
+		if (h->evp)
+			EVP_DigestUpdate(h->evp, p, n);
+	}
+}
+
+void
+hash_final(struct hash *h, uint8_t out[HASH_BYTES_MAX])
+{
+	size_t n = hash_size(h->alg);
+
+	if (h->evp)
+		EVP_DigestFinal_ex(h->evp, out, NULL);
+	else
+		for (size_t i = 0; i < n; i++)
+			out[i] = (uint8_t)(h->crc >> 8 * (n - 1 - i));
+}
+
+void
+hash_release(struct hash *h)
+{
+	EVP_MD_CTX_free(h->evp);
+	*h = (struct hash){ 0 };
+}
+
+void
+sha256(const void *p, size_t n, uint8_t out[SHA256_BYTES])
+{
+	if (EVP_Digest(p, n, out, NULL, md[HASH_SHA256], NULL) != 1)
+		abort();
+}
+
+void
+sha256_hex(const void *p, size_t n, char out[SHA256_HEX_MAX])
+{
+	uint8_t d[SHA256_BYTES];
+
+	sha256(p, n, d);
+	hex_encode(d, sizeof(d), out);
+}
+
+void
+hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
+	    uint8_t out[SHA256_BYTES])
+{
+	unsigned len = SHA256_BYTES;
+
+	if (!HMAC(md[HASH_SHA256], key, (int)key_n, p, n, out, &len))
+		abort();
+}
+
+bool
+bytes_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+bool
+slice_equal_secret(struct slice a, struct slice b)
+{
+	return a.n == b.n && bytes_equal(a.p, b.p, a.n);
+}
+
+void
+random_bytes(void *p, size_t n)
+{
+	unsigned char *at = p;
+
+	while (n) {
+		ssize_t got = getrandom(at, n < 256 ? n : 256, 0);
+
+		if (got <= 0)
+			abort();
+		at += got;
+		n -= (size_t)got;
+	}
+}
+
+void
+secret_wipe(void *p, size_t n)
+{
+	OPENSSL_cleanse(p, n);
+}

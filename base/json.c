@@ -1,0 +1,99 @@
+/*
+ * JSON reading: cJSON does the work, this file the bounds.
+ */
+#include "base/json.h"
+
+#include <math.h>
+
+/* Depth of brackets outside strings; -1 past the bound or at a NUL. */
+static int
+check_depth(struct slice text)
+{
+	int depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '\0')
+			return -1;
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > JSON_DEPTH_MAX)
+				return -1;
+		} else if (c == '}' || c == ']') {
+			depth--;
+		}
+	}
+	return 0;
+}
+
+cJSON *
+json_parse(struct slice text)
+{
+	const char *end = NULL;
+	cJSON *doc;
+
+	if (check_depth(text) != 0)
+		return NULL;
+	doc = cJSON_ParseWithLengthOpts(text.p, text.n, &end, false);
+	if (!doc)
+		return NULL;
+	for (; end < text.p + text.n; end++) {
+		if (!strchr(" \t\r\n", *end)) {
+			cJSON_Delete(doc);
+			return NULL;
+		}
+	}
+	return doc;
+}
+
+const char *
+json_str(const cJSON *obj, const char *name)
+{
+	return cJSON_GetStringValue(
+	    cJSON_GetObjectItemCaseSensitive(obj, name));
+}
+
+bool
+json_num(const cJSON *obj, const char *name, double *out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(obj, name);
+
+	if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+		return false;
+	*out = item->valuedouble;
+	return true;
+}
+
+bool
+json_int(const cJSON *obj, const char *name, int64_t *out)
+{
+	double v;
+
+	if (!json_num(obj, name, &v) || v != floor(v) ||
+	    fabs(v) > 9007199254740992.0)
+		return false;
+	*out = (int64_t)v;
+	return true;
+}
+
+bool
+json_bool(const cJSON *obj, const char *name, bool fallback)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(obj, name);
+
+	return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
+char *
+json_text(const cJSON *obj)
+{
+	return cJSON_PrintUnformatted(obj);
+}

@@ -1,0 +1,95 @@
+/*
+ * The log. State: program, level and format, set before threads start.
+ */
+#include "base/log.h"
+#include "base/timeval.h"
+
+#include <unistd.h>
+
+static const char *program = "reelgate";
+static enum log_level threshold = LOG_INFO;
+static bool as_text;
+
+static const char *const level_names[] = { "debug", "info", "warn", "error" };
+
+void
+log_setup(const char *name)
+{
+	const char *format = getenv("LOG_FORMAT");
+
+	program = name;
+	as_text = format ? strcmp(format, "text") == 0 : isatty(2) == 1;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	threshold = level;
+}
+
+static void
+write_line(struct buf *line)
+{
+	buf_putc(line, '\n');
+	if (buf_ok(line) && write(2, line->p, line->n) < 0)
+		return; /* nobody left to tell */
+}
+
+static void
+put_head(struct buf *line, enum log_level level, const char *event)
+{
+	char ts[TIME_TEXT_MAX];
+
+	time_format_iso(time_now_us(), ts);
+	if (as_text)
+		buf_printf(line, "%.8s %-5s %s: %s", ts + 11,
+			   level_names[level], program, event);
+	else
+		buf_printf(line,
+			   "{\"ts\":\"%s\",\"level\":\"%s\","
+			   "\"program\":\"%s\",\"event\":\"%s\"",
+			   ts, level_names[level], program, event);
+}
+
+void
+log_at(enum log_level level, const char *event, const char *fmt, ...)
+{
+	struct buf line = BUF_MAX(16384), msg = BUF_MAX(8192);
+	va_list ap;
+
+	if (level < threshold)
+		return;
+	va_start(ap, fmt);
+	buf_vprintf(&msg, fmt, ap);
+	va_end(ap);
+	put_head(&line, level, event);
+	if (as_text) {
+		buf_puts(&line, " - ");
+		buf_json_escape(&line, buf_slice(&msg));
+	} else {
+		buf_puts(&line, ",\"msg\":");
+		buf_json_str(&line, buf_slice(&msg));
+		buf_putc(&line, '}');
+	}
+	write_line(&line);
+	buf_release(&msg);
+	buf_release(&line);
+}
+
+void
+log_fields(enum log_level level, const char *event, struct slice json_fields)
+{
+	struct buf line = BUF_MAX(16384);
+
+	if (level < threshold)
+		return;
+	put_head(&line, level, event);
+	if (json_fields.n) {
+		buf_puts(&line, as_text ? " " : ",");
+		buf_put(&line, json_fields);
+	}
+	if (!as_text)
+		buf_putc(&line, '}');
+	write_line(&line);
+	buf_release(&line);
+}

@@ -1,0 +1,153 @@
+/*
+ * Views of bytes: comparing, trimming, cutting. No allocation, no locale.
+ */
+#include "base/slice.h"
+
+#include <strings.h>
+
+struct slice
+slice_str(const char *s)
+{
+	return s ? (struct slice){ s, strlen(s) } : SLICE_EMPTY;
+}
+
+struct slice
+slice_mem(const void *p, size_t n)
+{
+	return n ? (struct slice){ p, n } : SLICE_EMPTY;
+}
+
+bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool
+slice_eq_str(struct slice a, const char *b)
+{
+	return slice_eq(a, slice_str(b));
+}
+
+bool
+slice_ieq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+}
+
+bool
+slice_ieq_str(struct slice a, const char *b)
+{
+	return slice_ieq(a, slice_str(b));
+}
+
+int
+slice_cmp(struct slice a, struct slice b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	if (c != 0)
+		return c;
+	return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool
+slice_starts(struct slice s, struct slice prefix)
+{
+	return s.n >= prefix.n && slice_eq(slice_head(s, prefix.n), prefix);
+}
+
+bool
+slice_ends(struct slice s, struct slice suffix)
+{
+	return s.n >= suffix.n &&
+	       slice_eq(slice_from(s, s.n - suffix.n), suffix);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct slice
+slice_trim(struct slice s)
+{
+	while (s.n && is_blank(s.p[0]))
+		s = slice_from(s, 1);
+	while (s.n && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+struct slice
+slice_from(struct slice s, size_t from)
+{
+	if (from >= s.n)
+		return SLICE_EMPTY;
+	return (struct slice){ s.p + from, s.n - from };
+}
+
+struct slice
+slice_head(struct slice s, size_t n)
+{
+	return (struct slice){ s.p, n < s.n ? n : s.n };
+}
+
+ptrdiff_t
+slice_chr(struct slice s, char c)
+{
+	const char *at = s.n ? memchr(s.p, c, s.n) : NULL;
+
+	return at ? at - s.p : -1;
+}
+
+ptrdiff_t
+slice_find(struct slice s, struct slice needle)
+{
+	const char *at;
+
+	if (needle.n == 0)
+		return 0;
+	if (s.n < needle.n)
+		return -1;
+	at = memmem(s.p, s.n, needle.p, needle.n);
+	return at ? at - s.p : -1;
+}
+
+bool
+slice_cut(struct slice *rest, char sep, struct slice *item)
+{
+	ptrdiff_t at;
+
+	if (!rest->p)
+		return false;
+	at = slice_chr(*rest, sep);
+	if (at < 0) {
+		*item = *rest;
+		*rest = (struct slice){ NULL, 0 };
+		return true;
+	}
+	*item = slice_head(*rest, (size_t)at);
+	*rest = (struct slice){ rest->p + at + 1, rest->n - (size_t)at - 1 };
+	return true;
+}
+
+int
+slice_u64(struct slice s, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0)
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -1;
+		if (__builtin_mul_overflow(v, 10u, &v) ||
+		    __builtin_add_overflow(v, (unsigned)(s.p[i] - '0'), &v))
+			return -1;
+	}
+	*out = v;
+	return 0;
+}

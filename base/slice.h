@@ -1,0 +1,60 @@
+/*
+ * slice.h - a view of bytes owned by somebody else.
+ *
+ * Invariant: p points to n readable bytes, or n is 0. Never NUL-terminated by
+ * promise. All functions are pure and safe from any thread.
+ */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+#define SLICE_EMPTY ((struct slice){ "", 0 })
+/* Of a string literal, usable in initialisers of automatic variables. */
+#define SLICE(lit) ((struct slice){ (lit), sizeof(lit) - 1 })
+/* For printf: printf("%.*s", SLICE_ARG(s)). */
+#define SLICE_ARG(s) (int)(s).n, (s).p
+
+/* A NULL string is the empty slice. */
+struct slice slice_str(const char *s);
+struct slice slice_mem(const void *p, size_t n);
+bool slice_eq(struct slice a, struct slice b);
+bool slice_eq_str(struct slice a, const char *b);
+/* ASCII case is ignored: for header names and schemes. */
+bool slice_ieq(struct slice a, struct slice b);
+bool slice_ieq_str(struct slice a, const char *b);
+/* memcmp order, a shorter prefix first (UTF-8 byte order of S3 listings). */
+int slice_cmp(struct slice a, struct slice b);
+bool slice_starts(struct slice s, struct slice prefix);
+bool slice_ends(struct slice s, struct slice suffix);
+/* Without leading and trailing blanks and tabs. */
+struct slice slice_trim(struct slice s);
+/* s[from..], empty when from is past the end. */
+struct slice slice_from(struct slice s, size_t from);
+/* At most the first n bytes. */
+struct slice slice_head(struct slice s, size_t n);
+/* Offset of the first occurrence, or -1. */
+ptrdiff_t slice_chr(struct slice s, char c);
+ptrdiff_t slice_find(struct slice s, struct slice needle);
+/*
+ * slice_cut - split at the first @sep.
+ * @rest is advanced behind the separator. Returns false when @rest was
+ * exhausted before the call (p == NULL), so that
+ *     while (slice_cut(&rest, ',', &item)) ...
+ * visits every item, the empty ones included.
+ */
+bool slice_cut(struct slice *rest, char sep, struct slice *item);
+/*
+ * slice_u64 - a whole decimal number: digits only, no sign, no blanks, no
+ * overflow. Returns 0, or -1 and leaves *out alone.
+ */
+int slice_u64(struct slice s, uint64_t *out);
+
+#endif

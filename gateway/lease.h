@@ -1,0 +1,25 @@
+/*
+ * lease.h - the local protocol by which a processor gets at an object without
+ * a copy: a unix socket DATA/run/lease.sock of the gateway.
+ *
+ * Request: one JSON line  {"bucket":"b","key":"k"}\n  (UTF-8 keys, base64 in
+ * "key_b64" otherwise). Answer: one JSON line
+ *   {"size":N,"etag":"..","version_id":"..","extents":[{"offset":0,"size":N}]}
+ * or {"error":"NoSuchKey"}; the descriptors of the extents travel with it by
+ * SCM_RIGHTS, read-only, in order (at most 128). An open descriptor survives
+ * deletion, so the lease ends when the descriptors are closed. Peers must
+ * have the gateway's own uid or be root (SO_PEERCRED).
+ * Both ends: gateway/lease.c serves, processor/lease_client.c asks.
+ */
+#ifndef GATEWAY_LEASE_H
+#define GATEWAY_LEASE_H
+
+#include "store/store.h"
+
+struct lease_server;
+/* NULL with one line in err (512 bytes) when the socket cannot be made. */
+struct lease_server *lease_start(struct store *s, const char *socket_path,
+				 char err[512]);
+void lease_stop(struct lease_server *l); /* NULL is fine */
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * media_protocol.h - the contract between the broker (holds secrets, links no
+ * libav) and reelgate-media (links libav, holds nothing): one process per
+ * job, started by fork + exec with an empty environment.
+ *
+ * Descriptors of the worker:
+ *   0  the request: one JSON document, then end of file
+ *   2  its log (lines)
+ *   3  the input, or the first extent of it, read-only; further extents in
+ *      the next descriptors after 5 as the request's "extents" says
+ *   4  the output directory (O_DIRECTORY), the only writable place
+ *   5  results: frames of {u32 length, big-endian; JSON text of that length,
+ *      at most MEDIA_FRAME_MAX}
+ *
+ * Request:
+ *   {"job":"analyze"|"clips",
+ *    "size":N, "extents":[{"fd":3,"offset":0,"size":N},...],
+ *    "threads":T, "memory_bytes":M, "deadline_s":S,
+ *    "clips":[{"id":"uuid","start":10.0,"end":25.0}]}        (clips only)
+ * Frames from the worker:
+ *   {"type":"progress","percent":0..100}
+ *   {"type":"deadline","duration":seconds}  once, after the header was read
+ *   {"type":"result", ...}                  once, last
+ *   {"type":"error","code":"unsupported_media"|"corrupt_media"|
+ *      "limit_exceeded"|"internal","message":"..."}         last instead
+ * Result of analyze: {"probe":{...},"poster":"poster.jpg",
+ *   "thumbnails":[{"file":"thumb-1.jpg","time":s,"width":w,"height":h}],
+ *   "analysis":{"version":N,"scenes":[...],"silences":[...],"loudness":{...},
+ *      "motion":[...],"segments":[...],"hooks":[...],"suggestions":{...}}}
+ * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
+ *   "thumbnail":"clip-<id>.jpg","duration":s}|{"id","error":".."}]}
+ * Files named in a result lie in the output directory, plain names of
+ * [a-z0-9.-] without a leading dot.
+ * Exit status: 0 after a result or error frame; else a crash or a kill, which
+ * the broker classifies (SIGSYS: policy; SIGKILL, SIGXCPU: limits; SIGSEGV,
+ * SIGABRT..: crash).
+ */
+#ifndef PROCESSOR_MEDIA_PROTOCOL_H
+#define PROCESSOR_MEDIA_PROTOCOL_H
+
+#define MEDIA_FD_REQUEST 0
+#define MEDIA_FD_INPUT 3
+#define MEDIA_FD_OUTPUT 4
+#define MEDIA_FD_RESULT 5
+#define MEDIA_FRAME_MAX (4u << 20)
+#define MEDIA_REQUEST_MAX (256u << 10)
+#define MEDIA_EXTENTS_MAX 128
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * queue.h - PostgreSQL: every SQL statement of the product stands behind this
+ * header: migrations, events and cursor, upload intents, videos, clips, jobs.
+ *
+ * A struct queue is a small pool of connections that reconnect by themselves;
+ * any thread may call any function. Every function is one short transaction
+ * and never waits longer than the connection timeouts (5 s to connect, 30 s
+ * a statement): QUEUE_UNAVAILABLE then, and nothing was done unless said.
+ * Functions with a user argument run as role `authenticated` with that user's
+ * claims, so that row level security decides; the others as `service_role`.
+ * UUIDs are text of 36 characters. Texts in structs are owned by the arena
+ * given; NULL means SQL NULL. JSON is passed as text.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "base/arena.h"
+#include "base/encode.h"
+
+enum queue_error {
+	QUEUE_OK,
+	QUEUE_NOT_FOUND,   /* no such row, or not this user's */
+	QUEUE_CONFLICT,	   /* the row is not in a state that allows it */
+	QUEUE_LOST,	   /* the job belongs to somebody else now: discard */
+	QUEUE_UNAVAILABLE, /* no database */
+	QUEUE_EPOCH,	   /* the cursor knows a later past than the outbox */
+	QUEUE_INTERNAL	   /* a statement failed: logged with its SQLSTATE */
+};
+
+struct queue;
+
+/*
+ * queue_migrate - applies queue/schema/NNN_*.sql (compiled in) that are not
+ * yet applied, under an advisory lock, each in its own transaction; creates
+ * the roles authenticated, service_role and the login role @login (NULL: the
+ * connection's own user serves) when absent, never altering existing ones.
+ * 0, or -1 with one line for the user in err.
+ */
+int MUST_CHECK queue_migrate(const char *conninfo, const char *login,
+			     char err[512]);
+/* Schema version the programs expect, and the one in the database (-1). */
+int queue_schema_expected(void);
+
+/* Opens lazily: succeeds without a database. NULL on memory shortage. */
+struct queue *queue_open(const char *conninfo, unsigned max_connections,
+			 const char *application_name);
+void queue_close(struct queue *q); /* NULL is fine */
+/* QUEUE_OK when the database answers and has the expected schema. */
+enum queue_error MUST_CHECK queue_ping(struct queue *q);
+
+/* ---- events: the relay -------------------------------------------------- */
+
+struct queue_event {
+	uint64_t seq;
+	const char *id; /* random event id */
+	int64_t time_us;
+	const char *name; /* "ObjectCreated:Put" */
+	struct slice bucket;
+	struct slice key; /* raw bytes */
+	uint64_t size;
+	const char *etag;
+	const char *version_id;
+	struct slice content_type;
+	const char *record;   /* S3 event record, JSON */
+	const char *job_type; /* what the notification rules say, or NULL */
+};
+
+struct queue_cursor {
+	uint64_t seq;	   /* last event applied, 0: none */
+	char event_id[40]; /* its id, "" when none */
+};
+
+/* The cursor row of (deployment, epoch), made when absent. */
+enum queue_error MUST_CHECK queue_cursor_get(struct queue *q,
+					     const char *deployment,
+					     const char *epoch,
+					     struct queue_cursor *out);
+/*
+ * queue_relay - one transaction: lock the cursor; drop events at or below it;
+ * insert object_events; for the new ones with a job_type upsert the video
+ * from its intent (or from uploads/{uuid}/...) and insert its jobs under
+ * their dedupe_key; ObjectRemoved cancels pending jobs; advance the cursor;
+ * notify. A repeat is a no-op. QUEUE_EPOCH when the cursor is above the last
+ * event given by @expect or names another event at its place.
+ * @expect: the outbox row at the cursor (seq 0: the cursor must be 0).
+ * A poisonous event is put aside in object_events with its error and does not
+ * hold up the rest.
+ */
+enum queue_error MUST_CHECK queue_relay(struct queue *q, const char *deployment,
+					const char *epoch,
+					const struct queue_cursor *expect,
+					const struct queue_event *events,
+					size_t n, struct queue_cursor *out);
+
+/* ---- uploads and videos: the API ---------------------------------------- */
+
+struct queue_intent {
+	const char *bucket;
+	const char *key;
+	const char *file_name; /* as the user named it */
+	const char *content_type;
+	uint64_t size; /* 0: not stated */
+	int64_t expires_us;
+};
+/* The intent's id into id. */
+enum queue_error MUST_CHECK queue_intent_create(struct queue *q,
+						const char *user,
+						const struct queue_intent *in,
+						char id[UUID_TEXT_MAX]);
+/* The user's intent for a key: NOT_FOUND when it is somebody else's. */
+enum queue_error MUST_CHECK queue_intent_get(struct queue *q, const char *user,
+					     const char *bucket,
+					     const char *key, struct arena *a,
+					     struct queue_intent *out);
+
+/* What the store says of the object; from its record, never the request. */
+struct queue_object {
+	const char *deployment;
+	const char *epoch;
+	uint64_t seq;
+	const char *version_id;
+	const char *bucket;
+	const char *key;
+	uint64_t size;
+	const char *content_type;
+	const char *etag;
+};
+
+struct queue_video {
+	const char *id;
+	const char *user_id;
+	const char *title;
+	const char *filename;
+	const char *bucket;
+	const char *s3_key;
+	uint64_t file_size;
+	const char *content_type;
+	const char *status; /* pending queued processing completed failed */
+	int progress;	    /* 0..100, never falls */
+	double duration;    /* seconds; < 0: unknown */
+	int width, height;  /* 0: unknown */
+	const char *thumbnail_key;  /* below derived/ */
+	const char *probe;	    /* JSON */
+	const char *ai_suggestions; /* JSON */
+	const char *error;
+	int64_t created_us, updated_us;
+};
+
+/*
+ * queue_complete_upload - the video and its jobs of an uploaded object, the
+ * same ids however often and in whatever order with the relay it is called
+ * (same dedupe_key). @title NULL: the file name.
+ */
+enum queue_error MUST_CHECK queue_complete_upload(
+    struct queue *q, const char *user, const struct queue_object *object,
+    const char *file_name, const char *title, struct arena *a,
+    struct queue_video *video, char process_job[UUID_TEXT_MAX],
+    char ai_job[UUID_TEXT_MAX]);
+enum queue_error MUST_CHECK queue_video_get(struct queue *q, const char *user,
+					    const char *id, struct arena *a,
+					    struct queue_video *out);
+/* Newest first. @total: all of the user's videos. */
+enum queue_error MUST_CHECK queue_video_list(struct queue *q, const char *user,
+					     uint32_t offset, uint32_t limit,
+					     struct arena *a,
+					     struct queue_video **out,
+					     size_t *n, uint64_t *total);
+
+/* ---- clips -------------------------------------------------------------- */
+
+struct queue_clip {
+	const char *id;
+	const char *video_id;
+	const char *title;
+	const char *description;
+	double start_time, end_time; /* seconds */
+	double score;		     /* 0..1, < 0: unknown */
+	const char *status;	     /* queued processing ready failed */
+	const char *s3_key;	     /* below derived/, NULL until ready */
+	const char *thumbnail_key;
+	const char *error;
+	int64_t created_us;
+};
+/*
+ * queue_clips_create - n clip rows and one generate_clips job, in one
+ * transaction. Ids are filled into clips. CONFLICT unless the video is
+ * completed; bounds are the caller's to check against the duration.
+ */
+enum queue_error MUST_CHECK queue_clips_create(struct queue *q,
+					       const char *user,
+					       const char *video,
+					       struct queue_clip *clips,
+					       size_t n, struct arena *a,
+					       char job[UUID_TEXT_MAX]);
+/* @video NULL: all of the user's. Newest first. */
+enum queue_error MUST_CHECK queue_clip_list(struct queue *q, const char *user,
+					    const char *video, uint32_t offset,
+					    uint32_t limit, struct arena *a,
+					    struct queue_clip **out, size_t *n,
+					    uint64_t *total);
+enum queue_error MUST_CHECK queue_clip_get(struct queue *q, const char *user,
+					   const char *id, struct arena *a,
+					   struct queue_clip *out);
+
+/* ---- jobs: the processor ------------------------------------------------ */
+
+struct queue_job {
+	const char *id;
+	const char *type; /* process_video, ai_analysis, generate_clips, .. */
+	const char *payload; /* JSON */
+	const char *user_id;
+	const char *video_id;
+	const char *bucket; /* of the video; NULL when the job has none */
+	const char *s3_key;
+	const char *priority;
+	const char *status;
+	int attempts;
+	int max_attempts;
+	int progress;
+	const char *error;
+	const char *result;
+	bool cancel_requested;
+	int64_t run_at_us, created_us, started_us, completed_us; /* 0: none */
+};
+
+/* A claimed job is named by id + attempt + worker: the fence. */
+struct queue_fence {
+	const char *id;
+	int attempt;
+	const char *worker; /* new at each start of a processor */
+};
+
+/* Claims up to n due jobs of the types (NULL-terminated), best priority
+ * first; every 8th claim oldest first, so that low is never starved. */
+enum queue_error MUST_CHECK queue_claim(struct queue *q, const char *worker,
+					const char *const *types, size_t n,
+					int lease_s, struct arena *a,
+					struct queue_job *out, size_t *claimed);
+/* Renews the lease and writes progress. *cancel: a cancel was asked for.
+ * LOST: kill the child and forget the job. */
+enum queue_error MUST_CHECK queue_heartbeat(struct queue *q,
+					    const struct queue_fence *f,
+					    int lease_s, int progress,
+					    bool *cancel);
+
+/* What a finished process_video or ai_analysis writes to its video; all
+ * members optional. JSON as text. */
+struct queue_outcome {
+	const char *result; /* the job's own result, JSON */
+	double duration;    /* < 0: leave */
+	int width, height;  /* 0: leave */
+	const char *thumbnail_key;
+	const char *probe;	    /* JSON */
+	const char *ai_suggestions; /* JSON, shape of video-api.md §3 */
+	const char *analysis_key;   /* analysis document below derived/ */
+	const char *segments;	    /* JSON array of engagement_segments rows */
+	const char *hooks;	    /* JSON array of hooks rows */
+	/* generate_clips: JSON array {id, s3_key, thumbnail_key, error} */
+	const char *clips;
+};
+/* Fenced completion by job_settle: job, waiting child and video change in one
+ * transaction. LOST: discard the result. */
+enum queue_error MUST_CHECK
+queue_job_complete(struct queue *q, const struct queue_fence *f,
+		   const struct queue_outcome *outcome);
+/* @permanent ends the retries at once. */
+enum queue_error MUST_CHECK queue_job_fail(struct queue *q,
+					   const struct queue_fence *f,
+					   const char *error, bool permanent);
+/* Gives the attempt back (shutdown): pending again, due now. */
+enum queue_error MUST_CHECK queue_job_release(struct queue *q,
+					      const struct queue_fence *f);
+/* Expired leases become failed attempts; *n counts them. Each 10 s. */
+enum queue_error MUST_CHECK queue_rescue(struct queue *q, size_t *n);
+/* Completed jobs older than days, expired intents; in batches. */
+enum queue_error MUST_CHECK queue_cleanup(struct queue *q, int days, size_t *n);
+
+enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
+					  struct arena *a,
+					  struct queue_job *out);
+/* @status NULL: all. Newest first. */
+enum queue_error MUST_CHECK queue_job_list(struct queue *q, const char *status,
+					   uint32_t limit, struct arena *a,
+					   struct queue_job **out, size_t *n);
+/* pending again, attempts 0, run now; CONFLICT unless failed for good or
+ * waiting for a retry. */
+enum queue_error MUST_CHECK queue_job_retry(struct queue *q, const char *id);
+/* Settles a waiting job as cancelled, asks a running one to stop. */
+enum queue_error MUST_CHECK queue_job_cancel(struct queue *q, const char *id);
+/* JSON object: counts per type and status, oldest due age, latencies. */
+enum queue_error MUST_CHECK queue_job_stats(struct queue *q, struct arena *a,
+					    const char **json);
+
+/* A connection of its own that LISTENs. One thread. */
+struct queue_listener;
+struct queue_listener *queue_listen(struct queue *q, const char *channel);
+/* Waits for a notification: 1 notified, 0 time up, -1 no connection (it is
+ * tried again at the next call; the caller polls meanwhile). */
+int queue_listener_wait(struct queue_listener *l, int timeout_ms);
+void queue_listener_close(struct queue_listener *l); /* NULL is fine */
+
+#endif

@@ -1,0 +1,373 @@
+/*
+ * store.h - objects: the only public header of the store.
+ *
+ * A store holds buckets, objects and the outbox of their events. Backends
+ * fill a table of functions (struct store_ops); callers use the store_*()
+ * wrappers below, which validate once for all backends. A NULL slot answers
+ * S3_ERR_NOT_IMPLEMENTED.
+ *   local  LMDB index + files on this machine's disk (store_open_local)
+ *   s3     another S3 endpoint over HTTP             (store_open_s3)
+ *
+ * Durability: a commit that returned S3_OK is on disk - bytes, index record
+ * and event - before it returns. Visibility: nothing of a put can be seen
+ * before its commit, everything after.
+ * Errors: enum s3_error; NULL pointers for optional arguments are said so.
+ * Threads: any thread may call any function on one store; a struct store_put
+ * or store_read belongs to one thread at a time.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/s3_error.h"
+
+#define STORE_KEY_MAX 1024u /* bytes of UTF-8, NUL refused */
+#define STORE_BUCKET_MAX 63u
+#define STORE_ETAG_MAX 48		  /* md5 hex, "-10000" and NUL */
+#define STORE_VERSION_ID_MAX 27		  /* Crockford base32 and NUL; "null" */
+#define STORE_PUT_BYTES_MAX 5368709120ull /* one PutObject, 5 GiB */
+#define STORE_EVENT_ID_MAX 33		  /* 16 random bytes in hex and NUL */
+
+struct store;
+
+/* One header kept with an object, name in lower case: "content-type",
+ * "x-amz-meta-user-id", "cache-control", ... */
+struct store_header {
+	struct slice name;
+	struct slice value;
+};
+
+struct store_headers {
+	const struct store_header *v;
+	size_t n;
+};
+
+/* The value, or the empty slice. */
+struct slice store_headers_get(const struct store_headers *h, const char *name);
+
+struct store_bucket {
+	struct slice name;
+	struct slice owner; /* account id */
+	struct slice region;
+	int64_t created_us;
+};
+
+/* An object's record. Slices live in the arena of the call that filled it. */
+struct store_object {
+	struct slice key;
+	uint64_t size;
+	int64_t mtime_us;
+	char etag[STORE_ETAG_MAX];	       /* without quotes */
+	char version_id[STORE_VERSION_ID_MAX]; /* "null" when unversioned */
+	uint64_t seq;	/* outbox sequence of the event that made it, 0: none */
+	char epoch[40]; /* epoch UUID of seq */
+	struct store_headers headers;
+	uint16_t checksum_alg; /* enum hash_alg, 0: none */
+	uint8_t checksum[32];  /* hash_size(checksum_alg) bytes */
+};
+
+/* Conditions of RFC 9110 §13 on the current object. Empty slices: none. */
+struct store_cond {
+	struct slice if_match; /* ETag list as sent, quoted or bare, or * */
+	struct slice if_none_match;	/* likewise */
+	int64_t if_modified_since_us;	/* INT64_MIN: none */
+	int64_t if_unmodified_since_us; /* INT64_MIN: none */
+};
+#define STORE_COND_NONE                             \
+	{                                           \
+		.if_modified_since_us = INT64_MIN,  \
+		.if_unmodified_since_us = INT64_MIN \
+	}
+
+/*
+ * What the gateway adds to the event of a change; the store adds seq, event
+ * id, time, key, size, ETag and version. Event names are AWS's without the
+ * "s3:" prefix: "ObjectCreated:Put", "ObjectRemoved:Delete".
+ */
+struct store_note {
+	struct slice event_name;
+	struct slice principal_id;
+	struct slice source_ip;
+	struct slice request_id;
+};
+
+/* A row of the outbox. */
+struct store_event {
+	uint64_t seq;		     /* gapless from 1, in commit order */
+	char id[STORE_EVENT_ID_MAX]; /* random, unique for ever */
+	int64_t time_us;
+	struct slice event_name;
+	struct slice bucket;
+	struct slice bucket_owner;
+	struct slice key;
+	uint64_t size;
+	struct slice etag;
+	struct slice version_id; /* "null" when unversioned */
+	struct slice content_type;
+	struct slice principal_id;
+	struct slice source_ip;
+	struct slice request_id;
+};
+
+struct store_put_req {
+	struct slice bucket;
+	struct slice key;
+	uint64_t size; /* bytes announced, UINT64_MAX when unknown */
+	uint64_t
+	    size_max; /* ENTITY_TOO_LARGE past it; 0: STORE_PUT_BYTES_MAX */
+	struct store_headers headers;
+	struct store_cond cond; /* checked now and again inside the commit */
+};
+
+struct store_put_final {
+	struct slice etag;     /* hex MD5 of the bytes */
+	uint16_t checksum_alg; /* enum hash_alg, 0: none */
+	uint8_t checksum[32];
+	struct store_note note;
+};
+
+struct store_put;
+struct store_read;
+
+struct store_list_req {
+	struct slice bucket;
+	struct slice prefix;
+	struct slice delimiter; /* any length; empty: none */
+	struct slice
+	    start_after;      /* keys and common prefixes beyond this only */
+	bool start_is_prefix; /* start_after is a common prefix: skip all
+				 keys below it */
+	uint32_t max_keys;    /* 0..1000 */
+};
+
+/* A page: keys and prefixes merged in byte order in `entries`. */
+struct store_list_entry {
+	bool is_prefix;
+	struct slice name;	    /* key or common prefix */
+	struct store_object object; /* not filled for a prefix */
+};
+
+struct store_list_page {
+	struct store_list_entry *entries;
+	size_t n;
+	bool truncated;
+	struct slice next;   /* continue with start_after = next ... */
+	bool next_is_prefix; /* ... and start_is_prefix = next_is_prefix */
+};
+
+/* A place where bytes of an object lie, for readers outside the process. */
+struct store_extent {
+	int fd;		 /* owned by the lease */
+	uint64_t offset; /* of the first byte in fd */
+	uint64_t size;
+};
+
+struct store_info {
+	char deployment_id[40]; /* UUID made with the store */
+	char epoch[40];		/* UUID, new after a restore */
+	uint64_t objects;
+	uint64_t bytes;
+	uint64_t buckets;
+	uint64_t last_seq;
+	uint64_t acked_seq;
+	uint64_t free_bytes; /* of the file system */
+};
+
+struct store_ops {
+	enum s3_error (*bucket_create)(struct store *, struct slice name,
+				       struct slice owner, struct slice region);
+	enum s3_error (*bucket_head)(struct store *, struct slice name,
+				     struct arena *, struct store_bucket *out);
+	enum s3_error (*bucket_delete)(struct store *, struct slice name);
+	enum s3_error (*bucket_list)(struct store *, struct slice owner,
+				     struct arena *, struct store_bucket **out,
+				     size_t *n);
+	enum s3_error (*put_begin)(struct store *, const struct store_put_req *,
+				   struct store_put **out);
+	enum s3_error (*put_write)(struct store_put *, const void *, size_t);
+	enum s3_error (*put_commit)(struct store_put *,
+				    const struct store_put_final *,
+				    struct store_object *out);
+	void (*put_abort)(struct store_put *);
+	enum s3_error (*get)(struct store *, struct slice bucket,
+			     struct slice key, const struct store_cond *,
+			     struct arena *, struct store_object *out,
+			     struct store_read **read);
+	enum s3_error (*read_at)(struct store_read *, uint64_t offset, void *p,
+				 size_t n);
+	enum s3_error (*read_extents)(struct store_read *,
+				      struct store_extent *out, size_t max,
+				      size_t *n);
+	void (*read_close)(struct store_read *);
+	enum s3_error (*remove)(struct store *, struct slice bucket,
+				struct slice key, const struct store_cond *,
+				const struct store_note *, bool *existed);
+	enum s3_error (*list)(struct store *, const struct store_list_req *,
+			      struct arena *, struct store_list_page *out);
+	enum s3_error (*events)(struct store *, uint64_t after, size_t max,
+				struct arena *, struct store_event **out,
+				size_t *n);
+	enum s3_error (*events_wait)(struct store *, uint64_t after,
+				     int timeout_ms);
+	enum s3_error (*events_ack)(struct store *, uint64_t seq);
+	enum s3_error (*info)(struct store *, struct store_info *out);
+	void (*close)(struct store *);
+};
+
+/* Every backend's struct begins with this. */
+struct store {
+	const struct store_ops *ops;
+};
+
+/* ---- opening ---------------------------------------------------------- */
+
+struct store_local_conf {
+	const char *data_dir;	 /* index/ and blobs/ are made below it */
+	uint64_t inline_max;	 /* bytes */
+	uint64_t map_size;	 /* bytes of address space */
+	uint64_t min_free_bytes; /* puts answer INSUFFICIENT_STORAGE below */
+	unsigned max_readers;	 /* LMDB reader slots */
+};
+
+/*
+ * store_open_local - opens or creates; takes an exclusive lock, reclaims the
+ * orphans of a crash, starts the writer thread.
+ * Returns the store or NULL with one line for the user in err (512 bytes):
+ * not writable, in use by another process, unknown format version.
+ */
+struct store *store_open_local(const struct store_local_conf *conf,
+			       char err[512]);
+/*
+ * store_open_s3 - another S3 endpoint as the store (thin for now: put, get,
+ * remove). @sign is auth's SigV4 signer, handed in because siblings do not
+ * include each other: it appends "Name: value\r\n" header lines for the
+ * request to out. Returns NULL with one line in err.
+ */
+struct store_s3_conf {
+	const char *endpoint; /* http://127.0.0.1:9000 */
+	int (*sign)(void *ctx, const char *method, struct slice host,
+		    struct slice path, struct slice query,
+		    struct slice payload_hash,
+		    const struct store_headers *headers, struct buf *out);
+	void *sign_ctx;
+};
+struct store *store_open_s3(const struct store_s3_conf *conf, char err[512]);
+/* Ends all work and closes; NULL is fine. No put or read may be open. */
+void store_close(struct store *s);
+
+/* ---- buckets ---------------------------------------------------------- */
+
+/* AWS's naming rules; see "Bucket naming rules" (S3 User Guide). */
+bool store_bucket_name_valid(struct slice name);
+/* BUCKET_ALREADY_OWNED_BY_YOU, BUCKET_ALREADY_EXISTS, INVALID_BUCKET_NAME */
+enum s3_error MUST_CHECK store_bucket_create(struct store *s, struct slice name,
+					     struct slice owner,
+					     struct slice region);
+/* NO_SUCH_BUCKET */
+enum s3_error MUST_CHECK store_bucket_head(struct store *s, struct slice name,
+					   struct arena *a,
+					   struct store_bucket *out);
+/* NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
+enum s3_error MUST_CHECK store_bucket_delete(struct store *s,
+					     struct slice name);
+/* In byte order of the name. @owner empty: all. */
+enum s3_error MUST_CHECK store_bucket_list(struct store *s, struct slice owner,
+					   struct arena *a,
+					   struct store_bucket **out,
+					   size_t *n);
+
+/* ---- objects ---------------------------------------------------------- */
+
+/*
+ * store_put_begin - starts writing an object; nothing is visible yet.
+ * End with exactly one of store_put_commit and store_put_abort.
+ * Errors: NO_SUCH_BUCKET, KEY_TOO_LONG, INVALID_ARGUMENT (NUL in the key),
+ * PRECONDITION_FAILED, NO_SUCH_KEY (If-Match on an absent key),
+ * ENTITY_TOO_LARGE, INSUFFICIENT_STORAGE.
+ */
+enum s3_error MUST_CHECK store_put_begin(struct store *s,
+					 const struct store_put_req *req,
+					 struct store_put **out);
+/* Errors: ENTITY_TOO_LARGE, INSUFFICIENT_STORAGE, INTERNAL_ERROR. Any error
+ * is final: abort. */
+enum s3_error MUST_CHECK store_put_write(struct store_put *put, const void *p,
+					 size_t n);
+/*
+ * store_put_commit - durable, then visible, with its event, in one step.
+ * Frees put in every case. @out: filled but for key and headers; may be NULL.
+ * Errors: those of the conditions (decided inside the writer, so of N racing
+ * If-None-Match: * exactly one wins), INCOMPLETE_BODY when fewer bytes came
+ * than announced, INSUFFICIENT_STORAGE, INTERNAL_ERROR.
+ */
+enum s3_error MUST_CHECK store_put_commit(struct store_put *put,
+					  const struct store_put_final *fin,
+					  struct store_object *out);
+void store_put_abort(struct store_put *put); /* NULL is fine */
+
+/*
+ * store_get - an object's record and, when @read is not NULL, its bytes.
+ * @cond: NULL for none. @read: owned by the caller, store_read_close().
+ * A read stays whole while open, whatever happens to the key.
+ * Errors: NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, NOT_MODIFIED
+ * (with *out filled in the last two cases).
+ */
+enum s3_error MUST_CHECK store_get(struct store *s, struct slice bucket,
+				   struct slice key,
+				   const struct store_cond *cond,
+				   struct arena *a, struct store_object *out,
+				   struct store_read **read);
+/* Exactly n bytes at offset, else INTERNAL_ERROR. */
+enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
+				       void *p, size_t n);
+/*
+ * store_read_extents - where the bytes lie, in order. The fds belong to the
+ * read: dup() to keep one. An inline object answers one extent in a sealed
+ * memfd. NOT_IMPLEMENTED for a remote backend; INTERNAL_ERROR when max is
+ * too small.
+ */
+enum s3_error MUST_CHECK store_read_extents(struct store_read *r,
+					    struct store_extent *out,
+					    size_t max, size_t *n);
+void store_read_close(struct store_read *r); /* NULL is fine */
+
+/*
+ * store_remove - deletes the current object, with its event. An absent key is
+ * S3_OK with *existed false and no event. @existed may be NULL.
+ * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED.
+ */
+enum s3_error MUST_CHECK store_remove(struct store *s, struct slice bucket,
+				      struct slice key,
+				      const struct store_cond *cond,
+				      const struct store_note *note,
+				      bool *existed);
+
+/* A page in UTF-8 byte order. Errors: NO_SUCH_BUCKET. */
+enum s3_error MUST_CHECK store_list(struct store *s,
+				    const struct store_list_req *req,
+				    struct arena *a,
+				    struct store_list_page *out);
+
+/* ---- the outbox ------------------------------------------------------- */
+
+/* At most @max events with seq > @after, ascending. */
+enum s3_error MUST_CHECK store_events(struct store *s, uint64_t after,
+				      size_t max, struct arena *a,
+				      struct store_event **out, size_t *n);
+/* Blocks until an event with seq > @after is committed, or the time is up
+ * (S3_OK in both cases), or the store closes (SERVICE_UNAVAILABLE). */
+enum s3_error MUST_CHECK store_events_wait(struct store *s, uint64_t after,
+					   int timeout_ms);
+/* Records that everything up to @seq was delivered (rows are kept 7 days). */
+enum s3_error MUST_CHECK store_events_ack(struct store *s, uint64_t seq);
+enum s3_error MUST_CHECK store_info(struct store *s, struct store_info *out);
+
+/* ---- shared by backends and gateway ----------------------------------- */
+
+/* Evaluates @c against the current object (NULL: none) as RFC 9110 §13.2.2
+ * orders it. @is_read: GET/HEAD (NOT_MODIFIED possible). */
+enum s3_error store_cond_check(const struct store_cond *c,
+			       const struct store_object *current,
+			       bool is_read);
+
+#endif
