@@ -357,6 +357,40 @@ conf_credentials_path(const char *data_dir, char *out, size_t size)
 	snprintf(out, size, "%s/credentials", data_dir);
 }
 
+void
+conf_run_path(const char *data_dir, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/run/%s", data_dir, name);
+}
+
+int
+conf_endpoint(const char *data_dir, const char *name, char *out, size_t size)
+{
+	struct buf text = BUF_MAX(4096);
+	struct slice rest, line;
+	char path[PATH_MAX];
+	size_t n = strlen(name);
+	int rc = -1;
+
+	conf_run_path(data_dir, "endpoints", path, sizeof(path));
+	if (io_read_file(path, &text) == 0) {
+		rest = buf_slice(&text);
+		while (rc != 0 && slice_cut(&rest, '\n', &line)) {
+			if (!slice_starts(line, slice_str(name)) ||
+			    line.n <= n + 1 || line.p[n] != '=')
+				continue;
+			line = slice_from(line, n + 1);
+			if (line.n < size) {
+				memcpy(out, line.p, line.n);
+				out[line.n] = '\0';
+				rc = 0;
+			}
+		}
+	}
+	buf_release(&text);
+	return rc;
+}
+
 int
 conf_load(struct conf *c, const char *file, const char *data,
 	  char err[CONF_ERROR_MAX])
@@ -369,6 +403,9 @@ conf_load(struct conf *c, const char *file, const char *data,
 		return -1;
 	conf_credentials_path(dir, path, sizeof(path));
 	if (access(path, F_OK) == 0 && load_ini(c, path, err) != 0)
+		return -1;
+	conf_run_path(dir, "database", path, sizeof(path));
+	if (access(path, R_OK) == 0 && load_ini(c, path, err) != 0)
 		return -1;
 	if (file && load_ini(c, file, err) != 0)
 		return -1;

@@ -1,7 +1,8 @@
 /*
  * conf.h - the configuration of all programs, from the table conf.def.
  *
- * Order, the later wins: defaults, DATA/credentials (generated secrets), the
+ * Order, the later wins: defaults, DATA/credentials (generated secrets),
+ * DATA/run/database (where `reelgate up` runs the private PostgreSQL), the
  * --config file, the environment, then command-line options (set by the
  * caller with conf_set()). One name per setting everywhere. An unknown key in
  * the file or a bad value is an error of one clear line, so that a typing
@@ -14,14 +15,6 @@
 #include "base/slice.h"
 
 #define CONF_ERROR_MAX 512
-
-enum conf_source {
-	CONF_DEFAULT,
-	CONF_CREDENTIALS,
-	CONF_FILE,
-	CONF_ENV,
-	CONF_OPTION
-};
 
 #define CONF_CTYPE_STR char *
 #define CONF_CTYPE_SECRET char *
@@ -73,6 +66,16 @@ int MUST_CHECK conf_credentials_create(const char *data_dir,
 				       char err[CONF_ERROR_MAX]);
 /* DATA/credentials into out (PATH_MAX bytes). */
 void conf_credentials_path(const char *data_dir, char *out, size_t size);
+/* DATA/run/NAME: sockets and what running services say of themselves. */
+void conf_run_path(const char *data_dir, const char *name, char *out,
+		   size_t size);
+/*
+ * conf_endpoint - the address a running gateway uses, from DATA/run/endpoints:
+ * @name: "S3_ENDPOINT" or "API_ENDPOINT"; out: "http://127.0.0.1:9000".
+ * 0, or -1 when no gateway has written it.
+ */
+int MUST_CHECK conf_endpoint(const char *data_dir, const char *name, char *out,
+			     size_t size);
 /* The directory conf_load() would choose, without loading. 0 or -1 + err. */
 int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
 			     size_t size, char err[CONF_ERROR_MAX]);
