@@ -77,6 +77,13 @@ is_text(enum conf_type type)
 	return type <= TYPE_CHOICE;
 }
 
+/* An empty variable means "unset" where the empty text has no meaning. */
+static bool
+may_be_empty(enum conf_type type)
+{
+	return type <= TYPE_PATH;
+}
+
 /* A number with an optional K, M or G of 1024. */
 static int
 parse_size(struct slice s, uint64_t *out)
@@ -162,6 +169,11 @@ set_text(const struct row *row, void *field, struct slice value, char *err)
 	char host[256], **text = field, *copy;
 	uint16_t port;
 
+	if (value.n && value.n < row->min) {
+		snprintf(err, CONF_ERROR_MAX, "%s: at least %llu characters",
+			 row->key.name, (unsigned long long)row->min);
+		return -1;
+	}
 	copy = strndup(value.p, value.n);
 	if (!copy) {
 		snprintf(err, CONF_ERROR_MAX, "out of memory");
@@ -269,7 +281,7 @@ load_env(struct conf *c, char *err)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		v = getenv(rows[i].key.name);
-		if (v && (*v || is_text(rows[i].type)) &&
+		if (v && (*v || may_be_empty(rows[i].type)) &&
 		    set_row(c, &rows[i], slice_str(v), err) != 0)
 			return -1;
 	}
