@@ -124,44 +124,12 @@ buf_steal(struct buf *b)
 	return p;
 }
 
-/* Length of the valid UTF-8 sequence at s[i], 0 when there is none. */
-static size_t
-utf8_len(struct slice s, size_t i)
-{
-	unsigned char c = (unsigned char)s.p[i];
-	size_t n = c < 0x80   ? 1
-		   : c < 0xc2 ? 0
-		   : c < 0xe0 ? 2
-		   : c < 0xf0 ? 3
-		   : c < 0xf5 ? 4
-			      : 0;
-
-	if (n == 0 || n > s.n - i)
-		return 0;
-	for (size_t k = 1; k < n; k++)
-		if (((unsigned char)s.p[i + k] & 0xc0) != 0x80)
-			return 0;
-	if (n == 3) {
-		unsigned char d = (unsigned char)s.p[i + 1];
-
-		if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f))
-			return 0;
-	}
-	if (n == 4) {
-		unsigned char d = (unsigned char)s.p[i + 1];
-
-		if ((c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
-			return 0;
-	}
-	return n;
-}
-
 void
 buf_json_escape(struct buf *b, struct slice s)
 {
 	for (size_t i = 0; i < s.n;) {
 		unsigned char c = (unsigned char)s.p[i];
-		size_t n = utf8_len(s, i);
+		size_t n = slice_utf8(s, i);
 
 		if (c == '"' || c == '\\')
 			buf_printf(b, "\\%c", c);

@@ -5,29 +5,35 @@
 
 #include <math.h>
 
-/* Depth of brackets outside strings; -1 past the bound or at a NUL. */
+/*
+ * What cJSON would let through: nesting past the bound (it recurses), bytes
+ * that are no UTF-8, and NUL, raw or as \u0000, which would cut a C string
+ * short. 0 or -1.
+ */
 static int
-check_depth(struct slice text)
+check_text(struct slice text)
 {
-	int depth = 0;
+	const struct slice nul = SLICE("u0000");
 	bool in_string = false;
+	int depth = 0;
+	size_t n;
 
-	for (size_t i = 0; i < text.n; i++) {
+	for (size_t i = 0; i < text.n; i += n) {
 		char c = text.p[i];
 
-		if (c == '\0')
+		n = slice_utf8(text, i);
+		if (n == 0 || c == '\0')
 			return -1;
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
+		if (in_string && c == '\\') {
+			if (slice_starts(slice_from(text, i + 1), nul))
+				return -1;
+			n = 2; /* an escaped byte is ASCII, or cJSON refuses */
 		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '{' || c == '[') {
+			in_string = !in_string;
+		} else if (!in_string && (c == '{' || c == '[')) {
 			if (++depth > JSON_DEPTH_MAX)
 				return -1;
-		} else if (c == '}' || c == ']') {
+		} else if (!in_string && (c == '}' || c == ']')) {
 			depth--;
 		}
 	}
@@ -40,7 +46,7 @@ json_parse(struct slice text)
 	const char *end = NULL;
 	cJSON *doc;
 
-	if (check_depth(text) != 0)
+	if (check_text(text) != 0)
 		return NULL;
 	doc = cJSON_ParseWithLengthOpts(text.p, text.n, &end, false);
 	if (!doc)

@@ -11,7 +11,8 @@
 
 #define JSON_DEPTH_MAX 32
 
-/* One whole document (RFC 8259), else NULL. Free with cJSON_Delete(). */
+/* One whole document (RFC 8259: UTF-8; NUL refused, \u0000 too), else NULL.
+ * Free with cJSON_Delete(). */
 cJSON *json_parse(struct slice text);
 /* The member's text; NULL when absent or no string. Owned by obj. */
 const char *json_str(const cJSON *obj, const char *name);

@@ -151,3 +151,34 @@ slice_u64(struct slice s, uint64_t *out)
 	*out = v;
 	return 0;
 }
+
+size_t
+slice_utf8(struct slice s, size_t i)
+{
+	unsigned char c = (unsigned char)s.p[i];
+	size_t n = c < 0x80   ? 1
+		   : c < 0xc2 ? 0
+		   : c < 0xe0 ? 2
+		   : c < 0xf0 ? 3
+		   : c < 0xf5 ? 4
+			      : 0;
+
+	if (n == 0 || n > s.n - i)
+		return 0;
+	for (size_t k = 1; k < n; k++)
+		if (((unsigned char)s.p[i + k] & 0xc0) != 0x80)
+			return 0;
+	if (n == 3) {
+		unsigned char d = (unsigned char)s.p[i + 1];
+
+		if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f))
+			return 0;
+	}
+	if (n == 4) {
+		unsigned char d = (unsigned char)s.p[i + 1];
+
+		if ((c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
+			return 0;
+	}
+	return n;
+}

@@ -56,5 +56,8 @@ bool slice_cut(struct slice *rest, char sep, struct slice *item);
  * overflow. Returns 0, or -1 and leaves *out alone.
  */
 int slice_u64(struct slice s, uint64_t *out);
+/* Length of the UTF-8 sequence that begins at s[i] (RFC 3629: no surrogates,
+ * no overlong forms), 0 when there is none. i < s.n. */
+size_t slice_utf8(struct slice s, size_t i);
 
 #endif
