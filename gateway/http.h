@@ -12,13 +12,16 @@
  *         answer). An error is remembered by the application until finish, or
  *         ended at once with http_answer_*() (the rest is drained to a bound).
  * finish  the body is complete: must answer, exactly once.
- * release always called, last: free what begin allocated; the client may have
- *         gone at any time before. The arena is freed after it.
+ * release called last, whenever begin was: free what begin allocated; the
+ *         client may have gone at any time before. The arena is freed after.
+ * refuse  the server itself refuses, before begin: answer in the format of the
+ *         application. NULL: plain text.
  *
  * The server itself refuses (400, close) what could desynchronise a proxy:
  * Transfer-Encoding other than exactly "chunked", or together with
  * Content-Length; repeated Content-Length, Host, Authorization, Range,
- * x-amz-content-sha256; header names that are no tokens; a missing Host.
+ * x-amz-content-sha256; header names that are no tokens; a missing Host. Near
+ * the connection limit it refuses with 503.
  */
 #ifndef GATEWAY_HTTP_H
 #define GATEWAY_HTTP_H
@@ -47,11 +50,13 @@ struct http_request {
 	bool has_body;		 /* Content-Length > 0 or chunked */
 	char peer_ip[46];
 	char request_id[17]; /* x-amz-request-id: 16 upper-case characters */
+	const char *host_id; /* x-amz-id-2 */
 	int64_t start_us;    /* monotonic */
 	const struct http_app *app;
 	void *app_state; /* the application's, freed by its release */
 	/* filled for the access line */
 	const char *operation; /* "PutObject", "upload-url"; static text */
+	struct slice bucket;   /* empty: none; lives as long as the arena */
 	unsigned status;
 	uint64_t bytes_in, bytes_out;
 	struct http_exchange *exchange; /* the server's own */
@@ -64,6 +69,8 @@ struct http_app {
 	void (*body)(struct http_request *req, const void *p, size_t n);
 	void (*finish)(struct http_request *req);
 	void (*release)(struct http_request *req);
+	void (*refuse)(struct http_request *req, unsigned status,
+		       const char *why);
 };
 
 /* First value of that name, any case; .p is NULL when absent. */
@@ -83,7 +90,7 @@ void http_set_header(struct http_request *req, const char *name,
 void http_set_headerf(struct http_request *req, const char *name,
 		      const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The body is copied. HEAD sends its length only. */
+/* The body is copied. A HEAD request gets its length only. */
 void http_answer(struct http_request *req, unsigned status, struct slice body);
 /* Takes over b's memory; b is empty afterwards. */
 void http_answer_buf(struct http_request *req, unsigned status, struct buf *b);
@@ -102,13 +109,16 @@ struct http_source {
 void http_answer_source(struct http_request *req, unsigned status, uint64_t n,
 			const struct http_source *source);
 
+/* The answer to a HEAD request whose GET would send n bytes. */
+void http_answer_head(struct http_request *req, unsigned status, uint64_t n);
+
 /* ---- the server --------------------------------------------------------- */
 
 struct http_server;
 struct http_server_conf {
 	const char *listen; /* "127.0.0.1:9000", port 0: a free one */
 	unsigned max_connections;
-	const struct http_app *app;
+	const struct http_app *app; /* outlives the server */
 };
 /* NULL with one line for the user in err (512 bytes): "port 9000 is in use
  * by another program: ...". */

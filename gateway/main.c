@@ -1,0 +1,214 @@
+/*
+ * reelgate-gateway: both HTTP ports on one store. Starts everything in order,
+ * waits for SIGTERM or SIGINT, stops in the opposite order. What prevents the
+ * start is said in one line and ends with status 78 (EX_CONFIG).
+ */
+#include "base/conf.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "gateway/s3_app.h"
+#include "version.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DRAIN_MS 30000
+#define ERR_MAX 512
+
+struct gateway {
+	struct conf conf;
+	struct http_server *s3;
+};
+
+struct options {
+	const char *config;
+	const char *data;
+	const char *s3_listen;
+	const char *api_listen;
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: reelgate-gateway [--config FILE] [--data DIR]\n"
+	      "           [--s3-listen ADDR:PORT] [--api-listen ADDR:PORT]\n"
+	      "       reelgate-gateway --help | --version\n"
+	      "Serves S3 (port 9000) and the video API (port 9001). Port 0\n"
+	      "takes a free one; the addresses in use stand in\n"
+	      "DATA/run/endpoints. Settings: see docs/configuration.md.\n",
+	      out);
+}
+
+/* 0 to go on, else the exit status + 1. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "data", required_argument, NULL, 'd' },
+		{ "s3-listen", required_argument, NULL, 's' },
+		{ "api-listen", required_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'd':
+			o->data = optarg;
+			break;
+		case 's':
+			o->s3_listen = optarg;
+			break;
+		case 'a':
+			o->api_listen = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			return EX_OK + 1;
+		case 'v':
+			puts("reelgate-gateway " REELGATE_VERSION);
+			return EX_OK + 1;
+		default:
+			usage(stderr);
+			return EX_USAGE + 1;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	usage(stderr);
+	return EX_USAGE + 1;
+}
+
+static int
+load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
+{
+	char dir[PATH_MAX];
+
+	if (conf_data_dir(o->config, o->data, dir, sizeof(dir), err) != 0)
+		return -1;
+	if (io_mkdirs(dir, 0750) != 0) {
+		snprintf(err, ERR_MAX,
+			 "cannot make the data directory %.300s: "
+			 "%s",
+			 dir, strerror(errno));
+		return -1;
+	}
+	if (conf_credentials_create(dir, err) != 0 ||
+	    conf_load(c, o->config, o->data, err) != 0)
+		return -1;
+	if (o->s3_listen && conf_set(c, "REELGATE_S3_LISTEN",
+				     slice_str(o->s3_listen), err) != 0)
+		return -1;
+	if (o->api_listen && conf_set(c, "REELGATE_API_LISTEN",
+				      slice_str(o->api_listen), err) != 0)
+		return -1;
+	return 0;
+}
+
+static void
+endpoints_path(const struct gateway *g, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s/run/endpoints", g->conf.data);
+}
+
+/* Where the ports are, for programs that took port 0. */
+static int
+write_endpoints(const struct gateway *g, char err[ERR_MAX])
+{
+	struct buf b = BUF_INIT;
+	char path[PATH_MAX];
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "%s/run", g->conf.data);
+	rc = io_mkdirs(path, 0750);
+	endpoints_path(g, path);
+	buf_printf(&b, "S3_ENDPOINT=http://%s\n", http_server_address(g->s3));
+	if (rc != 0 || !buf_ok(&b) ||
+	    io_write_file(path, buf_slice(&b), 0640) != 0) {
+		snprintf(err, ERR_MAX, "cannot write %.300s: %s", path,
+			 strerror(errno));
+		rc = -1;
+	}
+	buf_release(&b);
+	return rc;
+}
+
+static int
+gateway_start(struct gateway *g, char err[ERR_MAX])
+{
+	const struct http_server_conf s3 = {
+		.listen = g->conf.s3_listen,
+		.max_connections = (unsigned)g->conf.max_connections,
+		.app = &s3_app,
+	};
+
+	g->s3 = http_server_start(&s3, err);
+	if (!g->s3)
+		return -1;
+	return write_endpoints(g, err);
+}
+
+static void
+gateway_stop(struct gateway *g)
+{
+	char path[PATH_MAX];
+
+	http_server_drain(g->s3, DRAIN_MS);
+	http_server_stop(g->s3);
+	endpoints_path(g, path);
+	unlink(path);
+}
+
+/* Signals are taken by sigwait() alone; every thread inherits the mask. */
+static void
+block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct gateway g = { 0 };
+	struct options o = { 0 };
+	char err[ERR_MAX] = "";
+	sigset_t signals;
+	int sig, rc = parse_options(argc, argv, &o);
+
+	if (rc)
+		return rc - 1;
+	umask(027);
+	log_setup("reelgate-gateway");
+	block_signals(&signals);
+	rc = EX_CONFIG;
+	if (hash_setup() != 0)
+		return rc;
+	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
+		log_info("ready", "S3 on http://%s", http_server_address(g.s3));
+		sigwait(&signals, &sig);
+		log_info("stopping", "%s", strsignal(sig));
+		rc = EX_OK;
+	} else {
+		fprintf(stderr, "reelgate-gateway: %s\n", err);
+	}
+	gateway_stop(&g);
+	conf_release(&g.conf);
+	return rc;
+}
