@@ -1,0 +1,383 @@
+/*
+ * The relay thread: read the cursor once, then { read a batch behind it, give
+ * it to queue_relay(), acknowledge it to the store }. Any doubt about what
+ * the database did (connection lost in mid-commit) ends in reading the cursor
+ * again.
+ *
+ * Shared state: r->state and r->stopping under r->lock; the rest belongs to
+ * the thread.
+ */
+#include "gateway/relay.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/timeval.h"
+#include "gateway/event.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#define BATCH 500u
+#define BATCH_BYTES (32u << 20)
+#define IDLE_WAIT_MS 500 /* bounds how long a stop can take */
+#define BACKOFF_MIN_MS 200u
+#define BACKOFF_MAX_MS 5000u
+
+struct relay {
+	struct relay_conf conf;
+	struct store_info info; /* deployment and epoch; fixed for a run */
+	struct queue_cursor cursor;
+	bool have_cursor;
+	unsigned backoff_ms; /* 0: the last step went well */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	enum relay_state state;
+	bool stopping;
+};
+
+/* The notification rules of the default bucket. As on AWS they do not
+ * overlap: the first that matches is the only one. */
+static const struct rule {
+	const char *id;
+	const char *event_prefix;
+	const char *key_prefix;
+	const char *job_type;
+} rules[] = {
+	{ "reelgate-uploads", "ObjectCreated:", "uploads/", "process_video" },
+};
+
+const char *
+relay_job_type(const struct store_event *e, const char *bucket,
+	       const char **rule_id)
+{
+	if (!slice_eq_str(e->bucket, bucket))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		const struct rule *r = &rules[i];
+
+		if (slice_starts(e->event_name, slice_str(r->event_prefix)) &&
+		    slice_starts(e->key, slice_str(r->key_prefix))) {
+			if (rule_id)
+				*rule_id = r->id;
+			return r->job_type;
+		}
+	}
+	return NULL;
+}
+
+const char *
+relay_state_name(enum relay_state state)
+{
+	static const char *const names[] = { "starting", "running", "waiting",
+					     "stopped" };
+
+	return names[state];
+}
+
+static void
+set_state(struct relay *r, enum relay_state state)
+{
+	pthread_mutex_lock(&r->lock);
+	r->state = state;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool
+stopping(struct relay *r)
+{
+	bool yes;
+
+	pthread_mutex_lock(&r->lock);
+	yes = r->stopping;
+	pthread_mutex_unlock(&r->lock);
+	return yes;
+}
+
+/* Sleeps unless a stop is asked for. */
+static void
+pause_ms(struct relay *r, unsigned ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&r->lock);
+	while (!r->stopping &&
+	       pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* One line when the trouble begins; the delay doubles, with jitter. */
+static void
+back_off(struct relay *r, const char *why)
+{
+	uint32_t random;
+
+	r->have_cursor = false;
+	if (r->backoff_ms == 0) {
+		log_warn("relay_waiting",
+			 "%s; events are kept and delivered later", why);
+		set_state(r, RELAY_WAITING);
+		r->backoff_ms = BACKOFF_MIN_MS;
+	}
+	random_bytes(&random, sizeof(random));
+	pause_ms(r, r->backoff_ms / 2 + random % (r->backoff_ms / 2 + 1));
+	r->backoff_ms = r->backoff_ms * 2 < BACKOFF_MAX_MS ? r->backoff_ms * 2
+							   : BACKOFF_MAX_MS;
+}
+
+static void
+went_well(struct relay *r)
+{
+	if (r->backoff_ms > 0)
+		log_info("relay_running", "the database is back");
+	r->backoff_ms = 0;
+	set_state(r, RELAY_RUNNING);
+}
+
+/*
+ * What the outbox holds at the cursor: its event there; the newest event when
+ * the cursor is beyond it; the cursor itself when the row was trimmed, which
+ * happens only to events delivered long ago.
+ */
+static enum s3_error
+outbox_at_cursor(struct relay *r, struct arena *a, struct queue_cursor *out)
+{
+	struct store_info now;
+	struct store_event *e;
+	enum s3_error err;
+	uint64_t seq = r->cursor.seq;
+	size_t n;
+
+	*out = r->cursor;
+	if (seq == 0)
+		return S3_OK;
+	err = store_info(r->conf.store, &now);
+	if (err != S3_OK)
+		return err;
+	if (seq > now.last_seq)
+		seq = now.last_seq;
+	*out = (struct queue_cursor){ .seq = seq };
+	if (seq == 0)
+		return S3_OK;
+	err = store_events(r->conf.store, seq - 1, 1, a, &e, &n);
+	if (err != S3_OK)
+		return err;
+	if (n == 1 && e[0].seq == seq)
+		snprintf(out->event_id, sizeof(out->event_id), "%s", e[0].id);
+	else if (seq == r->cursor.seq)
+		*out = r->cursor;
+	return S3_OK;
+}
+
+static void
+fill_event(const struct relay *r, const struct store_event *e, struct arena *a,
+	   struct buf *record, struct queue_event *out)
+{
+	struct event_context context = { .region = r->conf.region };
+
+	*out = (struct queue_event){
+		.seq = e->seq,
+		.id = e->id,
+		.time_us = e->time_us,
+		.name = arena_cstr(a, e->event_name),
+		.bucket = e->bucket,
+		.key = e->key,
+		.size = e->size,
+		.etag = arena_cstr(a, e->etag),
+		.version_id = arena_cstr(a, e->version_id),
+		.content_type = e->content_type,
+		.job_type = relay_job_type(e, r->conf.bucket, &context.rule_id),
+	};
+	buf_clear(record);
+	event_record(record, e, &context);
+	out->record = arena_cstr(a, buf_slice(record));
+	a->err |= record->err;
+}
+
+static struct queue_event *
+fill_batch(const struct relay *r, const struct store_event *events, size_t n,
+	   struct arena *a)
+{
+	struct queue_event *out = arena_array(a, n, sizeof(*out));
+	struct buf record = BUF_INIT;
+
+	for (size_t i = 0; i < n && !a->err; i++)
+		fill_event(r, &events[i], a, &record, &out[i]);
+	buf_release(&record);
+	return a->err ? NULL : out;
+}
+
+/* The cursor of the last step is our own: only a fresh one is compared with
+ * the outbox. */
+static enum queue_error
+read_cursor(struct relay *r, struct arena *a, struct queue_cursor *expect)
+{
+	enum queue_error err;
+
+	if (r->have_cursor) {
+		*expect = r->cursor;
+		return QUEUE_OK;
+	}
+	err = queue_cursor_get(r->conf.queue, r->info.deployment_id,
+			       r->info.epoch, &r->cursor);
+	if (err != QUEUE_OK)
+		return err;
+	return outbox_at_cursor(r, a, expect) == S3_OK ? QUEUE_OK
+						       : QUEUE_INTERNAL;
+}
+
+static bool
+same_place(const struct queue_cursor *a, const struct queue_cursor *b)
+{
+	return a->seq == b->seq && !strcmp(a->event_id, b->event_id);
+}
+
+/* One batch; *n tells how many events it had. */
+static enum queue_error
+relay_batch(struct relay *r, struct arena *a, size_t *n)
+{
+	struct queue_cursor expect;
+	struct queue_event *batch;
+	struct store_event *events;
+	enum queue_error err;
+
+	*n = 0;
+	err = read_cursor(r, a, &expect);
+	if (err != QUEUE_OK)
+		return err;
+	if (!same_place(&expect, &r->cursor))
+		return QUEUE_EPOCH;
+	r->have_cursor = true;
+	if (store_events(r->conf.store, r->cursor.seq, BATCH, a, &events, n) !=
+	    S3_OK)
+		return QUEUE_INTERNAL;
+	if (*n == 0)
+		return QUEUE_OK;
+	batch = fill_batch(r, events, *n, a);
+	if (!batch)
+		return QUEUE_INTERNAL;
+	err = queue_relay(r->conf.queue, r->info.deployment_id, r->info.epoch,
+			  &expect, batch, *n, &r->cursor);
+	if (err != QUEUE_OK)
+		return err;
+	/* Only the trimming of old rows depends on it. */
+	if (store_events_ack(r->conf.store, r->cursor.seq) != S3_OK)
+		log_warn("relay_ack", "event %" PRIu64 " not acknowledged",
+			 r->cursor.seq);
+	return QUEUE_OK;
+}
+
+/* false: end the thread. */
+static bool
+relay_step(struct relay *r)
+{
+	enum queue_error err;
+	enum s3_error wait = S3_OK;
+	struct arena a;
+	size_t n;
+
+	arena_init(&a, BATCH_BYTES);
+	err = relay_batch(r, &a, &n);
+	arena_release(&a);
+	switch (err) {
+	case QUEUE_OK:
+		went_well(r);
+		if (n < BATCH)
+			wait = store_events_wait(r->conf.store, r->cursor.seq,
+						 IDLE_WAIT_MS);
+		return wait != S3_ERR_SERVICE_UNAVAILABLE;
+	case QUEUE_EPOCH:
+		log_error("relay_stopped",
+			  "the database's cursor is at event %" PRIu64
+			  ", which this store's outbox does not have: it was "
+			  "restored from a backup. No jobs are made until a "
+			  "new epoch is begun",
+			  r->cursor.seq);
+		set_state(r, RELAY_STOPPED);
+		return false;
+	case QUEUE_UNAVAILABLE:
+		back_off(r, "the database is away");
+		return true;
+	default:
+		back_off(r, "a batch of events could not be delivered");
+		return true;
+	}
+}
+
+static void *
+relay_main(void *arg)
+{
+	struct relay *r = arg;
+
+	pthread_setname_np(pthread_self(), "relay");
+	while (!stopping(r) && relay_step(r))
+		;
+	return NULL;
+}
+
+struct relay *
+relay_start(const struct relay_conf *conf, char err[512])
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	pthread_condattr_t attr;
+
+	if (!r || store_info(conf->store, &r->info) != S3_OK) {
+		snprintf(err, 512, "relay: %s",
+			 r ? "the store does not answer" : "out of memory");
+		free(r);
+		return NULL;
+	}
+	r->conf = *conf;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&r->thread, NULL, relay_main, r) != 0) {
+		snprintf(err, 512, "relay: cannot start its thread");
+		pthread_cond_destroy(&r->wake);
+		pthread_mutex_destroy(&r->lock);
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void
+relay_status(struct relay *r, struct relay_status *out)
+{
+	struct store_info info = { 0 };
+
+	*out = (struct relay_status){ .state = RELAY_STOPPED };
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	out->state = r->state;
+	pthread_mutex_unlock(&r->lock);
+	if (store_info(r->conf.store, &info) != S3_OK)
+		return;
+	out->last_seq = info.last_seq;
+	out->acked_seq = info.acked_seq;
+}
+
+void
+relay_stop(struct relay *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	pthread_cond_broadcast(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
