@@ -219,6 +219,13 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 };
+/* Every backend's put and read begin with these. */
+struct store_put {
+	struct store *store;
+};
+struct store_read {
+	struct store *store;
+};
 
 /* ---- opening ---------------------------------------------------------- */
 
@@ -251,6 +258,8 @@ struct store_s3_conf {
 		    struct slice payload_hash,
 		    const struct store_headers *headers, struct buf *out);
 	void *sign_ctx;
+	/* Where puts over 8 MiB wait for their commit; NULL: the system's. */
+	const char *spool_dir;
 };
 struct store *store_open_s3(const struct store_s3_conf *conf, char err[512]);
 /* Ends all work and closes; NULL is fine. No put or read may be open. */
