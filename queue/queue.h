@@ -5,7 +5,10 @@
  * A struct queue is a small pool of connections that reconnect by themselves;
  * any thread may call any function. Every function is one short transaction
  * and never waits longer than the connection timeouts (5 s to connect, 30 s
- * a statement): QUEUE_UNAVAILABLE then, and nothing was done unless said.
+ * a statement): QUEUE_UNAVAILABLE then, and at once while the database is
+ * known to be away. Nothing was done, unless the connection broke at the very
+ * commit: every function may be called again, since what must not happen
+ * twice is keyed (relay, complete_upload) or fenced (jobs: LOST).
  * Functions with a user argument run as role `authenticated` with that user's
  * claims, so that row level security decides; the others as `service_role`.
  * UUIDs are text of 36 characters. Texts in structs are owned by the arena
@@ -22,7 +25,7 @@ enum queue_error {
 	QUEUE_NOT_FOUND,   /* no such row, or not this user's */
 	QUEUE_CONFLICT,	   /* the row is not in a state that allows it */
 	QUEUE_LOST,	   /* the job belongs to somebody else now: discard */
-	QUEUE_UNAVAILABLE, /* no database */
+	QUEUE_UNAVAILABLE, /* no database, or it is too busy: try again */
 	QUEUE_EPOCH,	   /* the cursor knows a later past than the outbox */
 	QUEUE_INTERNAL	   /* a statement failed: logged with its SQLSTATE */
 };
@@ -45,7 +48,8 @@ int queue_schema_expected(void);
 struct queue *queue_open(const char *conninfo, unsigned max_connections,
 			 const char *application_name);
 void queue_close(struct queue *q); /* NULL is fine */
-/* QUEUE_OK when the database answers and has the expected schema. */
+/* QUEUE_OK when the database answers and has the expected schema, CONFLICT
+ * when it has another one. */
 enum queue_error MUST_CHECK queue_ping(struct queue *q);
 
 /* ---- events: the relay -------------------------------------------------- */
@@ -80,11 +84,14 @@ enum queue_error MUST_CHECK queue_cursor_get(struct queue *q,
  * insert object_events; for the new ones with a job_type upsert the video
  * from its intent (or from uploads/{uuid}/...) and insert its jobs under
  * their dedupe_key; ObjectRemoved cancels pending jobs; advance the cursor;
- * notify. A repeat is a no-op. QUEUE_EPOCH when the cursor is above the last
- * event given by @expect or names another event at its place.
- * @expect: the outbox row at the cursor (seq 0: the cursor must be 0).
+ * notify. A repeat is a no-op.
+ * @expect: the outbox's own row at the cursor queue_cursor_get() answered,
+ * {0, ""} when the outbox holds none there. QUEUE_EPOCH when the cursor is
+ * above 0 and names neither that event nor one of @events: this outbox has
+ * another past than the database.
+ * @out: the cursor after the batch.
  * A poisonous event is put aside in object_events with its error and does not
- * hold up the rest.
+ * hold up the rest. A key that is no UTF-8 makes no video.
  */
 enum queue_error MUST_CHECK queue_relay(struct queue *q, const char *deployment,
 					const char *epoch,
@@ -102,7 +109,8 @@ struct queue_intent {
 	uint64_t size; /* 0: not stated */
 	int64_t expires_us;
 };
-/* The intent's id into id. */
+/* The intent's id into id. The key must lie below uploads/{user}/, and no
+ * other intent may have it (INTERNAL otherwise). */
 enum queue_error MUST_CHECK queue_intent_create(struct queue *q,
 						const char *user,
 						const struct queue_intent *in,
@@ -117,7 +125,7 @@ enum queue_error MUST_CHECK queue_intent_get(struct queue *q, const char *user,
 struct queue_object {
 	const char *deployment;
 	const char *epoch;
-	uint64_t seq;
+	uint64_t seq; /* 0: the store gave none, the ETag names the content */
 	const char *version_id;
 	const char *bucket;
 	const char *key;
@@ -149,7 +157,8 @@ struct queue_video {
 /*
  * queue_complete_upload - the video and its jobs of an uploaded object, the
  * same ids however often and in whatever order with the relay it is called
- * (same dedupe_key). @title NULL: the file name.
+ * (same dedupe_key). @title NULL: as it is, at first the file name.
+ * NOT_FOUND when the user has no intent for the key.
  */
 enum queue_error MUST_CHECK queue_complete_upload(
     struct queue *q, const char *user, const struct queue_object *object,
@@ -220,7 +229,8 @@ struct queue_job {
 	const char *error;
 	const char *result;
 	bool cancel_requested;
-	int64_t run_at_us, created_us, started_us, completed_us; /* 0: none */
+	/* 0: none; run_at INT64_MAX: waits for its parent */
+	int64_t run_at_us, created_us, started_us, completed_us;
 };
 
 /* A claimed job is named by id + attempt + worker: the fence. */
@@ -243,8 +253,12 @@ enum queue_error MUST_CHECK queue_heartbeat(struct queue *q,
 					    int lease_s, int progress,
 					    bool *cancel);
 
-/* What a finished process_video or ai_analysis writes to its video; all
- * members optional. JSON as text. */
+/*
+ * What a finished process_video or ai_analysis writes to its video; all
+ * members optional. JSON as text; PostgreSQL cannot hold \u0000 in it, so a
+ * document with one is QUEUE_INTERNAL, as is one that is no JSON. When the
+ * key was overwritten meanwhile the job is completed and the video left alone.
+ */
 struct queue_outcome {
 	const char *result; /* the job's own result, JSON */
 	double duration;    /* < 0: leave */
@@ -270,9 +284,11 @@ enum queue_error MUST_CHECK queue_job_fail(struct queue *q,
 /* Gives the attempt back (shutdown): pending again, due now. */
 enum queue_error MUST_CHECK queue_job_release(struct queue *q,
 					      const struct queue_fence *f);
-/* Expired leases become failed attempts; *n counts them. Each 10 s. */
+/* Expired leases become failed attempts, jobs of a type this version does not
+ * know fail for good; *n counts them. Each 10 s. */
 enum queue_error MUST_CHECK queue_rescue(struct queue *q, size_t *n);
-/* Completed jobs older than days, expired intents; in batches. */
+/* Deletes completed jobs older than days and intents that expired as long
+ * ago, in batches; *n counts them. */
 enum queue_error MUST_CHECK queue_cleanup(struct queue *q, int days, size_t *n);
 
 enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
@@ -282,10 +298,12 @@ enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
 enum queue_error MUST_CHECK queue_job_list(struct queue *q, const char *status,
 					   uint32_t limit, struct arena *a,
 					   struct queue_job **out, size_t *n);
-/* pending again, attempts 0, run now; CONFLICT unless failed for good or
- * waiting for a retry. */
+/* pending again, attempts 0, run now, with the children that failed along
+ * with it. CONFLICT unless failed for good or waiting for a retry; for a child
+ * whose parent is not completed; for a job of replaced content. */
 enum queue_error MUST_CHECK queue_job_retry(struct queue *q, const char *id);
-/* Settles a waiting job as cancelled, asks a running one to stop. */
+/* Settles a waiting job as cancelled, asks a running one to stop. CONFLICT
+ * when it has ended. */
 enum queue_error MUST_CHECK queue_job_cancel(struct queue *q, const char *id);
 /* JSON object: counts per type and status, oldest due age, latencies. */
 enum queue_error MUST_CHECK queue_job_stats(struct queue *q, struct arena *a,
@@ -294,8 +312,9 @@ enum queue_error MUST_CHECK queue_job_stats(struct queue *q, struct arena *a,
 /* A connection of its own that LISTENs. One thread. */
 struct queue_listener;
 struct queue_listener *queue_listen(struct queue *q, const char *channel);
-/* Waits for a notification: 1 notified, 0 time up, -1 no connection (it is
- * tried again at the next call; the caller polls meanwhile). */
+/* Waits for a notification: 1 notified, or connected anew (look: some may have
+ * been missed), 0 time up, -1 no connection (tried again at the next call, at
+ * most each half second; the caller polls meanwhile). */
 int queue_listener_wait(struct queue_listener *l, int timeout_ms);
 void queue_listener_close(struct queue_listener *l); /* NULL is fine */
 

@@ -1,0 +1,182 @@
+/*
+ * Clips: asked for by a user, cut by a generate_clips job.
+ */
+#include "queue/pg.h"
+#include "base/json.h"
+
+#define CLIP_COLUMNS                                                     \
+	"id, video_id, title, description, start_time, end_time, score," \
+	" status, s3_key, thumbnail_key, error, " PG_US("created_at")
+
+static void
+read_clip(const PGresult *r, int row, struct arena *a, struct queue_clip *out)
+{
+	*out = (struct queue_clip){
+		.id = pg_get(r, row, 0, a),
+		.video_id = pg_get(r, row, 1, a),
+		.title = pg_get(r, row, 2, a),
+		.description = pg_get(r, row, 3, a),
+		.start_time = pg_get_real(r, row, 4, 0),
+		.end_time = pg_get_real(r, row, 5, 0),
+		.score = pg_get_real(r, row, 6, -1),
+		.status = pg_get(r, row, 7, a),
+		.s3_key = pg_get(r, row, 8, a),
+		.thumbnail_key = pg_get(r, row, 9, a),
+		.error = pg_get(r, row, 10, a),
+		.created_us = pg_get_int(r, row, 11, 0),
+	};
+}
+
+/* Gives the clips ids; their rows as JSON, NULL on memory shortage. */
+static char *
+clip_rows(struct queue_clip *clips, size_t n, struct arena *a)
+{
+	cJSON *rows = cJSON_CreateArray(), *row;
+	char id[UUID_TEXT_MAX];
+	char *text;
+
+	for (size_t i = 0; i < n; i++) {
+		uuid_new(id);
+		clips[i].id = arena_cstr(a, slice_str(id));
+		row = cJSON_CreateObject();
+		cJSON_AddStringToObject(row, "id", id);
+		cJSON_AddStringToObject(row, "title",
+					clips[i].title ? clips[i].title : "");
+		cJSON_AddStringToObject(
+		    row, "description",
+		    clips[i].description ? clips[i].description : "");
+		cJSON_AddNumberToObject(row, "start_time", clips[i].start_time);
+		cJSON_AddNumberToObject(row, "end_time", clips[i].end_time);
+		if (clips[i].score >= 0)
+			cJSON_AddNumberToObject(row, "score", clips[i].score);
+		cJSON_AddItemToArray(rows, row);
+	}
+	text = json_text(rows);
+	cJSON_Delete(rows);
+	return text;
+}
+
+/* Row level security decides whether the user has this video. */
+static enum queue_error
+check_video(struct pg_tx *tx, const char *video)
+{
+	static const struct pg_stmt stmt = {
+		"clips_video", "SELECT FROM videos WHERE id = $1"
+	};
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	pg_text(&args, video);
+	err = pg_exec(tx, &stmt, &args, &r);
+	if (!err && PQntuples(r) == 0)
+		err = QUEUE_NOT_FOUND;
+	PQclear(r);
+	return err;
+}
+
+static enum queue_error
+insert_clips(struct pg_tx *tx, const char *video, const char *rows,
+	     char job[UUID_TEXT_MAX])
+{
+	static const struct pg_stmt stmt = { "clips_create",
+					     "SELECT clips_create($1, $2)" };
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	pg_text(&args, video);
+	pg_text(&args, rows);
+	err = pg_exec(tx, &stmt, &args, &r);
+	if (!err)
+		pg_get_uuid(r, 0, 0, job);
+	PQclear(r);
+	return err;
+}
+
+enum queue_error
+queue_clips_create(struct queue *q, const char *user, const char *video,
+		   struct queue_clip *clips, size_t n, struct arena *a,
+		   char job[UUID_TEXT_MAX])
+{
+	struct pg_tx tx;
+	char *rows;
+	enum queue_error err;
+
+	if (!uuid_valid(slice_str(video)))
+		return QUEUE_NOT_FOUND;
+	rows = clip_rows(clips, n, a);
+	if (!rows || a->err) {
+		free(rows);
+		return QUEUE_INTERNAL;
+	}
+	err = pg_begin(q, user, &tx);
+	if (!err)
+		err = check_video(&tx, video);
+	if (!err)
+		err = pg_become_service(&tx);
+	if (!err)
+		err = insert_clips(&tx, video, rows, job);
+	err = pg_finish(&tx, err);
+	free(rows);
+	return err;
+}
+
+enum queue_error
+queue_clip_list(struct queue *q, const char *user, const char *video,
+		uint32_t offset, uint32_t limit, struct arena *a,
+		struct queue_clip **out, size_t *n, uint64_t *total)
+{
+	/* The count stands in every row, and in one of NULLs past the end. */
+	static const struct pg_stmt stmt = {
+		"clip_list",
+		"WITH own AS (SELECT * FROM clips"
+		"  WHERE $1::uuid IS NULL OR video_id = $1)"
+		" SELECT " CLIP_COLUMNS ", c.total"
+		" FROM (SELECT count(*) AS total FROM own) c LEFT JOIN"
+		" (SELECT * FROM own ORDER BY created_at DESC, id"
+		"  OFFSET $2 LIMIT $3) v ON true"
+		" ORDER BY created_at DESC, id"
+	};
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	if (video && !uuid_valid(slice_str(video)))
+		return QUEUE_NOT_FOUND;
+	pg_text(&args, video);
+	pg_int(&args, offset);
+	pg_int(&args, limit);
+	err = pg_run_row(q, user, &stmt, &args, &r);
+	if (err)
+		return err;
+	*total = (uint64_t)pg_get_int(r, 0, 12, 0);
+	*n = PQgetisnull(r, 0, 0) ? 0 : (size_t)PQntuples(r);
+	*out = arena_array(a, *n, sizeof(**out));
+	for (size_t i = 0; *out && i < *n; i++)
+		read_clip(r, (int)i, a, &(*out)[i]);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+enum queue_error
+queue_clip_get(struct queue *q, const char *user, const char *id,
+	       struct arena *a, struct queue_clip *out)
+{
+	static const struct pg_stmt stmt = { "clip_get",
+					     "SELECT " CLIP_COLUMNS
+					     " FROM clips WHERE id = $1" };
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	if (!uuid_valid(slice_str(id)))
+		return QUEUE_NOT_FOUND;
+	pg_text(&args, id);
+	err = pg_run_row(q, user, &stmt, &args, &r);
+	if (err)
+		return err;
+	read_clip(r, 0, a, out);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}

@@ -1,0 +1,23 @@
+/*
+ * jobs.h - reading job rows, for jobs.c and jobs_admin.c.
+ */
+#ifndef QUEUE_JOBS_H
+#define QUEUE_JOBS_H
+
+#include "queue/pg.h"
+
+/* Of job_queue j LEFT JOIN videos v, in the order queue_read_job() reads. */
+#define QUEUE_JOB_COLUMNS                                                 \
+	"j.id, j.type, j.payload, j.user_id, j.video_id, v.bucket,"       \
+	" v.s3_key, j.priority, j.status, j.attempts, j.max_attempts,"    \
+	" j.progress, j.error, j.result, j.cancel_requested_at IS NOT "   \
+	"NULL, " PG_US("j.run_at") ", " PG_US("j.created_at") ", " PG_US( \
+	    "j.started_at") ", " PG_US("j.completed_at")
+
+void queue_read_job(const PGresult *r, int row, struct arena *a,
+		    struct queue_job *out);
+/* All rows, into the arena; clears r. */
+enum queue_error MUST_CHECK queue_read_jobs(PGresult *r, struct arena *a,
+					    struct queue_job **out, size_t *n);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * Jobs as an operator sees them: look, retry, cancel, count, sweep.
+ */
+#include "queue/jobs.h"
+
+#define JOBS_AND_VIDEOS \
+	" FROM job_queue j LEFT JOIN videos v ON v.id = j.video_id"
+
+enum queue_error
+queue_job_get(struct queue *q, const char *id, struct arena *a,
+	      struct queue_job *out)
+{
+	static const struct pg_stmt stmt = {
+		"job_get",
+		"SELECT " QUEUE_JOB_COLUMNS JOBS_AND_VIDEOS " WHERE j.id = $1"
+	};
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	if (!uuid_valid(slice_str(id)))
+		return QUEUE_NOT_FOUND;
+	pg_text(&args, id);
+	err = pg_run_row(q, NULL, &stmt, &args, &r);
+	if (err)
+		return err;
+	queue_read_job(r, 0, a, out);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+enum queue_error
+queue_job_list(struct queue *q, const char *status, uint32_t limit,
+	       struct arena *a, struct queue_job **out, size_t *n)
+{
+	static const struct pg_stmt stmt = {
+		"job_list", "SELECT " QUEUE_JOB_COLUMNS JOBS_AND_VIDEOS
+			    " WHERE $1::text IS NULL OR j.status = $1"
+			    " ORDER BY j.created_at DESC, j.id LIMIT $2"
+	};
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	pg_text(&args, status);
+	pg_int(&args, limit);
+	err = pg_run(q, NULL, &stmt, &args, &r);
+	return err ? err : queue_read_jobs(r, a, out, n);
+}
+
+/* One statement about one job. */
+static enum queue_error
+change(struct queue *q, const struct pg_stmt *stmt, const char *id)
+{
+	struct pg_args args = { 0 };
+
+	if (!uuid_valid(slice_str(id)))
+		return QUEUE_NOT_FOUND;
+	pg_text(&args, id);
+	return pg_run(q, NULL, stmt, &args, NULL);
+}
+
+enum queue_error
+queue_job_retry(struct queue *q, const char *id)
+{
+	static const struct pg_stmt stmt = { "job_retry",
+					     "SELECT job_retry($1)" };
+
+	return change(q, &stmt, id);
+}
+
+enum queue_error
+queue_job_cancel(struct queue *q, const char *id)
+{
+	static const struct pg_stmt stmt = {
+		"job_cancel", "SELECT job_cancel($1, 'cancelled')"
+	};
+
+	return change(q, &stmt, id);
+}
+
+enum queue_error
+queue_job_stats(struct queue *q, struct arena *a, const char **json)
+{
+	static const struct pg_stmt stmt = { "job_stats",
+					     "SELECT job_stats()" };
+	PGresult *r;
+	enum queue_error err = pg_run_row(q, NULL, &stmt, NULL, &r);
+
+	if (err)
+		return err;
+	*json = pg_get(r, 0, 0, a);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+/* Repeats a statement that works on one batch until it finds nothing. */
+static enum queue_error
+sweep(struct queue *q, const struct pg_stmt *stmt, int days, size_t *n)
+{
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+	uint64_t batch;
+
+	pg_int(&args, days);
+	do {
+		err = pg_run(q, NULL, stmt, &args, &r);
+		if (err)
+			return err;
+		if (slice_u64(slice_str(PQcmdTuples(r)), &batch) != 0)
+			batch = 0;
+		*n += batch;
+		PQclear(r);
+	} while (batch);
+	return QUEUE_OK;
+}
+
+enum queue_error
+queue_cleanup(struct queue *q, int days, size_t *n)
+{
+	static const struct pg_stmt sweeps[] = {
+		{ "sweep_jobs",
+		  "DELETE FROM job_queue WHERE id IN (SELECT id FROM job_queue"
+		  " WHERE status = 'completed'"
+		  " AND completed_at < now() - make_interval(days => $1)"
+		  " LIMIT 5000 FOR UPDATE SKIP LOCKED)" },
+		{ "sweep_intents",
+		  "DELETE FROM upload_intents WHERE id IN"
+		  " (SELECT id FROM upload_intents"
+		  " WHERE expires_at < now() - make_interval(days => $1)"
+		  " LIMIT 5000 FOR UPDATE SKIP LOCKED)" },
+	};
+	enum queue_error err = QUEUE_OK;
+
+	*n = 0;
+	for (size_t i = 0; !err && i < ARRAY_LEN(sweeps); i++)
+		err = sweep(q, &sweeps[i], days, n);
+	return err;
+}

@@ -1,0 +1,101 @@
+/*
+ * pg.h - how the queue's files talk to PostgreSQL: a pool of connections,
+ * transactions with a role, prepared statements. Inside queue/ only.
+ *
+ * Threads: struct queue any; a struct pg_tx belongs to one thread.
+ */
+#ifndef QUEUE_PG_H
+#define QUEUE_PG_H
+
+#include "queue/queue.h"
+
+#include <libpq-fe.h>
+
+#define PG_ARGS_MAX 20
+
+/* A statement, prepared on each connection at its first use there. Static:
+ * its address is its identity. */
+struct pg_stmt {
+	const char *name;
+	const char *sql;
+};
+
+/* The arguments of a statement, $1 first. Texts must outlive the call. */
+struct pg_args {
+	int n;
+	const char *value[PG_ARGS_MAX];
+	int length[PG_ARGS_MAX];
+	int format[PG_ARGS_MAX];
+	char number[PG_ARGS_MAX][32];
+};
+
+void pg_text(struct pg_args *a, const char *s); /* NULL: SQL NULL */
+void pg_bytes(struct pg_args *a, struct slice s);
+void pg_int(struct pg_args *a, int64_t v);
+void pg_real(struct pg_args *a, double v); /* not finite: SQL NULL */
+void pg_bool(struct pg_args *a, bool v);
+/* Microseconds since 1970 as seconds, for to_timestamp(). */
+void pg_time(struct pg_args *a, int64_t us);
+
+struct pg_conn;
+struct pg_tx {
+	struct queue *q;
+	struct pg_conn *conn; /* NULL: ended */
+};
+
+/*
+ * A transaction: pg_begin, pg_exec..., then pg_finish with the outcome so far,
+ * which commits when that is QUEUE_OK and rolls back else, and answers the
+ * outcome. @user NULL: role service_role, else authenticated with that user's
+ * claims; a user that is no UUID is NOT_FOUND.
+ */
+enum queue_error MUST_CHECK pg_begin(struct queue *q, const char *user,
+				     struct pg_tx *tx);
+enum queue_error MUST_CHECK pg_finish(struct pg_tx *tx, enum queue_error err);
+/* Goes on as service_role in a transaction begun for a user. */
+enum queue_error MUST_CHECK pg_become_service(struct pg_tx *tx);
+/* @res: rows, PQclear() them; may be NULL; set to NULL on error. */
+enum queue_error MUST_CHECK pg_exec(struct pg_tx *tx,
+				    const struct pg_stmt *stmt,
+				    const struct pg_args *args, PGresult **res);
+/* One statement as one transaction; tried again after a deadlock. */
+enum queue_error MUST_CHECK pg_run(struct queue *q, const char *user,
+				   const struct pg_stmt *stmt,
+				   const struct pg_args *args, PGresult **res);
+/* The same for a statement of one row at most: NOT_FOUND without one. */
+enum queue_error MUST_CHECK pg_run_row(struct queue *q, const char *user,
+				       const struct pg_stmt *stmt,
+				       const struct pg_args *args,
+				       PGresult **res);
+
+/* What a SQLSTATE means to the caller. */
+enum queue_error pg_error(const char *sqlstate);
+
+/* ---- results ------------------------------------------------------------ */
+
+/* NULL for SQL NULL. */
+const char *pg_get(const PGresult *res, int row, int col, struct arena *a);
+int64_t pg_get_int(const PGresult *res, int row, int col, int64_t null);
+double pg_get_real(const PGresult *res, int row, int col, double null);
+/* Copies a UUID column. */
+void pg_get_uuid(const PGresult *res, int row, int col,
+		 char out[UUID_TEXT_MAX]);
+/* Selects an instant as integer microseconds for pg_get_int(). */
+#define PG_US(column)                                                     \
+	"CASE WHEN isfinite(" column ") THEN (extract(epoch FROM " column \
+	") * 1000000)::bigint END"
+
+/* ---- connections -------------------------------------------------------- */
+
+/*
+ * pg_connect - one connection with the project's settings: 5 s to connect,
+ * TCP keepalives, 30 s a statement, UTF-8, UTC. NULL with one line in err
+ * that holds nothing of the connection string.
+ */
+PGconn *pg_connect(const char *conninfo, const char *application_name,
+		   char err[512]);
+/* For connections outside the pool. */
+const char *queue_conninfo(const struct queue *q);
+const char *queue_application_name(const struct queue *q);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * pool.h - the inside of struct queue, for pg.c and jobs.c only.
+ */
+#ifndef QUEUE_POOL_H
+#define QUEUE_POOL_H
+
+#include "queue/pg.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct pg_conn {
+	PGconn *c;
+	struct pg_conn *next;
+	bool deadlock; /* the transaction may be tried again */
+	size_t n_prepared;
+	const struct pg_stmt *prepared[64];
+};
+
+struct queue {
+	char *conninfo;
+	char *application_name;
+	unsigned max;
+	atomic_uint claims; /* every eighth is oldest first */
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	/* all below: lock */
+	struct pg_conn *idle;
+	unsigned open;	  /* connections, idle or in use */
+	bool down;	  /* the last attempt to connect failed */
+	bool probing;	  /* somebody is trying again */
+	int64_t retry_us; /* monotonic */
+};
+
+#endif
