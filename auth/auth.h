@@ -83,12 +83,15 @@ struct auth_policy {
 
 /*
  * auth_verify - who sent this request.
- * No Authorization header and no X-Amz-Algorithm: kind AUTH_ANONYMOUS, S3_OK.
- * Errors as in s3-errors §6 (SIGNATURE_DOES_NOT_MATCH, INVALID_ACCESS_KEY_ID,
- * REQUEST_TIME_TOO_SKEWED, ACCESS_DENIED for expiry and unsigned headers,
- * AUTHORIZATION_*), with AWS's extra elements in *detail (memory from @a).
- * Compares in constant time; an unknown key costs as much as a known one.
- * Only verified identities are written to *out.
+ * Neither an Authorization header nor X-Amz-{Algorithm,Credential,Signature} in
+ * the query: kind AUTH_ANONYMOUS, S3_OK (with the payload's form all the same).
+ * Any region is accepted. Session tokens are refused (INVALID_TOKEN): keys here
+ * are permanent. Errors as in s3-errors §6 (SIGNATURE_DOES_NOT_MATCH,
+ * INVALID_ACCESS_KEY_ID, REQUEST_TIME_TOO_SKEWED, ACCESS_DENIED for expiry and
+ * unsigned headers, AUTHORIZATION_*), with AWS's extra elements in *detail
+ * (memory from @a). Compares in constant time; an unknown key costs as much as
+ * a known one. Only verified identities are written to *out. detail may be
+ * NULL.
  */
 enum s3_error MUST_CHECK auth_verify(const struct auth_request *req,
 				     const struct auth_keys *keys,
@@ -109,7 +112,8 @@ struct auth_signer {
  * auth_sign - appends to out the lines "Authorization: ...\r\n" and
  * "x-amz-date: ...\r\n" and "x-amz-content-sha256: ...\r\n" for req, whose
  * headers must hold Host; all of req's headers are signed.
- * @payload_hash: 64 hex digits or UNSIGNED-PAYLOAD.
+ * @payload_hash: 64 hex digits, UNSIGNED-PAYLOAD or a STREAMING-... name.
+ * -1: memory, a broken %-escape, or a secret over 127 bytes.
  */
 int MUST_CHECK auth_sign(const struct auth_request *req,
 			 const struct auth_signer *signer,
@@ -119,6 +123,7 @@ int MUST_CHECK auth_sign(const struct auth_request *req,
  * auth_presign - appends to out the query string (without '?') that makes req
  * valid for expires_s seconds from now_us. req->raw_query holds further
  * parameters (encoded), req->headers what must be sent (host at least).
+ * -1 as auth_sign(), and for expires_s outside 1..AUTH_EXPIRES_MAX.
  */
 int MUST_CHECK auth_presign(const struct auth_request *req,
 			    const struct auth_signer *signer,
@@ -141,20 +146,24 @@ void auth_trailer_signature(const struct auth_identity *id,
  * A byte-wise decoder of aws-chunked framing ("Signature Calculations for the
  * Authorization Header: Transferring Payload in Multiple Chunks"), accepting
  * any split of the input. Verifies each chunk's signature at its end, and the
- * trailer.
+ * trailer's. The payload form is conf->id->payload. Threads: one at a time.
  */
 struct auth_chunked;
 struct auth_chunked_conf {
 	const struct auth_identity *id;
 	uint64_t decoded_length; /* x-amz-decoded-content-length */
-	struct slice trailer;	 /* x-amz-trailer: header name, or empty */
+	struct slice
+	    trailer; /* x-amz-trailer: one name under 64 bytes, or "" */
 };
-/* NULL on memory shortage. conf->id must outlive it. */
+/* NULL on memory shortage or a longer trailer name. conf->id must outlive it.
+ */
 struct auth_chunked *auth_chunked_new(const struct auth_chunked_conf *conf);
 /*
  * auth_chunked_feed - decodes in[0..n); payload bytes go to sink (which may
- * fail: its error is returned). Errors: INCOMPLETE_BODY (framing),
- * SIGNATURE_DOES_NOT_MATCH, INVALID_CHUNK_SIZE, MALFORMED_TRAILER.
+ * fail: its error is returned). Errors: INCOMPLETE_BODY (framing, or not the
+ * decoded length), SIGNATURE_DOES_NOT_MATCH, INVALID_CHUNK_SIZE (8 KiB at
+ * least but for the last), MALFORMED_TRAILER. After an error only
+ * auth_chunked_free() may follow. detail may be NULL.
  */
 typedef enum s3_error (*auth_sink)(void *ctx, const void *p, size_t n);
 enum s3_error MUST_CHECK auth_chunked_feed(struct auth_chunked *c,
@@ -181,9 +190,10 @@ struct auth_claims {
 	int64_t exp_s;
 };
 /*
- * auth_jwt_verify - 0, or -1 and one word of reason in *why ("expired", ...).
- * alg must be exactly HS256; exp required; nbf, iss, aud checked; 60 s skew;
- * sub must be a UUID.
+ * auth_jwt_verify - 0, or -1 and one word of reason in *why ("expired", ...),
+ * a constant fit for logs. At most 8 KiB; alg must be exactly HS256 and crit
+ * absent; exp required; nbf, iss, aud (text or list) checked; 60 s skew; sub
+ * must be a UUID. A name standing twice in header or claims is refused.
  */
 int MUST_CHECK auth_jwt_verify(const struct auth_jwt_conf *conf,
 			       struct slice token, int64_t now_us,

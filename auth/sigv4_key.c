@@ -1,0 +1,139 @@
+/*
+ * Signing keys and signatures. Deriving a key takes four HMACs and its result
+ * serves a whole day, so the last few keys are kept.
+ *
+ * Shared state: cache[], under cache_lock; no other lock is taken inside. An
+ * entry is found by the SHA-256 of everything its key is derived from, the
+ * secret included: a rotated secret simply misses.
+ */
+#include "auth/sigv4.h"
+#include "base/encode.h"
+
+#include <pthread.h>
+
+#define CACHE_ENTRIES 32
+#define TERMINATOR "aws4_request"
+
+static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t cache_clock;
+static struct {
+	uint64_t used; /* cache_clock of the last use; 0: empty */
+	uint8_t id[SHA256_BYTES];
+	uint8_t key[SHA256_BYTES];
+} cache[CACHE_ENTRIES];
+
+struct slice
+sigv4_scope_text(const struct sigv4_scope *scope, struct arena *a)
+{
+	return arena_printf(a, "%.*s/%.*s/%.*s/" TERMINATOR,
+			    SLICE_ARG(scope->date), SLICE_ARG(scope->region),
+			    SLICE_ARG(scope->service));
+}
+
+struct slice
+sigv4_string_to_sign(struct slice amz_date, struct slice scope,
+		     struct slice canonical_request, struct arena *a)
+{
+	char hash[SHA256_HEX_MAX];
+
+	sha256_hex(canonical_request.p, canonical_request.n, hash);
+	return arena_printf(a, SIGV4_ALGORITHM "\n%.*s\n%.*s\n%s",
+			    SLICE_ARG(amz_date), SLICE_ARG(scope), hash);
+}
+
+void
+sigv4_derive_key(struct slice secret, const struct sigv4_scope *scope,
+		 uint8_t key[SHA256_BYTES])
+{
+	const struct slice steps[] = { scope->date, scope->region,
+				       scope->service, SLICE(TERMINATOR) };
+	char first[4 + sizeof(((struct auth_key *)NULL)->secret)] = "AWS4";
+	uint8_t step[SHA256_BYTES];
+
+	secret = slice_head(secret, sizeof(first) - 4);
+	if (secret.n)
+		memcpy(first + 4, secret.p, secret.n);
+	hmac_sha256(first, 4 + secret.n, steps[0].p, steps[0].n, key);
+	for (size_t i = 1; i < ARRAY_LEN(steps); i++) {
+		memcpy(step, key, sizeof(step));
+		hmac_sha256(step, sizeof(step), steps[i].p, steps[i].n, key);
+	}
+	secret_wipe(first, sizeof(first));
+	secret_wipe(step, sizeof(step));
+}
+
+/* No byte of the parts is NUL, so the NUL between them keeps them apart. */
+static int
+cache_id(struct slice access_key, struct slice secret,
+	 const struct sigv4_scope *scope, uint8_t id[SHA256_BYTES])
+{
+	const struct slice parts[] = { access_key, secret, scope->date,
+				       scope->region, scope->service };
+	struct hash h;
+
+	if (hash_init(&h, HASH_SHA256) != 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		hash_update(&h, parts[i].p, parts[i].n);
+		hash_update(&h, "", 1);
+	}
+	hash_final(&h, id);
+	hash_release(&h);
+	return 0;
+}
+
+static bool
+cache_get(const uint8_t id[SHA256_BYTES], uint8_t key[SHA256_BYTES])
+{
+	bool found = false;
+
+	pthread_mutex_lock(&cache_lock);
+	for (size_t i = 0; i < CACHE_ENTRIES && !found; i++) {
+		if (!cache[i].used || memcmp(cache[i].id, id, SHA256_BYTES))
+			continue;
+		cache[i].used = ++cache_clock;
+		memcpy(key, cache[i].key, SHA256_BYTES);
+		found = true;
+	}
+	pthread_mutex_unlock(&cache_lock);
+	return found;
+}
+
+static void
+cache_put(const uint8_t id[SHA256_BYTES], const uint8_t key[SHA256_BYTES])
+{
+	size_t oldest = 0;
+
+	pthread_mutex_lock(&cache_lock);
+	for (size_t i = 1; i < CACHE_ENTRIES; i++)
+		if (cache[i].used < cache[oldest].used)
+			oldest = i;
+	cache[oldest].used = ++cache_clock;
+	memcpy(cache[oldest].id, id, SHA256_BYTES);
+	memcpy(cache[oldest].key, key, SHA256_BYTES);
+	pthread_mutex_unlock(&cache_lock);
+}
+
+void
+sigv4_signing_key(struct slice access_key, struct slice secret,
+		  const struct sigv4_scope *scope, uint8_t key[SHA256_BYTES])
+{
+	uint8_t id[SHA256_BYTES];
+	bool cacheable = cache_id(access_key, secret, scope, id) == 0;
+
+	if (cacheable && cache_get(id, key))
+		return;
+	sigv4_derive_key(secret, scope, key);
+	if (cacheable)
+		cache_put(id, key);
+}
+
+void
+sigv4_signature(const uint8_t key[SHA256_BYTES], struct slice string_to_sign,
+		char out[SHA256_HEX_MAX])
+{
+	uint8_t mac[SHA256_BYTES];
+
+	hmac_sha256(key, SHA256_BYTES, string_to_sign.p, string_to_sign.n, mac);
+	hex_encode(mac, sizeof(mac), out);
+}

@@ -1,0 +1,174 @@
+/*
+ * Signing as a client does: for presigned URLs, the s3 backend and the
+ * processor's own S3 client. Same canonical form as the verifier.
+ */
+#include "auth/sigv4.h"
+#include "base/encode.h"
+
+#define SIGN_ARENA_MAX (1u << 20)
+
+/* Fills in the scope; false for a secret no key record could hold. */
+static bool
+signer_scope(const struct auth_signer *signer, const char *date,
+	     struct sigv4_scope *out)
+{
+	*out = (struct sigv4_scope){ .date = slice_mem(date, 8),
+				     .region = signer->region,
+				     .service = slice_str(signer->service) };
+	return signer->access_key.n && signer->secret_key.n &&
+	       signer->secret_key.n < sizeof(((struct auth_key *)0)->secret);
+}
+
+static int
+sign_form(const struct sigv4_form *form, const struct auth_signer *signer,
+	  const struct sigv4_scope *scope, const char *amz_date,
+	  struct arena *a, char signature[SHA256_HEX_MAX])
+{
+	uint8_t key[SHA256_BYTES];
+	struct slice canonical, text;
+
+	if (sigv4_canonical_request(form, a, &canonical) != 0)
+		return -1;
+	text = sigv4_string_to_sign(slice_str(amz_date),
+				    sigv4_scope_text(scope, a), canonical, a);
+	if (a->err)
+		return -1;
+	sigv4_signing_key(signer->access_key, signer->secret_key, scope, key);
+	sigv4_signature(key, text, signature);
+	secret_wipe(key, sizeof(key));
+	return 0;
+}
+
+/* req with the two headers that auth_sign() adds. */
+static int
+extend_headers(const struct auth_request *req, const char *amz_date,
+	       struct slice payload_hash, struct arena *a,
+	       struct auth_request *out)
+{
+	struct auth_header *h = arena_array(a, req->n_headers + 2, sizeof(*h));
+
+	if (!h)
+		return -1;
+	if (req->n_headers)
+		memcpy(h, req->headers, req->n_headers * sizeof(*h));
+	h[req->n_headers] =
+	    (struct auth_header){ SLICE("x-amz-date"), slice_str(amz_date) };
+	h[req->n_headers + 1] =
+	    (struct auth_header){ SLICE("x-amz-content-sha256"), payload_hash };
+	*out = *req;
+	out->headers = h;
+	out->n_headers = req->n_headers + 2;
+	return 0;
+}
+
+static int
+sign(const struct auth_request *req, const struct auth_signer *signer,
+     struct slice payload_hash, int64_t now_us, struct arena *a,
+     struct buf *out)
+{
+	char amz_date[TIME_TEXT_MAX], signature[SHA256_HEX_MAX];
+	struct auth_request all;
+	struct sigv4_query query;
+	struct sigv4_scope scope;
+	struct sigv4_form form = { .req = &all,
+				   .query = &query,
+				   .payload_hash = payload_hash };
+
+	time_format_amz(now_us, amz_date);
+	if (!signer_scope(signer, amz_date, &scope) ||
+	    extend_headers(req, amz_date, payload_hash, a, &all) != 0 ||
+	    sigv4_query_parse(req->raw_query, a, &query) != 0)
+		return -1;
+	form.signed_headers = sigv4_header_names(&all, a);
+	if (sign_form(&form, signer, &scope, amz_date, a, signature) != 0)
+		return -1;
+	buf_printf(out,
+		   "Authorization: " SIGV4_ALGORITHM
+		   " Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%s\r\n"
+		   "x-amz-date: %s\r\n"
+		   "x-amz-content-sha256: %.*s\r\n",
+		   SLICE_ARG(signer->access_key),
+		   SLICE_ARG(sigv4_scope_text(&scope, a)),
+		   SLICE_ARG(form.signed_headers), signature, amz_date,
+		   SLICE_ARG(payload_hash));
+	return a->err || !buf_ok(out) ? -1 : 0;
+}
+
+int
+auth_sign(const struct auth_request *req, const struct auth_signer *signer,
+	  struct slice payload_hash, int64_t now_us, struct buf *out)
+{
+	struct arena a;
+	int rc;
+
+	arena_init(&a, SIGN_ARENA_MAX);
+	rc = sign(req, signer, payload_hash, now_us, &a, out);
+	arena_release(&a);
+	return rc;
+}
+
+/* req's own parameters and those of the signature, encoded. */
+static struct slice
+presigned_query(struct slice raw_query, struct slice credential,
+		const char *amz_date, uint32_t expires_s, struct slice names,
+		struct arena *a)
+{
+	struct buf b = BUF_INIT;
+	struct slice out;
+
+	buf_put(&b, raw_query);
+	buf_puts(&b, raw_query.n ? "&" : "");
+	buf_puts(&b, "X-Amz-Algorithm=" SIGV4_ALGORITHM "&X-Amz-Credential=");
+	uri_encode(&b, credential, false);
+	buf_printf(&b, "&X-Amz-Date=%s&X-Amz-Expires=%u&X-Amz-SignedHeaders=",
+		   amz_date, expires_s);
+	uri_encode(&b, names, false);
+	out = arena_copy(a, buf_slice(&b));
+	if (!buf_ok(&b))
+		a->err = true;
+	buf_release(&b);
+	return out;
+}
+
+static int
+presign(const struct auth_request *req, const struct auth_signer *signer,
+	uint32_t expires_s, int64_t now_us, struct arena *a, struct buf *out)
+{
+	char amz_date[TIME_TEXT_MAX], signature[SHA256_HEX_MAX];
+	struct sigv4_query query;
+	struct sigv4_scope scope;
+	struct sigv4_form form = { .req = req,
+				   .query = &query,
+				   .payload_hash =
+				       SLICE(SIGV4_UNSIGNED_PAYLOAD) };
+	struct slice credential, raw;
+
+	time_format_amz(now_us, amz_date);
+	if (!signer_scope(signer, amz_date, &scope) || expires_s == 0 ||
+	    expires_s > AUTH_EXPIRES_MAX)
+		return -1;
+	form.signed_headers = sigv4_header_names(req, a);
+	credential = arena_printf(a, "%.*s/%.*s", SLICE_ARG(signer->access_key),
+				  SLICE_ARG(sigv4_scope_text(&scope, a)));
+	raw = presigned_query(req->raw_query, credential, amz_date, expires_s,
+			      form.signed_headers, a);
+	if (a->err || sigv4_query_parse(raw, a, &query) != 0 ||
+	    sign_form(&form, signer, &scope, amz_date, a, signature) != 0)
+		return -1;
+	sigv4_query_put(out, &query);
+	buf_printf(out, "&X-Amz-Signature=%s", signature);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int
+auth_presign(const struct auth_request *req, const struct auth_signer *signer,
+	     uint32_t expires_s, int64_t now_us, struct buf *out)
+{
+	struct arena a;
+	int rc;
+
+	arena_init(&a, SIGN_ARENA_MAX);
+	rc = presign(req, signer, expires_s, now_us, &a, out);
+	arena_release(&a);
+	return rc;
+}
