@@ -78,7 +78,8 @@ $(BUILD)/gen/version.h: FORCE
 	@cmp -s $@.new $@ || cp $@.new $@
 	@rm -f $@.new
 FORCE:
-$(call objs,tools) $(call objs,gateway) $(call objs,processor): | $(BUILD)/gen/version.h
+$(foreach d,tools gateway processor processor/media,$(call objs,$(d))): \
+		| $(BUILD)/gen/version.h
 
 define archive
 $(BUILD)/lib$(1).a: $(2)

@@ -29,8 +29,11 @@
  *      "motion":[...],"segments":[...],"hooks":[...],"suggestions":{...}}}
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s}|{"id","error":".."}]}
+ * What a file does not have is null: "poster" and "thumbnail" of an audio
+ * file. docs/media.md describes every member.
  * Files named in a result lie in the output directory, plain names of
- * [a-z0-9.-] without a leading dot.
+ * [a-z0-9.-] without a leading dot. All outputs a job may have are created
+ * before the sandbox closes: those no result names are left empty.
  * Exit status: 0 after a result or error frame; else a crash or a kill, which
  * the broker classifies (SIGSYS: policy; SIGKILL, SIGXCPU: limits; SIGSEGV,
  * SIGABRT..: crash).
@@ -45,5 +48,7 @@
 #define MEDIA_FRAME_MAX (4u << 20)
 #define MEDIA_REQUEST_MAX (256u << 10)
 #define MEDIA_EXTENTS_MAX 128
+#define MEDIA_CLIPS_MAX 64
+#define MEDIA_ID_MAX 64 /* of a clip: [a-z0-9-], part of its file names */
 
 #endif

@@ -1,0 +1,98 @@
+/*
+ * analyser.h - what an analyser is: something that is shown every picture and
+ * every piece of sound of the one decode pass, and in the end leaves typed
+ * findings for the suggestions and its members of the analysis document.
+ *
+ * A new analyser is one file and one row in analyze.c. Analysers are called
+ * from one thread, never allocate by what the input claims, and give the same
+ * findings for the same bytes.
+ */
+#ifndef PROCESSOR_MEDIA_ANALYSER_H
+#define PROCESSOR_MEDIA_ANALYSER_H
+
+#include "processor/media/grid.h"
+#include "processor/media/job.h"
+#include "processor/media/outputs.h"
+#include "processor/media/source.h"
+
+/* A picture. @change: from the one before; zero for the first. */
+struct video_frame {
+	int64_t number; /* in order of display, from 0 */
+	double time;	/* seconds from the start */
+	const struct grid *grid;
+	struct grid_change change;
+	const AVFrame *frame; /* may be referenced, not modified */
+};
+
+/* Interleaved samples, -1..1. Rate and channels never change in a job. */
+struct audio_block {
+	double time; /* of the first sample */
+	int rate;
+	int channels;
+	int n; /* samples per channel */
+	const float *samples;
+};
+
+#define CUTS_MAX 10000
+#define SPANS_MAX 5000
+
+struct cut {
+	double time;
+	int64_t frame;
+	double confidence; /* 0..1 */
+	bool fade;
+};
+
+struct span {
+	double start, end;
+};
+
+/* What the analysers found. Series: one value per step, NAN is unknown. */
+struct findings {
+	double duration; /* of what was decoded, seconds */
+	struct cut *cuts;
+	size_t n_cuts;
+	struct span *silences;
+	size_t n_silences;
+	double *loudness; /* momentary, LUFS, one per second */
+	size_t n_loudness;
+	double integrated; /* LUFS, NAN without sound */
+	double *motion;	   /* 0..1, one per second */
+	size_t n_motion;
+};
+
+void findings_release(struct findings *f);
+/* The place of value @i, which grows the series up to it with NAN; NULL on
+ * memory shortage. @i must be bounded by the caller. */
+double *series_at(double **series, size_t *n, size_t i);
+/* "name":[...] with @decimals, unknown values as null. */
+void series_write(struct buf *b, const char *name, const double *series,
+		  size_t n, int decimals);
+
+struct analysis {
+	struct job *job;
+	const struct source *src;
+	const struct outputs *out;
+	struct findings found;
+	struct buf *json; /* inside the analysis object */
+};
+
+struct analyser {
+	const char *name;
+	/* NULL: out of memory. */
+	void *(*start)(const struct source *src);
+	/* 0 or -1 after job_fail(). NULL when not interested. */
+	int (*on_video)(void *self, struct job *job,
+			const struct video_frame *frame);
+	int (*on_audio)(void *self, struct job *job,
+			const struct audio_block *block);
+	int (*finish)(void *self, struct analysis *a);
+	void (*free)(void *self);
+};
+
+extern const struct analyser analyser_scenes;
+extern const struct analyser analyser_silence;
+extern const struct analyser analyser_loudness;
+extern const struct analyser analyser_motion;
+
+#endif

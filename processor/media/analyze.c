@@ -1,0 +1,76 @@
+/*
+ * The analysers in a row, shown the file once; then each writes its part.
+ */
+#include "processor/media/analyze.h"
+#include "processor/media/decode.h"
+#include "processor/media/probe.h"
+#include "processor/media/suggest.h"
+#include "processor/media/thumbs.h"
+
+/* Thumbs last: it writes outside the analysis object. */
+static const struct analyser *const analysers[] = {
+	&analyser_scenes, &analyser_silence, &analyser_loudness,
+	&analyser_motion, &analyser_thumbs,
+};
+
+#define N_ANALYSERS ARRAY_LEN(analysers)
+
+static int
+start_all(struct job *job, const struct source *src, struct sink *sinks)
+{
+	for (size_t i = 0; i < N_ANALYSERS; i++) {
+		sinks[i].type = analysers[i];
+		sinks[i].self = analysers[i]->start(src);
+		if (!sinks[i].self)
+			return job_fail(job, MEDIA_LIMIT, "out of memory");
+	}
+	return 0;
+}
+
+static int
+finish_all(struct analysis *a, const struct sink *sinks)
+{
+	json_open_object(a->json, "analysis");
+	json_put_int(a->json, "version", ANALYSIS_VERSION);
+	for (size_t i = 0; i + 1 < N_ANALYSERS; i++)
+		if (sinks[i].type->finish(sinks[i].self, a) != 0)
+			return -1;
+	if (suggest_write(a) != 0)
+		return -1;
+	json_close_object(a->json);
+	return sinks[N_ANALYSERS - 1].type->finish(sinks[N_ANALYSERS - 1].self,
+						   a);
+}
+
+int
+analyze_run(struct job *job, const struct outputs *out)
+{
+	struct sink sinks[N_ANALYSERS] = { 0 };
+	struct source src = { 0 };
+	struct buf json = BUF_INIT;
+	struct decoded decoded;
+	struct analysis a = {
+		.job = job, .src = &src, .out = out, .json = &json
+	};
+	int rc = source_open(job, &src);
+
+	if (rc == 0)
+		rc = start_all(job, &src, sinks);
+	if (rc == 0)
+		rc = decode_run(job, &src, sinks, N_ANALYSERS, &decoded);
+	if (rc == 0) {
+		a.found.duration = decoded.end;
+		job_begin_result(&json);
+		probe_write(&json, job, &src, &decoded);
+		rc = finish_all(&a, sinks);
+	}
+	if (rc == 0)
+		rc = job_send_result(job, &json);
+	for (size_t i = 0; i < N_ANALYSERS; i++)
+		if (sinks[i].self)
+			sinks[i].type->free(sinks[i].self);
+	findings_release(&a.found);
+	source_close(&src);
+	buf_release(&json);
+	return rc;
+}

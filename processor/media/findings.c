@@ -1,0 +1,53 @@
+/*
+ * The memory of findings, and series of one value per second.
+ */
+#include "processor/media/analyser.h"
+
+#include <math.h>
+
+void
+findings_release(struct findings *f)
+{
+	free(f->cuts);
+	free(f->silences);
+	free(f->loudness);
+	free(f->motion);
+	*f = (struct findings){ 0 };
+}
+
+/* Room for n values: a power of two, so that it follows from n alone. */
+static size_t
+room(size_t n)
+{
+	size_t cap = 64;
+
+	while (cap < n)
+		cap *= 2;
+	return n ? cap : 0;
+}
+
+double *
+series_at(double **series, size_t *n, size_t i)
+{
+	if (i >= *n && room(i + 1) > room(*n)) {
+		double *grown =
+		    realloc(*series, room(i + 1) * sizeof(**series));
+
+		if (!grown)
+			return NULL;
+		*series = grown;
+	}
+	while (*n <= i)
+		(*series)[(*n)++] = NAN;
+	return &(*series)[i];
+}
+
+void
+series_write(struct buf *b, const char *name, const double *series, size_t n,
+	     int decimals)
+{
+	json_open_array(b, name);
+	for (size_t i = 0; i < n; i++)
+		json_put_num(b, NULL, round_to(series[i], decimals));
+	json_close_array(b);
+}

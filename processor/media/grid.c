@@ -1,0 +1,279 @@
+/*
+ * Box reduction and comparison. The inner loops are plain and unconditional,
+ * so that the compiler turns them into vector code (hence O3 here).
+ */
+#pragma GCC optimize("O3")
+#include "processor/media/grid.h"
+
+#include <math.h>
+
+#include <libavutil/pixdesc.h>
+
+#define BLOCK 8
+#define CHANGE_MAX 48.0
+#define SHIFT_MAX 16
+
+struct view {
+	const uint8_t *p;
+	ptrdiff_t stride;
+	int w, h;
+	int step;  /* bytes to the next sample */
+	int shift; /* right, to 8 bits */
+	bool wide; /* two bytes, native order */
+};
+
+/* One row of the plane added to the sums of its columns. */
+static void
+add_row(uint32_t *restrict sums, const struct view *v, int y, int w)
+{
+	const uint8_t *row = v->p + y * v->stride;
+
+	if (v->wide) {
+		const uint16_t *wide = (const uint16_t *)(const void *)row;
+		int step = v->step / 2;
+
+		for (int x = 0; x < w; x++)
+			sums[x] += wide[x * step] >> v->shift & 0xff;
+	} else if (v->step == 1) {
+		for (int x = 0; x < w; x++)
+			sums[x] += row[x];
+	} else {
+		for (int x = 0; x < w; x++)
+			sums[x] += row[x * v->step];
+	}
+}
+
+static int
+box_size(int n)
+{
+	return (n + GRID_MAX - 1) / GRID_MAX;
+}
+
+/* Columns are summed in runs of whole boxes, to keep the sums on the stack. */
+#define RUN 1024
+
+static void
+reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
+{
+	int big = box_size(v->w > v->h ? v->w : v->h);
+	int fx = big < v->w ? big : v->w, fy = big < v->h ? big : v->h;
+	int w = v->w / fx, h = v->h / fy, per_run = RUN / fx;
+	uint32_t sums[RUN];
+
+	for (int gy = 0; gy < h; gy++) {
+		for (int gx = 0; gx < w; gx += per_run) {
+			int n = w - gx < per_run ? w - gx : per_run;
+			struct view part = *v;
+
+			part.p += (ptrdiff_t)gx * fx * v->step;
+			memset(sums, 0, sizeof(sums));
+			for (int y = 0; y < fy; y++)
+				add_row(sums, &part, gy * fy + y, n * fx);
+			for (int i = 0; i < n; i++) {
+				uint32_t sum = 0;
+
+				for (int x = 0; x < fx; x++)
+					sum += sums[i * fx + x];
+				out[gy * w + gx + i] =
+				    (uint8_t)(sum / (uint32_t)(fx * fy));
+			}
+		}
+	}
+	*gw = w;
+	*gh = h;
+}
+
+static bool
+view_of(struct view *v, const AVFrame *frame, const AVPixFmtDescriptor *d,
+	int component)
+{
+	const AVComponentDescriptor *c = &d->comp[component];
+	bool chroma = !(d->flags & AV_PIX_FMT_FLAG_RGB) &&
+		      (component == 1 || component == 2);
+
+	*v = (struct view){
+		.p = frame->data[c->plane] + c->offset,
+		.stride = frame->linesize[c->plane],
+		.w = frame->width,
+		.h = frame->height,
+		.step = c->step,
+		.wide = c->depth > 8,
+		.shift = c->shift + (c->depth > 8 ? c->depth - 8 : 0),
+	};
+	if (chroma) {
+		v->w = AV_CEIL_RSHIFT(v->w, d->log2_chroma_w);
+		v->h = AV_CEIL_RSHIFT(v->h, d->log2_chroma_h);
+	}
+	return frame->data[c->plane] && v->w > 0 && v->h > 0 && c->depth >= 8 &&
+	       c->depth <= 16;
+}
+
+void
+grid_measure(struct grid *g)
+{
+	int n = g->w * g->h;
+	uint64_t sum = 0, squares = 0;
+
+	for (int i = 0; i < n; i++) {
+		sum += g->y[i];
+		squares += (uint32_t)g->y[i] * g->y[i];
+	}
+	g->mean = (double)sum / n;
+	g->dev = sqrt(fmax(0, (double)squares / n - g->mean * g->mean));
+}
+
+bool
+grid_fill(struct grid *g, const AVFrame *frame)
+{
+	const AVPixFmtDescriptor *d =
+	    av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
+	int y = 0, u = 1, v = 2, w, h;
+	struct view view;
+
+	if (!d || d->flags & (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL |
+			      AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_FLOAT |
+			      AV_PIX_FMT_FLAG_BITSTREAM))
+		return false;
+	if (d->flags & AV_PIX_FMT_FLAG_RGB) {
+		y = 1;
+		u = 0;
+	}
+	if (!view_of(&view, frame, d, y))
+		return false;
+	reduce(g->y, &view, &g->w, &g->h);
+	g->cw = g->ch = 0;
+	if (d->nb_components >= 3 && view_of(&view, frame, d, u)) {
+		reduce(g->u, &view, &g->cw, &g->ch);
+		if (view_of(&view, frame, d, v))
+			reduce(g->v, &view, &w, &h);
+	}
+	grid_measure(g);
+	return true;
+}
+
+/* Mean difference of the block of cells at (x, y) of b, moved by (dx, dy). */
+static double
+plane_block(const uint8_t *a, const uint8_t *b, int w, int h, int x, int y,
+	    int dx, int dy)
+{
+	int x0 = x, x1 = x + BLOCK, y0 = y, y1 = y + BLOCK;
+	int sum = 0;
+
+	if (x1 > w)
+		x1 = w;
+	if (y1 > h)
+		y1 = h;
+	/* Only where the moved block still lies inside. */
+	if (x0 + dx < 0)
+		x0 = -dx;
+	if (x1 + dx > w)
+		x1 = w - dx;
+	if (y0 + dy < 0)
+		y0 = -dy;
+	if (y1 + dy > h)
+		y1 = h - dy;
+	if (x0 >= x1 || y0 >= y1)
+		return NAN;
+	for (int j = y0; j < y1; j++) {
+		const uint8_t *pa = a + (ptrdiff_t)(j + dy) * w + dx;
+		const uint8_t *pb = b + (ptrdiff_t)j * w;
+
+		for (int i = x0; i < x1; i++)
+			sum += abs(pa[i] - pb[i]);
+	}
+	return (double)sum / ((x1 - x0) * (y1 - y0));
+}
+
+/*
+ * Mean over the blocks, each counted up to a cap: a cut changes the whole
+ * picture, an object that crosses it only a few blocks, if strongly.
+ */
+static double
+plane_change(const uint8_t *a, const uint8_t *b, int w, int h, int dx, int dy)
+{
+	double sum = 0;
+	int n = 0;
+
+	for (int y = 0; y < h; y += BLOCK) {
+		for (int x = 0; x < w; x += BLOCK) {
+			double d = plane_block(a, b, w, h, x, y, dx, dy);
+
+			if (isnan(d))
+				continue;
+			sum += fmin(d, CHANGE_MAX);
+			n++;
+		}
+	}
+	return n ? sum / n : CHANGE_MAX;
+}
+
+static double
+moved_change(const struct grid *a, const struct grid *b, int dx, int dy)
+{
+	double d = plane_change(a->y, b->y, a->w, a->h, dx, dy);
+
+	if (a->cw && b->cw) {
+		int cx = dx * a->cw / a->w, cy = dy * a->ch / a->h;
+
+		/* Chroma moves less than luma: half of its sum is added. */
+		d += (plane_change(a->u, b->u, a->cw, a->ch, cx, cy) +
+		      plane_change(a->v, b->v, a->cw, a->ch, cx, cy)) /
+		     2;
+	}
+	return fmin(d, CHANGE_MAX);
+}
+
+static void
+project(const struct grid *g, int *columns, int *rows)
+{
+	memset(columns, 0, GRID_MAX * sizeof(*columns));
+	memset(rows, 0, GRID_MAX * sizeof(*rows));
+	for (int y = 0; y < g->h; y++) {
+		for (int x = 0; x < g->w; x++) {
+			columns[x] += g->y[y * g->w + x];
+			rows[y] += g->y[y * g->w + x];
+		}
+	}
+}
+
+/* The shift at which projection b repeats a best: b[i] is a[i + shift]. */
+static int
+best_shift(const int *a, const int *b, int n)
+{
+	int best = 0, max = n / 4 < SHIFT_MAX ? n / 4 : SHIFT_MAX;
+	double least = INFINITY;
+
+	for (int s = -max; s <= max; s++) {
+		int from = s < 0 ? -s : 0, to = s > 0 ? n - s : n;
+		double sum = 0;
+
+		for (int i = from; i < to; i++)
+			sum += abs(a[i + s] - b[i]);
+		sum /= to - from;
+		if (sum < least || (sum <= least && abs(s) < abs(best))) {
+			least = sum;
+			best = s;
+		}
+	}
+	return best;
+}
+
+struct grid_change
+grid_compare(const struct grid *a, const struct grid *b)
+{
+	struct grid_change c = { CHANGE_MAX, CHANGE_MAX };
+	int ax[GRID_MAX], ay[GRID_MAX], bx[GRID_MAX], by[GRID_MAX], dx, dy;
+
+	if (a->w != b->w || a->h != b->h || a->cw != b->cw || a->ch != b->ch)
+		return c;
+	c.raw = c.residual = moved_change(a, b, 0, 0);
+	if (c.raw < 2) /* not worth a search */
+		return c;
+	project(a, ax, ay);
+	project(b, bx, by);
+	dx = best_shift(ax, bx, a->w);
+	dy = best_shift(ay, by, a->h);
+	if (dx || dy)
+		c.residual = fmin(c.raw, moved_change(a, b, dx, dy));
+	return c;
+}

@@ -1,0 +1,42 @@
+/*
+ * grid.h - a picture reduced to at most 160 x 160 cells of luma and as many
+ * of chroma, each the mean of a box of the decoder's own planes. All picture
+ * analysers work on grids; nothing is scaled or converted on the way.
+ *
+ * Values are those of the stream (8 bits, limited or full range as it came).
+ * Of RGB pictures, green stands in for luma and the others for chroma.
+ */
+#ifndef PROCESSOR_MEDIA_GRID_H
+#define PROCESSOR_MEDIA_GRID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libavutil/frame.h>
+
+#define GRID_MAX 160
+
+struct grid {
+	int w, h;   /* luma cells */
+	int cw, ch; /* chroma cells; 0: grey */
+	uint8_t y[GRID_MAX * GRID_MAX];
+	uint8_t u[GRID_MAX * GRID_MAX];
+	uint8_t v[GRID_MAX * GRID_MAX];
+	double mean; /* of luma */
+	double dev;  /* standard deviation of luma */
+};
+
+/* How one picture follows another, in mean grey levels (0..48). */
+struct grid_change {
+	double raw;	 /* cell by cell */
+	double residual; /* after the best shift of the whole picture */
+};
+
+/* false for a pixel format that has no planes to read (palettes). */
+bool grid_fill(struct grid *g, const AVFrame *frame);
+/* mean and dev from y; grid_fill() has done it. */
+void grid_measure(struct grid *g);
+/* Of pictures of different size: the largest change. */
+struct grid_change grid_compare(const struct grid *a, const struct grid *b);
+
+#endif

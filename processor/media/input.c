@@ -1,0 +1,96 @@
+/*
+ * pread over a list of extents, in the clothes of an AVIOContext.
+ */
+#include "processor/media/input.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <libavutil/error.h>
+#include <libavutil/mem.h>
+
+#define INPUT_BUFFER (64 << 10)
+
+ssize_t
+input_pread(const struct request *req, void *p, size_t n, int64_t at)
+{
+	for (size_t i = 0; i < req->n_extents; i++) {
+		const struct extent *e = &req->extents[i];
+		ssize_t did;
+
+		if (at >= e->size) {
+			at -= e->size;
+			continue;
+		}
+		if ((int64_t)n > e->size - at)
+			n = (size_t)(e->size - at);
+		do
+			did = pread(e->fd, p, n, (off_t)(e->offset + at));
+		while (did < 0 && errno == EINTR);
+		if (did == 0) {
+			errno = EIO; /* the file is shorter than its extent */
+			return -1;
+		}
+		return did;
+	}
+	return 0;
+}
+
+static int
+read_packet(void *opaque, uint8_t *p, int n)
+{
+	struct input *in = opaque;
+	ssize_t did;
+
+	if (job_late(in->job))
+		return AVERROR_EXIT;
+	did = input_pread(&in->job->req, p, (size_t)n, in->at);
+	if (did < 0)
+		return AVERROR(errno);
+	in->at += did;
+	return did ? (int)did : AVERROR_EOF;
+}
+
+static int64_t
+seek(void *opaque, int64_t offset, int whence)
+{
+	struct input *in = opaque;
+
+	whence &= ~AVSEEK_FORCE;
+	if (whence == AVSEEK_SIZE)
+		return in->job->req.size;
+	if (whence == SEEK_CUR)
+		offset += in->at;
+	else if (whence == SEEK_END)
+		offset += in->job->req.size;
+	else if (whence != SEEK_SET)
+		return AVERROR(EINVAL);
+	if (offset < 0)
+		return AVERROR(EINVAL);
+	in->at = offset;
+	return offset;
+}
+
+AVIOContext *
+input_open(struct input *in, const struct job *job)
+{
+	unsigned char *buffer = av_malloc(INPUT_BUFFER);
+	AVIOContext *io;
+
+	*in = (struct input){ .job = job };
+	if (!buffer)
+		return NULL;
+	io = avio_alloc_context(buffer, INPUT_BUFFER, 0, in, read_packet, NULL,
+				seek);
+	if (!io)
+		av_free(buffer);
+	return io;
+}
+
+void
+input_close(AVIOContext **io)
+{
+	if (*io)
+		av_freep(&(*io)->buffer);
+	avio_context_free(io);
+}

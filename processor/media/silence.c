@@ -1,0 +1,123 @@
+/*
+ * Silence: every channel below -50 dBFS RMS, in windows of 10 ms, for at
+ * least half a second. The longest run decides its ends to 10 ms.
+ */
+#include "processor/media/analyser.h"
+
+#include <math.h>
+
+#define WINDOW 0.010	       /* seconds */
+#define THRESHOLD 0.0031622777 /* -50 dBFS as amplitude */
+#define LENGTH_MIN 0.5
+#define CHANNELS_MAX 8
+
+struct silence {
+	double sums[CHANNELS_MAX]; /* squares of the running window */
+	int n;			   /* samples in it */
+	double window_time;	   /* where it began */
+	double from;		   /* start of the running silence; NAN */
+	double end;		   /* of the last window */
+	struct span *spans;
+	size_t n_spans;
+};
+
+static void *
+silence_start(const struct source *src)
+{
+	struct silence *s = calloc(1, sizeof(*s));
+
+	(void)src;
+	if (!s)
+		return NULL;
+	s->from = NAN;
+	s->spans = calloc(SPANS_MAX, sizeof(*s->spans));
+	if (s->spans)
+		return s;
+	free(s);
+	return NULL;
+}
+
+static void
+end_silence(struct silence *s, double at)
+{
+	if (!isnan(s->from) && at - s->from >= LENGTH_MIN &&
+	    s->n_spans < SPANS_MAX)
+		s->spans[s->n_spans++] = (struct span){ s->from, at };
+	s->from = NAN;
+}
+
+static void
+end_window(struct silence *s, int channels, double end)
+{
+	double loudest = 0;
+
+	for (int c = 0; c < channels; c++) {
+		loudest = fmax(loudest, s->sums[c]);
+		s->sums[c] = 0;
+	}
+	if (sqrt(loudest / s->n) >= THRESHOLD)
+		end_silence(s, s->window_time);
+	else if (isnan(s->from))
+		s->from = s->window_time;
+	s->n = 0;
+	s->end = end;
+}
+
+static int
+silence_audio(void *self, struct job *job, const struct audio_block *b)
+{
+	struct silence *s = self;
+	int window = (int)fmax(1, b->rate * WINDOW);
+	const float *p = b->samples;
+
+	(void)job;
+	for (int i = 0; i < b->n; i++) {
+		if (s->n == 0)
+			s->window_time = b->time + (double)i / b->rate;
+		for (int c = 0; c < b->channels && c < CHANNELS_MAX; c++)
+			s->sums[c] += (double)p[c] * p[c];
+		p += b->channels;
+		if (++s->n == window)
+			end_window(s, b->channels,
+				   b->time + (double)(i + 1) / b->rate);
+	}
+	return 0;
+}
+
+static int
+silence_finish(void *self, struct analysis *a)
+{
+	struct silence *s = self;
+	struct findings *f = &a->found;
+
+	end_silence(s, s->end);
+	json_open_array(a->json, "silences");
+	for (size_t i = 0; i < s->n_spans; i++) {
+		json_open_object(a->json, NULL);
+		json_put_num(a->json, "start", round_to(s->spans[i].start, 2));
+		json_put_num(a->json, "end", round_to(s->spans[i].end, 2));
+		json_close_object(a->json);
+	}
+	json_close_array(a->json);
+	f->silences = s->spans;
+	f->n_silences = s->n_spans;
+	s->spans = NULL;
+	return 0;
+}
+
+static void
+silence_free(void *self)
+{
+	struct silence *s = self;
+
+	free(s->spans);
+	free(s);
+}
+
+const struct analyser analyser_silence = {
+	.name = "silence",
+	.start = silence_start,
+	.on_audio = silence_audio,
+	.finish = silence_finish,
+	.free = silence_free,
+};

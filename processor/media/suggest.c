@@ -1,0 +1,301 @@
+/*
+ * Segments: equal windows of about five seconds, each scored. Clips: for each
+ * usual length, windows that begin at a cut or where a silence ends, end at
+ * one if possible, scored as a whole with their first seconds counted extra.
+ */
+#include "processor/media/suggest.h"
+#include "processor/media/hooks.h"
+#include "processor/media/score.h"
+
+#include <math.h>
+
+#define SEGMENT 5.0
+#define SEGMENTS_MAX 600
+#define STARTS_MAX 2000
+#define PER_LENGTH 3
+#define MOMENTS 5
+#define OPENING 3.0 /* seconds that decide whether one stays */
+#define OPENING_WEIGHT 0.3
+#define SNAP 2.0 /* seconds an end may move to a cut or a silence */
+#define CLIP_MIN 1.0
+
+static const double lengths[] = { 15, 30, 60, 90 };
+
+struct segment {
+	double start, end;
+	struct score score;
+};
+
+struct clip {
+	double start, end;
+	double value;
+};
+
+struct clips {
+	struct clip list[ARRAY_LEN(lengths) * PER_LENGTH];
+	size_t n;
+};
+
+/* ---- segments ----------------------------------------------------------- */
+
+static size_t
+make_segments(const struct findings *f, struct segment *list)
+{
+	double n = fmin(fmax(round(f->duration / SEGMENT), 1), SEGMENTS_MAX);
+	double step = f->duration / n;
+
+	if (f->duration <= 0)
+		return 0;
+	for (size_t i = 0; i < (size_t)n; i++) {
+		list[i].start = (double)i * step;
+		list[i].end = (double)(i + 1) * step;
+		list[i].score = score_span(f, list[i].start, list[i].end);
+	}
+	return (size_t)n;
+}
+
+static void
+write_segments(struct buf *b, const struct findings *f,
+	       const struct segment *list, size_t n)
+{
+	json_open_array(b, "segments");
+	for (size_t i = 0; i < n; i++) {
+		const struct score *s = &list[i].score;
+
+		json_open_object(b, NULL);
+		json_put_num(b, "start_time", round_to(list[i].start, 3));
+		json_put_num(b, "end_time", round_to(list[i].end, 3));
+		json_put_num(b, "score", round_to(100 * s->total, 1));
+		score_write_reasons(b, s);
+		score_write_parts(b, s);
+		json_put_num(b, "volume", round_to(s->part[SCORE_ENERGY], 3));
+		json_put_null(b, "pitch");
+		json_put_null(b, "speech_rate");
+		json_put_null(b, "emotional_tone");
+		json_put_num(b, "motion_intensity",
+			     round_to(s->part[SCORE_MOTION], 3));
+		json_put_null(b, "face_count");
+		if (f->n_motion)
+			json_put_bool(b, "scene_change", s->cuts > 0);
+		else
+			json_put_null(b, "scene_change");
+		json_put_null(b, "text_present");
+		json_close_object(b);
+	}
+	json_close_array(b);
+}
+
+/* ---- clips -------------------------------------------------------------- */
+
+static int
+by_number(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Where a clip may begin: the start, cuts, ends of silences, windows. */
+static size_t
+collect_starts(const struct findings *f, const struct segment *seg, size_t n,
+	       double *starts)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->n_cuts && count < STARTS_MAX / 3; i++)
+		starts[count++] = f->cuts[i].time;
+	for (size_t i = 0; i < f->n_silences && count < STARTS_MAX / 3 * 2; i++)
+		starts[count++] = f->silences[i].end;
+	for (size_t i = 0; i < n; i++)
+		starts[count++] = seg[i].start;
+	qsort(starts, count, sizeof(*starts), by_number);
+	return count;
+}
+
+static double
+nearer(double best, double candidate, double to)
+{
+	return fabs(candidate - to) < fabs(best - to) ? candidate : best;
+}
+
+/* @end moved to a cut or the start of a silence when one is near. */
+static double
+snap_end(const struct findings *f, double start, double end)
+{
+	double best = INFINITY;
+
+	for (size_t i = 0; i < f->n_cuts; i++)
+		best = nearer(best, f->cuts[i].time, end);
+	for (size_t i = 0; i < f->n_silences; i++)
+		best = nearer(best, f->silences[i].start, end);
+	best = nearer(best, f->duration, end);
+	return fabs(best - end) <= SNAP && best - start >= CLIP_MIN ? best
+								    : end;
+}
+
+static double
+clip_value(const struct findings *f, double start, double end)
+{
+	double whole = score_span(f, start, end).total;
+	double opening = score_span(f, start, fmin(start + OPENING, end)).total;
+
+	return (1 - OPENING_WEIGHT) * whole + OPENING_WEIGHT * opening;
+}
+
+static bool
+overlaps(const struct clips *clips, size_t from, const struct clip *c)
+{
+	for (size_t i = from; i < clips->n; i++)
+		if (c->start < clips->list[i].end &&
+		    clips->list[i].start < c->end)
+			return true;
+	return false;
+}
+
+/* The best PER_LENGTH of one length that do not overlap each other. */
+static void
+choose(const struct findings *f, struct clips *clips, double length,
+       const double *starts, size_t n)
+{
+	size_t from = clips->n;
+
+	while (clips->n - from < PER_LENGTH) {
+		struct clip best = { .value = -1 };
+
+		for (size_t i = 0; i < n; i++) {
+			struct clip c = { .start = starts[i] };
+
+			if (c.start + length > f->duration + 0.05)
+				break;
+			c.end = fmin(snap_end(f, c.start, c.start + length),
+				     f->duration);
+			if (overlaps(clips, from, &c))
+				continue;
+			c.value = clip_value(f, c.start, c.end);
+			if (c.value > best.value)
+				best = c;
+		}
+		if (best.value < 0)
+			return;
+		clips->list[clips->n++] = best;
+	}
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const struct clip *x = a, *y = b;
+
+	if (x->value < y->value || x->value > y->value)
+		return x->value > y->value ? -1 : 1;
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+static void
+choose_clips(const struct findings *f, struct clips *clips,
+	     const double *starts, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+		choose(f, clips, lengths[i], starts, n);
+	/* Shorter than any length: the whole is the clip. */
+	if (!clips->n && f->duration >= CLIP_MIN)
+		clips->list[clips->n++] =
+		    (struct clip){ 0, f->duration,
+				   clip_value(f, 0, f->duration) };
+	qsort(clips->list, clips->n, sizeof(*clips->list), by_value);
+}
+
+static void
+write_clip(struct buf *b, const struct findings *f, const struct clip *c)
+{
+	struct score s = score_span(f, c->start, c->end);
+	double start = round_to(c->start, 3), end = round_to(c->end, 3);
+	int from = (int)c->start, to = (int)c->end;
+	struct buf text = BUF_INIT;
+
+	score_phrase(&text, &s);
+	json_open_object(b, NULL);
+	json_put_num(b, "startTime", start);
+	json_put_num(b, "endTime", end);
+	json_put_num(b, "start", start);
+	json_put_num(b, "end", end);
+	json_put_num(b, "duration", round_to(end - start, 3));
+	json_put_num(b, "confidence", round_to(c->value, 3));
+	json_put_num(b, "viralPotential", round_to(100 * c->value, 0));
+	json_put_slice(b, "description", buf_slice(&text));
+	buf_clear(&text);
+	buf_printf(&text, "Clip %d:%02d-%d:%02d", from / 60, from % 60, to / 60,
+		   to % 60);
+	json_put_slice(b, "title", buf_slice(&text));
+	score_write_reasons(b, &s);
+	score_write_parts(b, &s);
+	json_close_object(b);
+	b->err |= text.err;
+	buf_release(&text);
+}
+
+/* The middles of the best segments, the best first. */
+static void
+write_moments(struct buf *b, const struct segment *seg, size_t n)
+{
+	bool used[SEGMENTS_MAX] = { false };
+
+	json_open_array(b, "bestMoments");
+	for (int k = 0; k < MOMENTS; k++) {
+		size_t best = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (!used[i] &&
+			    (best == n ||
+			     seg[i].score.total > seg[best].score.total))
+				best = i;
+		if (best == n)
+			break;
+		used[best] = true;
+		json_put_num(
+		    b, NULL,
+		    round_to((seg[best].start + seg[best].end) / 2, 2));
+	}
+	json_close_array(b);
+}
+
+static void
+write_suggestions(struct buf *b, const struct findings *f,
+		  const struct segment *seg, size_t n,
+		  const struct clips *clips)
+{
+	json_open_object(b, "suggestions");
+	json_open_array(b, "clips");
+	for (size_t i = 0; i < clips->n; i++)
+		write_clip(b, f, &clips->list[i]);
+	json_close_array(b);
+	write_moments(b, seg, n);
+	json_put_num(b, "overallScore",
+		     clips->n ? round_to(clips->list[0].value, 3) : NAN);
+	json_close_object(b);
+}
+
+int
+suggest_write(struct analysis *a)
+{
+	const struct findings *f = &a->found;
+	struct segment *seg = calloc(SEGMENTS_MAX, sizeof(*seg));
+	double *starts = calloc(STARTS_MAX, sizeof(*starts));
+	struct clips clips = { .n = 0 };
+	size_t n;
+	int rc = 0;
+
+	if (!seg || !starts) {
+		rc = job_fail(a->job, MEDIA_LIMIT, "out of memory");
+		goto out;
+	}
+	n = make_segments(f, seg);
+	choose_clips(f, &clips, starts, collect_starts(f, seg, n, starts));
+	write_segments(a->json, f, seg, n);
+	hooks_write(a->json, f);
+	write_suggestions(a->json, f, seg, n, &clips);
+out:
+	free(seg);
+	free(starts);
+	return rc;
+}
