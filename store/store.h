@@ -92,7 +92,7 @@ struct store_note {
 	struct slice request_id;
 };
 
-/* A row of the outbox. */
+/* A row of the outbox. Of a removal size, etag and content_type are empty. */
 struct store_event {
 	uint64_t seq;		     /* gapless from 1, in commit order */
 	char id[STORE_EVENT_ID_MAX]; /* random, unique for ever */
@@ -130,6 +130,10 @@ struct store_put_final {
 struct store_put;
 struct store_read;
 
+/*
+ * @start_after may be any bytes. A common prefix is listed when it is itself
+ * beyond start_after, as a key is.
+ */
 struct store_list_req {
 	struct slice bucket;
 	struct slice prefix;
@@ -145,7 +149,7 @@ struct store_list_req {
 struct store_list_entry {
 	bool is_prefix;
 	struct slice name;	    /* key or common prefix */
-	struct store_object object; /* not filled for a prefix */
+	struct store_object object; /* without headers; empty for a prefix */
 };
 
 struct store_list_page {
@@ -215,13 +219,15 @@ struct store_ops {
 	void (*close)(struct store *);
 };
 
-/* Every backend's struct begins with this. */
+/* A backend's own structs begin with these; the wrappers fill them in. */
 struct store {
 	const struct store_ops *ops;
 };
-/* Every backend's put and read begin with these. */
 struct store_put {
 	struct store *store;
+	uint64_t size; /* announced, UINT64_MAX when unknown */
+	uint64_t size_max;
+	uint64_t written; /* bytes accepted so far */
 };
 struct store_read {
 	struct store *store;
@@ -234,7 +240,10 @@ struct store_local_conf {
 	uint64_t inline_max;	 /* bytes */
 	uint64_t map_size;	 /* bytes of address space */
 	uint64_t min_free_bytes; /* puts answer INSUFFICIENT_STORAGE below */
-	unsigned max_readers;	 /* LMDB reader slots */
+	unsigned max_readers;	 /* LMDB reader slots; 0: 1024 */
+	/* For tests; 0 is the default. */
+	int64_t gc_delay_ms;	    /* replaced bytes stay: 15 minutes */
+	int64_t event_retention_ms; /* delivered events stay: 7 days */
 };
 
 /*
@@ -291,9 +300,10 @@ enum s3_error MUST_CHECK store_bucket_list(struct store *s, struct slice owner,
 /*
  * store_put_begin - starts writing an object; nothing is visible yet.
  * End with exactly one of store_put_commit and store_put_abort.
- * Errors: NO_SUCH_BUCKET, KEY_TOO_LONG, INVALID_ARGUMENT (NUL in the key),
- * PRECONDITION_FAILED, NO_SUCH_KEY (If-Match on an absent key),
- * ENTITY_TOO_LARGE, INSUFFICIENT_STORAGE.
+ * Errors: NO_SUCH_BUCKET, KEY_TOO_LONG, INVALID_ARGUMENT (no key, or NUL in
+ * it), METADATA_TOO_LARGE (headers over 32 KiB), PRECONDITION_FAILED,
+ * NO_SUCH_KEY (If-Match on an absent key), ENTITY_TOO_LARGE,
+ * INSUFFICIENT_STORAGE.
  */
 enum s3_error MUST_CHECK store_put_begin(struct store *s,
 					 const struct store_put_req *req,
@@ -342,7 +352,8 @@ void store_read_close(struct store_read *r); /* NULL is fine */
 
 /*
  * store_remove - deletes the current object, with its event. An absent key is
- * S3_OK with *existed false and no event. @existed may be NULL.
+ * S3_OK with *existed false and no event, whatever @cond asks (AWS's
+ * DeleteObject, If-Match). @existed may be NULL.
  * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED.
  */
 enum s3_error MUST_CHECK store_remove(struct store *s, struct slice bucket,
@@ -367,7 +378,8 @@ enum s3_error MUST_CHECK store_events(struct store *s, uint64_t after,
  * (S3_OK in both cases), or the store closes (SERVICE_UNAVAILABLE). */
 enum s3_error MUST_CHECK store_events_wait(struct store *s, uint64_t after,
 					   int timeout_ms);
-/* Records that everything up to @seq was delivered (rows are kept 7 days). */
+/* Records that everything up to @seq was delivered (rows are kept 7 days).
+ * INVALID_ARGUMENT when @seq was never given out. */
 enum s3_error MUST_CHECK store_events_ack(struct store *s, uint64_t seq);
 enum s3_error MUST_CHECK store_info(struct store *s, struct store_info *out);
 

@@ -1,0 +1,91 @@
+/*
+ * The local backend put together: opening in order, closing in reverse.
+ */
+#include "store/local.h"
+
+#include "base/timeval.h"
+
+#define GC_DELAY_US (15 * 60 * US_PER_S)
+#define EVENT_RETENTION_US (7 * 24 * 3600 * US_PER_S)
+
+static enum s3_error
+local_info(struct store *s, struct store_info *out)
+{
+	struct local *ls = local_of(s);
+	struct local_state st = writer_state(ls);
+
+	*out = (struct store_info){ .objects = st.objects,
+				    .bytes = st.bytes,
+				    .buckets = st.buckets,
+				    .last_seq = st.last_seq,
+				    .acked_seq = st.acked_seq,
+				    .free_bytes = blob_free_bytes(ls) };
+	memcpy(out->deployment_id, ls->deployment_id,
+	       sizeof(out->deployment_id));
+	memcpy(out->epoch, ls->epoch, sizeof(out->epoch));
+	return S3_OK;
+}
+
+/* The parts that need the writer end before it; those waiting for events
+ * leave when it stops. */
+static void
+local_close(struct store *s)
+{
+	struct local *ls = local_of(s);
+
+	keeper_stop(ls);
+	blob_space_close(ls);
+	local_meta_close(ls);
+	free(ls);
+}
+
+static const struct store_ops local_ops = {
+	.bucket_create = local_bucket_create,
+	.bucket_head = local_bucket_head,
+	.bucket_delete = local_bucket_delete,
+	.bucket_list = local_bucket_list,
+	.put_begin = local_put_begin,
+	.put_write = local_put_write,
+	.put_commit = local_put_commit,
+	.put_abort = local_put_abort,
+	.get = local_get,
+	.read_at = local_read_at,
+	.read_extents = local_read_extents,
+	.read_close = local_read_close,
+	.remove = local_remove,
+	.list = local_list,
+	.events = local_events,
+	.events_wait = local_events_wait,
+	.events_ack = local_events_ack,
+	.info = local_info,
+	.close = local_close,
+};
+
+struct store *
+store_open_local(const struct store_local_conf *conf, char err[512])
+{
+	struct local *ls = calloc(1, sizeof(*ls));
+
+	if (!ls) {
+		snprintf(err, 512, "out of memory");
+		return NULL;
+	}
+	ls->base.ops = &local_ops;
+	ls->lock_fd = -1;
+	ls->blobs.root = -1;
+	ls->inline_max = conf->inline_max;
+	ls->min_free_bytes = conf->min_free_bytes;
+	ls->gc_delay_us =
+	    conf->gc_delay_ms ? conf->gc_delay_ms * 1000 : GC_DELAY_US;
+	ls->event_retention_us = conf->event_retention_ms
+				     ? conf->event_retention_ms * 1000
+				     : EVENT_RETENTION_US;
+	if (local_meta_open(ls, conf, err) == 0 &&
+	    blob_space_open(ls, conf->data_dir, err) == 0) {
+		if (keeper_start(ls) == 0)
+			return &ls->base;
+		snprintf(err, 512, "the housekeeping thread cannot be started");
+	}
+	local_close(&ls->base);
+	return NULL;
+}

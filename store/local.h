@@ -1,0 +1,205 @@
+/*
+ * local.h - what the files of the local backend share: the store itself, its
+ * tables, the state row and the life cycle of its parts. Private to store/.
+ *
+ * Shared state and locks; no two are ever held at once:
+ *   writer.mu   queue of operations, committed state, stop flag, waiters
+ *   blobs.mu    directories, ids, files in flight, reserved bytes
+ *   keeper.mu   stop flag of the housekeeping thread
+ * The LMDB write transaction belongs to the writer thread alone.
+ */
+#ifndef STORE_LOCAL_H
+#define STORE_LOCAL_H
+
+#include "store/record.h"
+#include "store/writer.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+
+/* The tables, opened once at start; docs/store-format.md has their rows. */
+#define LOCAL_TABLES(X)     \
+	X(META, "meta")     \
+	X(BUCKET, "bucket") \
+	X(OBJECT, "M")      \
+	X(GROUP, "T")       \
+	X(BLOB, "blob")     \
+	X(CRC, "crc")       \
+	X(OUTBOX, "outbox") \
+	X(GC, "gc")
+
+enum local_table {
+#define X(name, text) TABLE_##name,
+	LOCAL_TABLES(X)
+#undef X
+	    TABLE_COUNT
+};
+
+struct blob_dir;
+struct blob_file;
+struct blob_space {
+	pthread_mutex_t mu;
+	pthread_cond_t changed;
+	int root; /* descriptor of blobs/f */
+	struct blob_dir *dirs;
+	struct blob_dir *current; /* where new files go, or NULL */
+	struct blob_file *flying; /* not yet settled, newest first */
+	uint64_t next_id;
+	uint64_t end_id;   /* of the lease */
+	uint64_t reserved; /* bytes announced and not on disk yet */
+	bool leasing;
+};
+
+struct keeper {
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t wake;
+	bool started;
+	bool stop;
+};
+
+struct local {
+	struct store base; /* first */
+	uint64_t inline_max;
+	uint64_t min_free_bytes;
+	int64_t gc_delay_us;
+	int64_t event_retention_us;
+	int lock_fd; /* index/, locked */
+	MDB_env *env;
+	MDB_dbi dbi[TABLE_COUNT];
+	char deployment_id[40];
+	char epoch[40];
+	struct writer writer;
+	struct blob_space blobs;
+	struct keeper keeper;
+};
+
+static inline struct local *
+local_of(struct store *s)
+{
+	return (struct local *)s;
+}
+
+/* Logs an LMDB failure and translates it: INSUFFICIENT_STORAGE, SLOW_DOWN or
+ * INTERNAL_ERROR. */
+enum s3_error local_error(const char *what, int mdb_rc);
+
+/* ---- local_meta.c ----------------------------------------------------- */
+
+/* Opens index/ with all tables, checks or writes format and identity, loads
+ * the state. 0, or -1 with a line in err. */
+int local_meta_open(struct local *ls, const struct store_local_conf *conf,
+		    char err[512]);
+void local_meta_close(struct local *ls);
+/* LMDB codes. */
+int local_state_store(struct local *ls, MDB_txn *txn,
+		      const struct local_state *st);
+/* A read transaction; LMDB code. End with mdb_txn_abort(). */
+int local_read_begin(struct local *ls, MDB_txn **txn);
+/* Plain rows. */
+int local_row_get(struct local *ls, MDB_txn *txn, enum local_table t,
+		  struct slice key, struct slice *value);
+int local_row_put(struct local *ls, MDB_txn *txn, enum local_table t,
+		  struct slice key, struct slice value);
+int local_row_del(struct local *ls, MDB_txn *txn, enum local_table t,
+		  struct slice key);
+
+/* ---- local_bucket.c --------------------------------------------------- */
+
+struct local_bucket {
+	uint32_t id;
+	int64_t created_us;
+	struct slice owner; /* in the transaction's map */
+	struct slice region;
+};
+/* S3_OK or NO_SUCH_BUCKET, INTERNAL_ERROR. */
+enum s3_error local_bucket_find(struct local *ls, MDB_txn *txn,
+				struct slice name, struct local_bucket *out);
+enum s3_error local_bucket_create(struct store *s, struct slice name,
+				  struct slice owner, struct slice region);
+enum s3_error local_bucket_head(struct store *s, struct slice name,
+				struct arena *a, struct store_bucket *out);
+enum s3_error local_bucket_delete(struct store *s, struct slice name);
+enum s3_error local_bucket_list(struct store *s, struct slice owner,
+				struct arena *a, struct store_bucket **out,
+				size_t *n);
+
+/* ---- local_blob.c ----------------------------------------------------- */
+
+int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
+/* Marks the ids in use as settled where they are; the writer still runs. */
+void blob_space_close(struct local *ls);
+/* @size: bytes expected, 0 when unknown. INSUFFICIENT_STORAGE near full. */
+enum s3_error blob_reserve(struct local *ls, uint64_t size);
+void blob_unreserve(struct local *ls, uint64_t size);
+enum s3_error blob_create(struct local *ls, struct blob_file **out);
+/* Room for @size bytes at once; gives its reservation back when it worked. */
+bool blob_allocate(struct blob_file *f, uint64_t size);
+enum s3_error blob_append(struct blob_file *f, const void *p, size_t n);
+/* Bytes and directory entry on disk; the file takes no more. */
+enum s3_error blob_sync(struct blob_file *f);
+uint64_t blob_id(const struct blob_file *f);
+/* CRC-32C of every whole MiB and of the rest, 4 bytes each; after sync. */
+struct slice blob_crcs(const struct blob_file *f);
+
+enum blob_fate {
+	BLOB_COMMITTED,
+	BLOB_DROPPED, /* unlinked */
+	BLOB_UNKNOWN  /* a commit failed half-way: the next start decides */
+};
+void blob_settle(struct blob_file *f, enum blob_fate fate); /* frees f */
+/* A descriptor for reading, or -1 with errno. */
+int blob_open(struct local *ls, uint64_t id);
+/* Unlinks n blobs and syncs their directories; 0 or -1 with errno. An absent
+ * file is fine. */
+int blob_unlink(struct local *ls, const uint64_t *ids, size_t n);
+uint64_t blob_free_bytes(struct local *ls);
+
+/* ---- local_gc.c ------------------------------------------------------- */
+
+/* Inside a write transaction: one more or one less reference to a blob. The
+ * last one puts it into table gc. LMDB codes. */
+int gc_blob_add(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size,
+		struct slice crcs);
+int gc_blob_release(struct local *ls, MDB_txn *txn, uint64_t id,
+		    int64_t now_us);
+int keeper_start(struct local *ls);
+void keeper_stop(struct local *ls);
+
+/* ---- outbox.c --------------------------------------------------------- */
+
+/* Appends an encoded event as the next of the state. LMDB code. */
+int outbox_append(struct writer_txn *t, struct slice row);
+/* Deletes rows past their retention. */
+enum s3_error outbox_trim(struct local *ls);
+enum s3_error local_events(struct store *s, uint64_t after, size_t max,
+			   struct arena *a, struct store_event **out,
+			   size_t *n);
+enum s3_error local_events_wait(struct store *s, uint64_t after,
+				int timeout_ms);
+enum s3_error local_events_ack(struct store *s, uint64_t seq);
+
+/* ---- local_put.c, local_get.c, local_change.c, local_list.c ----------- */
+
+enum s3_error local_put_begin(struct store *s, const struct store_put_req *req,
+			      struct store_put **out);
+enum s3_error local_put_write(struct store_put *put, const void *p, size_t n);
+enum s3_error local_put_commit(struct store_put *put,
+			       const struct store_put_final *fin,
+			       struct store_object *out);
+void local_put_abort(struct store_put *put);
+enum s3_error local_get(struct store *s, struct slice bucket, struct slice key,
+			const struct store_cond *cond, struct arena *a,
+			struct store_object *out, struct store_read **read);
+enum s3_error local_read_at(struct store_read *r, uint64_t offset, void *p,
+			    size_t n);
+enum s3_error local_read_extents(struct store_read *r, struct store_extent *out,
+				 size_t max, size_t *n);
+void local_read_close(struct store_read *r);
+enum s3_error local_remove(struct store *s, struct slice bucket,
+			   struct slice key, const struct store_cond *cond,
+			   const struct store_note *note, bool *existed);
+enum s3_error local_list(struct store *s, const struct store_list_req *req,
+			 struct arena *a, struct store_list_page *out);
+
+#endif

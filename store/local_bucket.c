@@ -1,0 +1,219 @@
+/*
+ * Buckets: one row each in table bucket, by name.
+ */
+#include "store/local_index.h"
+
+#include "base/timeval.h"
+
+#include <errno.h>
+
+enum s3_error
+local_bucket_find(struct local *ls, MDB_txn *txn, struct slice name,
+		  struct local_bucket *out)
+{
+	struct record_reader r;
+	struct slice value;
+	int rc = local_row_get(ls, txn, TABLE_BUCKET, name, &value);
+
+	if (rc == MDB_NOTFOUND)
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (rc != 0)
+		return local_error("bucket", rc);
+	if (record_open(value, RECORD_BUCKET, &r, NULL) != 0)
+		return local_error("bucket", MDB_CORRUPTED);
+	out->id = (uint32_t)record_get_int(&r, 4);
+	out->created_us = (int64_t)record_get_int(&r, 8);
+	out->owner = record_get_bytes(&r);
+	out->region = record_get_bytes(&r);
+	return record_done(&r) == 0 ? S3_OK
+				    : local_error("bucket", MDB_CORRUPTED);
+}
+
+/* ---- create and delete ------------------------------------------------ */
+
+struct bucket_op {
+	struct writer_op op; /* first */
+	struct slice name;
+	struct slice owner;
+	struct slice region;
+	int64_t now_us;
+	struct buf row;
+};
+
+static int
+run_create(struct writer_op *op, struct writer_txn *t)
+{
+	struct bucket_op *b = (struct bucket_op *)op;
+	struct local_bucket old;
+	enum s3_error err = local_bucket_find(t->ls, t->txn, b->name, &old);
+
+	if (err == S3_OK)
+		op->result = slice_eq(old.owner, b->owner)
+				 ? S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU
+				 : S3_ERR_BUCKET_ALREADY_EXISTS;
+	else if (err != S3_ERR_NO_SUCH_BUCKET)
+		op->result = err;
+	else if (t->state->last_bucket == UINT32_MAX)
+		op->result = S3_ERR_INTERNAL_ERROR;
+	if (op->result != S3_OK)
+		return 0;
+	record_begin(&b->row, RECORD_BUCKET);
+	record_int(&b->row, ++t->state->last_bucket, 4);
+	record_int(&b->row, (uint64_t)b->now_us, 8);
+	record_bytes(&b->row, b->owner);
+	record_bytes(&b->row, b->region);
+	record_end(&b->row);
+	if (!buf_ok(&b->row))
+		return ENOMEM;
+	t->state->buckets++;
+	return local_row_put(t->ls, t->txn, TABLE_BUCKET, b->name,
+			     buf_slice(&b->row));
+}
+
+enum s3_error
+local_bucket_create(struct store *s, struct slice name, struct slice owner,
+		    struct slice region)
+{
+	struct bucket_op b = { .op.run = run_create,
+			       .name = name,
+			       .owner = owner,
+			       .region = region,
+			       .now_us = time_now_us() };
+	enum s3_error err = writer_run(local_of(s), &b.op);
+
+	buf_release(&b.row);
+	return err;
+}
+
+static int
+run_delete(struct writer_op *op, struct writer_txn *t)
+{
+	struct bucket_op *b = (struct bucket_op *)op;
+	struct index_cursor c;
+	struct local_bucket old;
+	int rc;
+
+	op->result = local_bucket_find(t->ls, t->txn, b->name, &old);
+	if (op->result != S3_OK)
+		return 0;
+	rc = index_cursor_open(&c, t->ls, t->txn, old.id);
+	if (rc != 0)
+		return rc;
+	rc = index_seek(&c, SLICE_EMPTY);
+	index_cursor_close(&c);
+	if (rc == 0) {
+		op->result = S3_ERR_BUCKET_NOT_EMPTY;
+		return 0;
+	}
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	t->state->buckets--;
+	return local_row_del(t->ls, t->txn, TABLE_BUCKET, b->name);
+}
+
+enum s3_error
+local_bucket_delete(struct store *s, struct slice name)
+{
+	struct bucket_op b = { .op.run = run_delete, .name = name };
+
+	return writer_run(local_of(s), &b.op);
+}
+
+/* ---- reading ---------------------------------------------------------- */
+
+static enum s3_error
+copy_out(struct slice name, const struct local_bucket *b, struct arena *a,
+	 struct store_bucket *out)
+{
+	*out = (struct store_bucket){ .name = arena_copy(a, name),
+				      .owner = arena_copy(a, b->owner),
+				      .region = arena_copy(a, b->region),
+				      .created_us = b->created_us };
+	return a->err ? S3_ERR_INTERNAL_ERROR : S3_OK;
+}
+
+enum s3_error
+local_bucket_head(struct store *s, struct slice name, struct arena *a,
+		  struct store_bucket *out)
+{
+	struct local *ls = local_of(s);
+	struct local_bucket b;
+	enum s3_error err;
+	MDB_txn *txn;
+	int rc = local_read_begin(ls, &txn);
+
+	if (rc != 0)
+		return local_error("bucket", rc);
+	err = local_bucket_find(ls, txn, name, &b);
+	if (err == S3_OK)
+		err = copy_out(name, &b, a, out);
+	mdb_txn_abort(txn);
+	return err;
+}
+
+/* Appends to an array in the arena that doubles. */
+static struct store_bucket *
+grow(struct arena *a, struct store_bucket *v, size_t n, size_t *cap)
+{
+	struct store_bucket *wider;
+
+	if (n < *cap)
+		return v;
+	*cap = *cap ? *cap * 2 : 16;
+	wider = arena_array(a, *cap, sizeof(*v));
+	if (wider && n)
+		memcpy(wider, v, n * sizeof(*v));
+	return wider;
+}
+
+static enum s3_error
+list_in(struct local *ls, MDB_txn *txn, MDB_cursor *c, struct slice owner,
+	struct arena *a, struct store_bucket **out, size_t *n)
+{
+	struct local_bucket b;
+	size_t cap = 0;
+	MDB_val k, v;
+	int rc;
+
+	*out = NULL;
+	*n = 0;
+	while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+		struct slice name = slice_mem(k.mv_data, k.mv_size);
+		enum s3_error err = local_bucket_find(ls, txn, name, &b);
+
+		if (err != S3_OK)
+			return err;
+		if (owner.n && !slice_eq(owner, b.owner))
+			continue;
+		*out = grow(a, *out, *n, &cap);
+		if (!*out)
+			return S3_ERR_INTERNAL_ERROR;
+		err = copy_out(name, &b, a, &(*out)[(*n)++]);
+		if (err != S3_OK)
+			return err;
+	}
+	return rc == MDB_NOTFOUND ? S3_OK : local_error("buckets", rc);
+}
+
+enum s3_error
+local_bucket_list(struct store *s, struct slice owner, struct arena *a,
+		  struct store_bucket **out, size_t *n)
+{
+	struct local *ls = local_of(s);
+	enum s3_error err;
+	MDB_cursor *c;
+	MDB_txn *txn;
+	int rc = local_read_begin(ls, &txn);
+
+	if (rc != 0)
+		return local_error("buckets", rc);
+	rc = mdb_cursor_open(txn, ls->dbi[TABLE_BUCKET], &c);
+	if (rc != 0) {
+		err = local_error("buckets", rc);
+	} else {
+		err = list_in(ls, txn, c, owner, a, out, n);
+		mdb_cursor_close(c);
+	}
+	mdb_txn_abort(txn);
+	return err;
+}

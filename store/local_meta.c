@@ -1,0 +1,297 @@
+/*
+ * The LMDB environment: lock, flags, tables, format, identity, state row.
+ * Flags are MDB_NOTLS only: every relaxed sync mode of LMDB can lose what was
+ * acknowledged. One process owns the environment; the lock on index/ also
+ * keeps it from being opened twice in one process, which would break LMDB's
+ * own locks silently.
+ */
+#include "store/local.h"
+#include "store/bytes.h"
+
+#include "base/encode.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TABLES_MAX 32u /* room for tables of later formats */
+#define READERS_DEFAULT 1024u
+
+enum s3_error
+local_error(const char *what, int rc)
+{
+	log_error("index_error", "%s: %s", what, mdb_strerror(rc));
+	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
+		return S3_ERR_INSUFFICIENT_STORAGE;
+	if (rc == MDB_READERS_FULL)
+		return S3_ERR_SLOW_DOWN;
+	return S3_ERR_INTERNAL_ERROR;
+}
+
+static int PRINTF_LIKE(2, 3) fail(char err[512], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, 512, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/* ---- rows ------------------------------------------------------------- */
+
+static MDB_val
+val(struct slice s)
+{
+	/* LMDB takes void * but never writes through it. */
+	union {
+		const char *in;
+		char *out;
+	} p = { .in = s.p };
+
+	return (MDB_val){ s.n, p.out };
+}
+
+int
+local_read_begin(struct local *ls, MDB_txn **txn)
+{
+	return mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
+}
+
+int
+local_row_get(struct local *ls, MDB_txn *txn, enum local_table t,
+	      struct slice key, struct slice *value)
+{
+	MDB_val k = val(key), v;
+	int rc = mdb_get(txn, ls->dbi[t], &k, &v);
+
+	if (rc == 0)
+		*value = slice_mem(v.mv_data, v.mv_size);
+	return rc;
+}
+
+int
+local_row_put(struct local *ls, MDB_txn *txn, enum local_table t,
+	      struct slice key, struct slice value)
+{
+	MDB_val k = val(key), v = val(value);
+
+	return mdb_put(txn, ls->dbi[t], &k, &v, 0);
+}
+
+int
+local_row_del(struct local *ls, MDB_txn *txn, enum local_table t,
+	      struct slice key)
+{
+	MDB_val k = val(key);
+
+	return mdb_del(txn, ls->dbi[t], &k, NULL);
+}
+
+/* ---- the state -------------------------------------------------------- */
+
+#define STATE_FIELDS (sizeof(struct local_state) / sizeof(uint64_t))
+
+int
+local_state_store(struct local *ls, MDB_txn *txn, const struct local_state *st)
+{
+	struct buf b = BUF_INIT;
+	uint64_t v[STATE_FIELDS];
+	int rc = ENOMEM;
+
+	memcpy(v, st, sizeof(v));
+	record_begin(&b, RECORD_STATE);
+	for (size_t i = 0; i < STATE_FIELDS; i++)
+		record_int(&b, v[i], 8);
+	record_end(&b);
+	if (buf_ok(&b))
+		rc = local_row_put(ls, txn, TABLE_META, SLICE("state"),
+				   buf_slice(&b));
+	buf_release(&b);
+	return rc;
+}
+
+static int
+state_decode(struct slice value, struct local_state *st)
+{
+	struct record_reader r;
+	uint64_t v[STATE_FIELDS];
+
+	if (record_open(value, RECORD_STATE, &r, NULL) != 0)
+		return -1;
+	for (size_t i = 0; i < STATE_FIELDS; i++)
+		v[i] = record_get_int(&r, 8);
+	memcpy(st, v, sizeof(v));
+	return record_done(&r);
+}
+
+/* ---- a new store, or one found ---------------------------------------- */
+
+static int
+create(struct local *ls, MDB_txn *txn)
+{
+	struct local_state st = { 0 };
+	struct buf b = BUF_INIT;
+	int rc;
+
+	uuid_new(ls->deployment_id);
+	uuid_new(ls->epoch);
+	record_begin(&b, RECORD_FORMAT_MARK);
+	record_end(&b);
+	rc = local_row_put(ls, txn, TABLE_META, SLICE("format"), buf_slice(&b));
+	record_begin(&b, RECORD_IDENTITY);
+	record_bytes(&b, slice_str(ls->deployment_id));
+	record_bytes(&b, slice_str(ls->epoch));
+	record_end(&b);
+	if (rc == 0)
+		rc = local_row_put(ls, txn, TABLE_META, SLICE("identity"),
+				   buf_slice(&b));
+	if (rc == 0)
+		rc = local_state_store(ls, txn, &st);
+	if (!buf_ok(&b))
+		rc = ENOMEM;
+	buf_release(&b);
+	return rc;
+}
+
+static int
+copy_uuid(struct record_reader *r, char out[40])
+{
+	struct slice s = record_get_bytes(r);
+
+	if (!uuid_valid(s))
+		return -1;
+	snprintf(out, 40, "%.*s", SLICE_ARG(s));
+	return 0;
+}
+
+/* Reads what create() wrote. 0, or -1 with a line in err. */
+static int
+check(struct local *ls, MDB_txn *txn, struct slice format,
+      struct local_state *st, char err[512])
+{
+	struct record_reader r;
+	struct slice v;
+
+	if (format.n == 0 || (uint8_t)format.p[0] != RECORD_FORMAT)
+		return fail(err,
+			    "the store has format version %u, this program "
+			    "knows version %u: use the program that wrote it",
+			    format.n ? (uint8_t)format.p[0] : 0u,
+			    RECORD_FORMAT);
+	if (record_open(format, RECORD_FORMAT_MARK, &r, NULL) != 0 ||
+	    local_row_get(ls, txn, TABLE_META, SLICE("identity"), &v) != 0 ||
+	    record_open(v, RECORD_IDENTITY, &r, NULL) != 0 ||
+	    copy_uuid(&r, ls->deployment_id) != 0 ||
+	    copy_uuid(&r, ls->epoch) != 0 || record_done(&r) != 0 ||
+	    local_row_get(ls, txn, TABLE_META, SLICE("state"), &v) != 0 ||
+	    state_decode(v, st) != 0)
+		return fail(err, "the store's index is damaged (table meta)");
+	return 0;
+}
+
+static int
+open_tables(struct local *ls, struct local_state *st, char err[512])
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+		LOCAL_TABLES(X)
+#undef X
+	};
+	struct slice format;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(ls->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return fail(err, "index: %s", mdb_strerror(rc));
+	for (size_t i = 0; rc == 0 && i < TABLE_COUNT; i++)
+		rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &ls->dbi[i]);
+	if (rc == 0)
+		rc = local_row_get(ls, txn, TABLE_META, SLICE("format"),
+				   &format);
+	if (rc == 0 && check(ls, txn, format, st, err) != 0) {
+		mdb_txn_abort(txn);
+		return -1;
+	}
+	if (rc == MDB_NOTFOUND) {
+		*st = (struct local_state){ 0 };
+		rc = create(ls, txn);
+	}
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return fail(err, "index: %s", mdb_strerror(rc));
+	}
+	rc = mdb_txn_commit(txn);
+	return rc == 0 ? 0 : fail(err, "index: %s", mdb_strerror(rc));
+}
+
+static int
+open_env(struct local *ls, const struct store_local_conf *conf,
+	 const char *path, char err[512])
+{
+	int rc = mdb_env_create(&ls->env), dead;
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(ls->env, conf->map_size);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(ls->env, TABLES_MAX);
+	if (rc == 0)
+		rc = mdb_env_set_maxreaders(ls->env, conf->max_readers
+							 ? conf->max_readers
+							 : READERS_DEFAULT);
+	if (rc == 0)
+		rc = mdb_env_open(ls->env, path, MDB_NOTLS, 0640);
+	if (rc == 0)
+		rc = mdb_reader_check(ls->env, &dead);
+	if (rc != 0)
+		return fail(err, "%s: %s", path, mdb_strerror(rc));
+	return 0;
+}
+
+int
+local_meta_open(struct local *ls, const struct store_local_conf *conf,
+		char err[512])
+{
+	char path[PATH_MAX];
+	struct local_state st;
+
+	if (snprintf(path, sizeof(path), "%s/index", conf->data_dir) >=
+	    (int)sizeof(path))
+		return fail(err, "the data directory's name is too long");
+	if (io_mkdirs(path, 0750) != 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	ls->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ls->lock_fd < 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	if (flock(ls->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return fail(err,
+			    errno == EWOULDBLOCK
+				? "%s is in use by another process"
+				: "%s cannot be locked",
+			    conf->data_dir);
+	if (open_env(ls, conf, path, err) != 0 ||
+	    open_tables(ls, &st, err) != 0)
+		return -1;
+	/* The names of LMDB's files, and of index/ itself. */
+	if (fsync(ls->lock_fd) != 0 || io_fsync_dir(conf->data_dir) != 0)
+		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
+	return writer_start(ls, &st) == 0
+		   ? 0
+		   : fail(err, "the writer thread cannot be started");
+}
+
+void
+local_meta_close(struct local *ls)
+{
+	writer_stop(ls);
+	if (ls->env)
+		mdb_env_close(ls->env);
+	if (ls->lock_fd >= 0)
+		close(ls->lock_fd);
+}

@@ -1,0 +1,205 @@
+/*
+ * Writing an object, in the caller's thread: small ones are gathered in
+ * memory and go into the index; past inline_max the bytes move to a blob
+ * file, and the rest is written there as it comes.
+ */
+#include "store/local_change.h"
+
+#include "base/hash.h"
+
+#define ALLOCATE_MIN (1u << 20)
+#define COPIES_MAX (128u << 10)
+
+struct local_put {
+	struct store_put base; /* first */
+	struct local *ls;
+	struct arena copies; /* of what the request said */
+	struct slice bucket;
+	struct slice key;
+	struct store_headers headers;
+	struct store_cond cond;
+	struct buf data; /* while small */
+	struct blob_file *blob;
+	uint64_t reserved;
+};
+
+static void
+put_free(struct local_put *p)
+{
+	blob_unreserve(p->ls, p->reserved);
+	buf_release(&p->data);
+	arena_release(&p->copies);
+	free(p);
+}
+
+void
+local_put_abort(struct store_put *put)
+{
+	struct local_put *p = (struct local_put *)put;
+
+	blob_settle(p->blob, BLOB_DROPPED);
+	put_free(p);
+}
+
+/* Refuses early what the commit would refuse anyway. */
+static enum s3_error
+check_now(struct store *s, const struct store_put_req *req)
+{
+	struct store_object current;
+	struct store_bucket bucket;
+	struct arena a;
+	enum s3_error err;
+
+	arena_init(&a, COPIES_MAX);
+	err = local_bucket_head(s, req->bucket, &a, &bucket);
+	if (err == S3_OK &&
+	    (req->cond.if_match.n || req->cond.if_none_match.n ||
+	     req->cond.if_unmodified_since_us != INT64_MIN)) {
+		err = local_get(s, req->bucket, req->key, NULL, &a, &current,
+				NULL);
+		if (err == S3_OK)
+			err = store_cond_check(&req->cond, &current, false);
+		else if (err == S3_ERR_NO_SUCH_KEY)
+			err = store_cond_check(&req->cond, NULL, false);
+	}
+	arena_release(&a);
+	return err;
+}
+
+static int
+copy_request(struct local_put *p, const struct store_put_req *req)
+{
+	struct arena *a = &p->copies;
+	struct store_header *h = arena_array(a, req->headers.n, sizeof(*h));
+
+	p->bucket = arena_copy(a, req->bucket);
+	p->key = arena_copy(a, req->key);
+	p->cond = req->cond;
+	p->cond.if_match = arena_copy(a, req->cond.if_match);
+	p->cond.if_none_match = arena_copy(a, req->cond.if_none_match);
+	for (size_t i = 0; h && i < req->headers.n; i++) {
+		h[i].name = arena_copy(a, req->headers.v[i].name);
+		h[i].value = arena_copy(a, req->headers.v[i].value);
+	}
+	p->headers = (struct store_headers){ h, req->headers.n };
+	return a->err ? -1 : 0;
+}
+
+enum s3_error
+local_put_begin(struct store *s, const struct store_put_req *req,
+		struct store_put **out)
+{
+	struct local *ls = local_of(s);
+	uint64_t size = req->size == UINT64_MAX ? 0 : req->size;
+	struct local_put *p;
+	enum s3_error err = check_now(s, req);
+
+	if (err == S3_OK)
+		err = blob_reserve(ls, size);
+	if (err != S3_OK)
+		return err;
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		blob_unreserve(ls, size);
+		return S3_ERR_INTERNAL_ERROR;
+	}
+	p->ls = ls;
+	p->reserved = size;
+	arena_init(&p->copies, COPIES_MAX);
+	if (copy_request(p, req) != 0) {
+		put_free(p);
+		return S3_ERR_INTERNAL_ERROR;
+	}
+	*out = &p->base;
+	return S3_OK;
+}
+
+/* From memory to a file. */
+static enum s3_error
+spill(struct local_put *p)
+{
+	enum s3_error err = blob_create(p->ls, &p->blob);
+
+	if (err != S3_OK)
+		return err;
+	if (p->reserved > ALLOCATE_MIN && blob_allocate(p->blob, p->reserved)) {
+		blob_unreserve(p->ls, p->reserved);
+		p->reserved = 0;
+	}
+	if (p->data.n)
+		err = blob_append(p->blob, p->data.p, p->data.n);
+	buf_release(&p->data);
+	return err;
+}
+
+enum s3_error
+local_put_write(struct store_put *put, const void *bytes, size_t n)
+{
+	struct local_put *p = (struct local_put *)put;
+	bool large = put->written > p->ls->inline_max ||
+		     (put->size != UINT64_MAX && put->size > p->ls->inline_max);
+	enum s3_error err = S3_OK;
+
+	if (large && !p->blob)
+		err = spill(p);
+	/* Of an unknown length nothing was reserved: look at each MiB. */
+	if (err == S3_OK && put->size == UINT64_MAX &&
+	    put->written / ALLOCATE_MIN != (put->written - n) / ALLOCATE_MIN) {
+		err = blob_reserve(p->ls, n);
+		if (err == S3_OK)
+			blob_unreserve(p->ls, n);
+	}
+	if (err != S3_OK)
+		return err;
+	if (p->blob)
+		return blob_append(p->blob, bytes, n);
+	buf_add(&p->data, bytes, n);
+	return buf_ok(&p->data) ? S3_OK : S3_ERR_INTERNAL_ERROR;
+}
+
+static void
+describe(const struct local_put *p, const struct store_put_final *fin,
+	 struct change *c)
+{
+	struct store_object *o = &c->object.o;
+
+	o->size = p->base.written;
+	o->headers = p->headers;
+	snprintf(o->etag, sizeof(o->etag), "%.*s", SLICE_ARG(fin->etag));
+	snprintf(o->version_id, sizeof(o->version_id), "null");
+	o->checksum_alg = fin->checksum_alg;
+	memcpy(o->checksum, fin->checksum, sizeof(o->checksum));
+	c->object.is_inline = !p->blob;
+	if (!p->blob) {
+		c->data = buf_slice(&p->data);
+		c->object.inline_crc = crc32c(0, c->data.p, c->data.n);
+	}
+}
+
+enum s3_error
+local_put_commit(struct store_put *put, const struct store_put_final *fin,
+		 struct store_object *out)
+{
+	struct local_put *p = (struct local_put *)put;
+	struct change c = { .bucket = p->bucket,
+			    .key = p->key,
+			    .cond = &p->cond,
+			    .note = &fin->note,
+			    .blob = p->blob };
+	enum s3_error err = S3_OK;
+
+	describe(p, fin, &c);
+	if (p->blob)
+		err = blob_sync(p->blob);
+	if (err == S3_OK)
+		err = change_put(p->ls, &c);
+	if (err == S3_OK && out) {
+		*out = c.object.o;
+		out->headers = (struct store_headers){ 0 };
+	}
+	blob_settle(p->blob, err == S3_OK   ? BLOB_COMMITTED
+			     : c.op.unknown ? BLOB_UNKNOWN
+					    : BLOB_DROPPED);
+	put_free(p);
+	return err;
+}

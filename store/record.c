@@ -1,0 +1,293 @@
+/*
+ * Sealed records: the frame, then the two large bodies, objects and events.
+ */
+#include "store/record.h"
+#include "store/bytes.h"
+
+#include "base/hash.h"
+
+#define HEAD_BYTES 6u
+#define CRC_BYTES 4u
+#define EXTENT_BYTES 24u
+
+enum { OBJECT_INLINE = 1 }; /* flags of an object */
+
+void
+record_int(struct buf *b, uint64_t v, size_t bytes)
+{
+	uint8_t raw[8];
+
+	be_put(raw, v, bytes);
+	buf_add(b, raw, bytes);
+}
+
+void
+record_bytes(struct buf *b, struct slice s)
+{
+	if (s.n > UINT16_MAX)
+		b->err = true;
+	record_int(b, s.n, 2);
+	buf_put(b, s);
+}
+
+void
+record_begin(struct buf *b, enum record_kind kind)
+{
+	buf_clear(b);
+	record_int(b, RECORD_FORMAT, 1);
+	record_int(b, (uint64_t)kind, 1);
+	record_int(b, 0, 4);
+}
+
+void
+record_end(struct buf *b)
+{
+	uint8_t length[4];
+
+	if (b->err)
+		return;
+	be_put(length, b->n - HEAD_BYTES, 4);
+	memcpy(b->p + 2, length, 4);
+	record_int(b, crc32c(0, b->p, b->n), 4);
+}
+
+int
+record_open(struct slice value, enum record_kind kind, struct record_reader *r,
+	    struct slice *tail)
+{
+	size_t body, sealed;
+
+	if (value.n < HEAD_BYTES + CRC_BYTES ||
+	    (uint8_t)value.p[0] != RECORD_FORMAT ||
+	    (uint8_t)value.p[1] != (uint8_t)kind)
+		return -1;
+	body = be_get(value.p + 2, 4);
+	if (body > value.n - HEAD_BYTES - CRC_BYTES)
+		return -1;
+	sealed = HEAD_BYTES + body;
+	if (crc32c(0, value.p, sealed) != be_get(value.p + sealed, CRC_BYTES))
+		return -1;
+	*r = (struct record_reader){ slice_mem(value.p + HEAD_BYTES, body),
+				     false };
+	if (tail)
+		*tail = slice_from(value, sealed + CRC_BYTES);
+	else if (value.n != sealed + CRC_BYTES)
+		return -1;
+	return 0;
+}
+
+/* The next n bytes, or the empty slice and the sticky error. */
+static struct slice
+take(struct record_reader *r, size_t n)
+{
+	struct slice s = slice_head(r->rest, n);
+
+	if (r->err || s.n != n) {
+		r->err = true;
+		return SLICE_EMPTY;
+	}
+	r->rest = slice_from(r->rest, n);
+	return s;
+}
+
+uint64_t
+record_get_int(struct record_reader *r, size_t bytes)
+{
+	struct slice s = take(r, bytes);
+
+	return be_get(s.p, s.n);
+}
+
+struct slice
+record_get_bytes(struct record_reader *r)
+{
+	return take(r, record_get_int(r, 2));
+}
+
+int
+record_done(const struct record_reader *r)
+{
+	return r->err || r->rest.n ? -1 : 0;
+}
+
+/* A short text into a C array; an error when it does not fit. */
+static void
+get_text(struct record_reader *r, char *out, size_t max)
+{
+	struct slice s = record_get_bytes(r);
+
+	if (s.n >= max) {
+		r->err = true;
+		s.n = 0;
+	}
+	memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+}
+
+/* ---- objects ---------------------------------------------------------- */
+
+static void
+put_headers(struct buf *b, const struct store_headers *h)
+{
+	size_t at, bytes = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		bytes += 4 + h->v[i].name.n + h->v[i].value.n;
+	record_int(b, bytes, 4);
+	at = b->n;
+	for (size_t i = 0; i < h->n; i++) {
+		record_bytes(b, h->v[i].name);
+		record_bytes(b, h->v[i].value);
+	}
+	if (b->n - at != bytes)
+		b->err = true;
+}
+
+void
+record_object_encode(struct buf *b, const struct record_object *r,
+		     const struct record_extent *extents, size_t n)
+{
+	const struct store_object *o = &r->o;
+
+	record_begin(b, RECORD_OBJECT);
+	record_int(b, r->is_inline ? OBJECT_INLINE : 0, 1);
+	record_int(b, o->size, 8);
+	record_int(b, (uint64_t)o->mtime_us, 8);
+	record_int(b, o->seq, 8);
+	record_bytes(b, slice_str(o->epoch));
+	record_bytes(b, slice_str(o->etag));
+	record_bytes(b, slice_str(o->version_id));
+	record_int(b, o->checksum_alg, 2);
+	record_bytes(b, slice_mem(o->checksum, o->checksum_alg
+						   ? hash_size(o->checksum_alg)
+						   : 0));
+	record_int(b, r->inline_crc, 4);
+	record_int(b, n, 4);
+	for (size_t i = 0; i < n; i++) {
+		record_int(b, extents[i].blob_id, 8);
+		record_int(b, extents[i].offset, 8);
+		record_int(b, extents[i].length, 8);
+	}
+	put_headers(b, &o->headers);
+	record_end(b);
+}
+
+int
+record_object_decode(struct slice value, struct record_object *out)
+{
+	struct store_object *o = &out->o;
+	struct record_reader r;
+	struct slice sum;
+	uint64_t flags;
+
+	*out = (struct record_object){ 0 };
+	if (record_open(value, RECORD_OBJECT, &r, &out->data) != 0)
+		return -1;
+	flags = record_get_int(&r, 1);
+	o->size = record_get_int(&r, 8);
+	o->mtime_us = (int64_t)record_get_int(&r, 8);
+	o->seq = record_get_int(&r, 8);
+	get_text(&r, o->epoch, sizeof(o->epoch));
+	get_text(&r, o->etag, sizeof(o->etag));
+	get_text(&r, o->version_id, sizeof(o->version_id));
+	o->checksum_alg = (uint16_t)record_get_int(&r, 2);
+	sum = record_get_bytes(&r);
+	if (sum.n > sizeof(o->checksum))
+		return -1;
+	memcpy(o->checksum, sum.p, sum.n);
+	out->inline_crc = (uint32_t)record_get_int(&r, 4);
+	out->n_extents = record_get_int(&r, 4);
+	out->extents = take(&r, out->n_extents * EXTENT_BYTES);
+	out->headers = take(&r, record_get_int(&r, 4));
+	out->is_inline = flags & OBJECT_INLINE;
+	if (flags & ~(uint64_t)OBJECT_INLINE ||
+	    out->data.n != (out->is_inline ? o->size : 0))
+		return -1;
+	return record_done(&r);
+}
+
+struct record_extent
+record_object_extent(const struct record_object *r, size_t i)
+{
+	const char *p = r->extents.p + i * EXTENT_BYTES;
+
+	return (struct record_extent){ be_get(p, 8), be_get(p + 8, 8),
+				       be_get(p + 16, 8) };
+}
+
+int
+record_object_headers(const struct record_object *rec, struct arena *a,
+		      struct store_headers *out)
+{
+	struct record_reader r = { rec->headers, false };
+	struct store_header *v;
+	size_t n = 0;
+
+	while (r.rest.n && !r.err) {
+		record_get_bytes(&r);
+		record_get_bytes(&r);
+		n++;
+	}
+	if (r.err)
+		return -1;
+	v = arena_array(a, n, sizeof(*v));
+	if (!v)
+		return -1;
+	r.rest = rec->headers;
+	for (size_t i = 0; i < n; i++) {
+		v[i].name = arena_copy(a, record_get_bytes(&r));
+		v[i].value = arena_copy(a, record_get_bytes(&r));
+	}
+	*out = (struct store_headers){ v, n };
+	return a->err ? -1 : 0;
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+/* The texts of an event in the order they are stored. */
+static const size_t event_texts[] = {
+	offsetof(struct store_event, event_name),
+	offsetof(struct store_event, bucket),
+	offsetof(struct store_event, bucket_owner),
+	offsetof(struct store_event, key),
+	offsetof(struct store_event, etag),
+	offsetof(struct store_event, version_id),
+	offsetof(struct store_event, content_type),
+	offsetof(struct store_event, principal_id),
+	offsetof(struct store_event, source_ip),
+	offsetof(struct store_event, request_id),
+};
+
+void
+record_event_encode(struct buf *b, const struct store_event *e)
+{
+	record_begin(b, RECORD_EVENT);
+	record_bytes(b, slice_str(e->id));
+	record_int(b, (uint64_t)e->time_us, 8);
+	record_int(b, e->size, 8);
+	for (size_t i = 0; i < ARRAY_LEN(event_texts); i++) {
+		struct slice s;
+
+		memcpy(&s, (const char *)e + event_texts[i], sizeof(s));
+		record_bytes(b, s);
+	}
+	record_end(b);
+}
+
+int
+record_event_decode(struct slice value, struct arena *a, struct store_event *e)
+{
+	struct record_reader r;
+
+	if (record_open(value, RECORD_EVENT, &r, NULL) != 0)
+		return -1;
+	get_text(&r, e->id, sizeof(e->id));
+	e->time_us = (int64_t)record_get_int(&r, 8);
+	e->size = record_get_int(&r, 8);
+	for (size_t i = 0; i < ARRAY_LEN(event_texts); i++) {
+		struct slice s = arena_copy(a, record_get_bytes(&r));
+
+		memcpy((char *)e + event_texts[i], &s, sizeof(s));
+	}
+	return record_done(&r) != 0 || a->err ? -1 : 0;
+}

@@ -1,0 +1,96 @@
+/*
+ * record.h - how values of the index are written: a sealed record is
+ *     format (1) | kind (1) | length of body (4) | body | CRC-32C (4)
+ * big-endian, the CRC over everything before it. LMDB has no checksums of its
+ * own: a flipped bit shows here. docs/store-format.md lists the bodies byte
+ * by byte.
+ * Invariant: a reader never passes the body's end; its error is sticky, and
+ * record_done() is asked once before the values are used.
+ * Threads: any; nothing here has state.
+ */
+#ifndef STORE_RECORD_H
+#define STORE_RECORD_H
+
+#include "base/buf.h"
+#include "store/store.h"
+
+#define RECORD_FORMAT 1u /* of the whole store, see docs/store-format.md */
+
+enum record_kind {
+	RECORD_FORMAT_MARK = 'F',
+	RECORD_IDENTITY = 'I',
+	RECORD_STATE = 'S',
+	RECORD_BUCKET = 'B',
+	RECORD_OBJECT = 'O',
+	RECORD_GROUP = 'G',
+	RECORD_BLOB = 'D',
+	RECORD_CRCS = 'C',
+	RECORD_EVENT = 'E',
+	RECORD_DUE = 'X'
+};
+
+struct record_reader {
+	struct slice rest;
+	bool err;
+};
+
+/* ---- writing: begin, fields, end; the sticky error is the buf's -------- */
+void record_begin(struct buf *b, enum record_kind kind);
+void record_int(struct buf *b, uint64_t v, size_t bytes);
+void record_bytes(struct buf *b, struct slice s); /* length (2) and bytes */
+void record_end(struct buf *b);
+
+/* ---- reading ---------------------------------------------------------- */
+/*
+ * record_open - checks format, kind, length and CRC.
+ * @tail: what follows the sealed part (inline data); NULL: nothing may.
+ * Returns 0, or -1: corrupt, or of another format.
+ */
+int MUST_CHECK record_open(struct slice value, enum record_kind kind,
+			   struct record_reader *r, struct slice *tail);
+uint64_t record_get_int(struct record_reader *r, size_t bytes);
+struct slice record_get_bytes(struct record_reader *r);
+/* 0 when all fields were there and nothing is left. */
+int MUST_CHECK record_done(const struct record_reader *r);
+
+/* ---- objects ---------------------------------------------------------- */
+
+struct record_extent {
+	uint64_t blob_id;
+	uint64_t offset;
+	uint64_t length;
+};
+
+/* What the index keeps of an object beside struct store_object. */
+struct record_object {
+	struct store_object o; /* key and headers not filled by decoding */
+	bool is_inline;	       /* the bytes follow the record */
+	uint32_t inline_crc;   /* CRC-32C of them */
+	size_t n_extents;
+	struct slice extents; /* encoded, for record_object_extent() */
+	struct slice headers; /* encoded, for record_object_headers() */
+	struct slice data;    /* inline bytes */
+};
+
+/* @extents: n of them; r->extents, headers and data are not read, the headers
+ * come from r->o. The inline bytes are left to the caller to append. */
+void record_object_encode(struct buf *b, const struct record_object *r,
+			  const struct record_extent *extents, size_t n);
+int MUST_CHECK record_object_decode(struct slice value,
+				    struct record_object *r);
+struct record_extent record_object_extent(const struct record_object *r,
+					  size_t i);
+/* Copies the headers into @a; -1 when they are corrupt or @a is full. */
+int MUST_CHECK record_object_headers(const struct record_object *r,
+				     struct arena *a,
+				     struct store_headers *out);
+
+/* ---- events ----------------------------------------------------------- */
+
+/* seq is the row's key, not part of the record. */
+void record_event_encode(struct buf *b, const struct store_event *e);
+/* Slices are copied into @a. */
+int MUST_CHECK record_event_decode(struct slice value, struct arena *a,
+				   struct store_event *e);
+
+#endif

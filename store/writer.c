@@ -1,0 +1,250 @@
+/*
+ * The group-commit loop. A batch is whatever has queued up, bounded in count
+ * and bytes so that one commit stays short; there is no artificial delay: a
+ * lone operation commits at once, and the time of a commit is what gathers
+ * the next batch.
+ */
+#include "store/local.h"
+
+#include "base/log.h"
+#include "base/timeval.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define BATCH_OPS 256u
+#define BATCH_BYTES (8u << 20)
+#define EXIT_PANIC 70 /* EX_SOFTWARE: the supervisor restarts us */
+
+/* After MDB_PANIC the environment cannot be repaired in place. */
+static void
+exit_on_panic(int rc)
+{
+	if (rc != MDB_PANIC)
+		return;
+	log_error("index_panic", "the index refuses all work: exiting");
+	_exit(EXIT_PANIC);
+}
+
+static enum s3_error
+commit(struct local *ls, MDB_txn *txn, struct writer_op *ops)
+{
+	enum s3_error err;
+	int rc = mdb_txn_commit(txn);
+
+	if (rc == 0)
+		return S3_OK;
+	exit_on_panic(rc);
+	err = local_error("commit", rc);
+	/* A full disk reaches LMDB as EIO. */
+	if (rc == EIO && blob_free_bytes(ls) < BATCH_BYTES)
+		err = S3_ERR_INSUFFICIENT_STORAGE;
+	for (struct writer_op *op = ops; op; op = op->next) {
+		op->unknown = true;
+		op->result = err;
+	}
+	return err;
+}
+
+static void
+publish(struct local *ls, const struct local_state *st)
+{
+	struct writer *w = &ls->writer;
+
+	pthread_mutex_lock(&w->mu);
+	if (st->last_seq != w->state.last_seq)
+		pthread_cond_broadcast(&w->committed);
+	w->state = *st;
+	pthread_mutex_unlock(&w->mu);
+}
+
+/*
+ * One transaction for the operations linked from @ops. Returns 0 when each
+ * has its result (also after a failed commit, which is never repeated), or
+ * the LMDB error of a put: nothing happened then.
+ */
+static int
+attempt(struct local *ls, struct writer_op *ops)
+{
+	struct local_state st = ls->writer.state;
+	struct writer_txn t = { .ls = ls, .state = &st };
+	int rc = mdb_txn_begin(ls->env, NULL, 0, &t.txn);
+
+	exit_on_panic(rc);
+	if (rc != 0)
+		return rc;
+	for (struct writer_op *op = ops; rc == 0 && op; op = op->next) {
+		op->result = S3_OK;
+		op->unknown = false;
+		rc = op->run(op, &t);
+	}
+	if (rc == 0 && memcmp(&st, &ls->writer.state, sizeof(st)) != 0)
+		rc = local_state_store(ls, t.txn, &st);
+	if (rc != 0) {
+		exit_on_panic(rc);
+		mdb_txn_abort(t.txn);
+		return rc;
+	}
+	if (commit(ls, t.txn, ops) == S3_OK)
+		publish(ls, &st);
+	return 0;
+}
+
+/* All in one transaction; when a put fails, each in its own, so that only
+ * the culprit suffers. */
+static void
+run_batch(struct local *ls, struct writer_op *ops)
+{
+	int rc = attempt(ls, ops);
+
+	if (rc == 0)
+		return;
+	for (struct writer_op *op = ops, *next; op; op = next) {
+		next = op->next;
+		op->next = NULL;
+		rc = attempt(ls, op);
+		if (rc != 0)
+			op->result = local_error("write", rc);
+		op->next = next;
+	}
+}
+
+/* Cuts the next batch off the queue; called with the lock held. */
+static struct writer_op *
+take_batch(struct writer *w)
+{
+	struct writer_op *first = w->head, **at = &w->head;
+	size_t n = 0, bytes = 0;
+
+	while (*at && n < BATCH_OPS && (n == 0 || bytes < BATCH_BYTES)) {
+		n++;
+		bytes += (*at)->bytes;
+		at = &(*at)->next;
+	}
+	w->head = *at;
+	if (!w->head)
+		w->tail = &w->head;
+	*at = NULL;
+	return first;
+}
+
+static void *
+writer_main(void *arg)
+{
+	struct local *ls = arg;
+	struct writer *w = &ls->writer;
+
+	pthread_mutex_lock(&w->mu);
+	for (;;) {
+		struct writer_op *ops;
+
+		while (!w->head && !w->stop)
+			pthread_cond_wait(&w->work, &w->mu);
+		if (!w->head)
+			break;
+		ops = take_batch(w);
+		pthread_mutex_unlock(&w->mu);
+		run_batch(ls, ops);
+		pthread_mutex_lock(&w->mu);
+		for (struct writer_op *next; ops; ops = next) {
+			next = ops->next;
+			ops->finished = true;
+			/* Under the lock: the owner frees op once it has it */
+			pthread_cond_signal(&ops->woken);
+		}
+	}
+	pthread_mutex_unlock(&w->mu);
+	return NULL;
+}
+
+enum s3_error
+writer_run(struct local *ls, struct writer_op *op)
+{
+	struct writer *w = &ls->writer;
+
+	op->next = NULL;
+	op->finished = false;
+	pthread_cond_init(&op->woken, NULL);
+	pthread_mutex_lock(&w->mu);
+	assert(!w->stop);
+	*w->tail = op;
+	w->tail = &op->next;
+	pthread_cond_signal(&w->work);
+	while (!op->finished)
+		pthread_cond_wait(&op->woken, &w->mu);
+	pthread_mutex_unlock(&w->mu);
+	pthread_cond_destroy(&op->woken);
+	return op->result;
+}
+
+struct local_state
+writer_state(struct local *ls)
+{
+	struct local_state st;
+
+	pthread_mutex_lock(&ls->writer.mu);
+	st = ls->writer.state;
+	pthread_mutex_unlock(&ls->writer.mu);
+	return st;
+}
+
+enum s3_error
+writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms)
+{
+	struct writer *w = &ls->writer;
+	int64_t due = time_mono_us() + (int64_t)timeout_ms * 1000;
+	struct timespec until = { due / US_PER_S, due % US_PER_S * 1000 };
+	enum s3_error err = S3_OK;
+	int rc = 0;
+
+	pthread_mutex_lock(&w->mu);
+	w->waiters++;
+	while (!w->stop && w->state.last_seq <= after && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&w->committed, &w->mu, &until);
+	if (w->stop)
+		err = S3_ERR_SERVICE_UNAVAILABLE;
+	w->waiters--;
+	pthread_cond_broadcast(&w->committed);
+	pthread_mutex_unlock(&w->mu);
+	return err;
+}
+
+int
+writer_start(struct local *ls, const struct local_state *st)
+{
+	struct writer *w = &ls->writer;
+	pthread_condattr_t mono;
+
+	w->state = *st;
+	w->tail = &w->head;
+	pthread_mutex_init(&w->mu, NULL);
+	pthread_cond_init(&w->work, NULL);
+	pthread_condattr_init(&mono);
+	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->committed, &mono);
+	pthread_condattr_destroy(&mono);
+	w->started = pthread_create(&w->thread, NULL, writer_main, ls) == 0;
+	return w->started ? 0 : -1;
+}
+
+void
+writer_stop(struct local *ls)
+{
+	struct writer *w = &ls->writer;
+
+	if (!w->started)
+		return;
+	pthread_mutex_lock(&w->mu);
+	w->stop = true;
+	pthread_cond_signal(&w->work);
+	pthread_cond_broadcast(&w->committed);
+	while (w->waiters)
+		pthread_cond_wait(&w->committed, &w->mu);
+	pthread_mutex_unlock(&w->mu);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->committed);
+	pthread_cond_destroy(&w->work);
+	pthread_mutex_destroy(&w->mu);
+	w->started = false;
+}

@@ -1,0 +1,77 @@
+/*
+ * writer.h - the one thread that writes to the index, with group commit.
+ *
+ * A caller hands over an operation and blocks until the transaction that
+ * holds it has been committed, together with all that queued up meanwhile:
+ * one disk flush serves many callers, and conditions decided inside the
+ * operation are linearizable.
+ * Rules for writer_op.run: it may be called again after an abort, so it sets
+ * all its outputs anew; it decides its logical failure (op->result) before its
+ * first put and returns 0 then; any LMDB error it meets is returned. It does
+ * no blob I/O and no waiting.
+ */
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
+
+#include "base/s3_error.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+
+struct local;
+
+/* The row "state" of table meta: every counter of the store. */
+struct local_state {
+	uint64_t last_seq;
+	uint64_t acked_seq;
+	uint64_t objects;
+	uint64_t bytes;
+	uint64_t buckets;
+	uint64_t version_clock; /* last version number given out */
+	uint64_t last_group;
+	uint64_t last_bucket;
+	uint64_t blob_settled;	  /* ids below are recorded or gone */
+	uint64_t blob_end;	  /* ids from here were never given out */
+	uint64_t retain_seq;	  /* events up to here ... */
+	uint64_t retain_since_us; /* ... were delivered before this time */
+};
+
+struct writer_txn {
+	struct local *ls;
+	MDB_txn *txn;
+	struct local_state *state;
+};
+
+struct writer_op {
+	int (*run)(struct writer_op *op, struct writer_txn *t);
+	size_t bytes;	      /* rough size of what it writes */
+	enum s3_error result; /* set by run: S3_OK or the logical failure */
+	bool unknown;	      /* the commit failed: perhaps on disk, perhaps
+				 not */
+	/* the writer's own */
+	struct writer_op *next;
+	pthread_cond_t woken;
+	bool finished;
+};
+
+struct writer {
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t work;
+	pthread_cond_t committed; /* new events, or stop */
+	struct writer_op *head, **tail;
+	struct local_state state; /* as committed */
+	unsigned waiters;	  /* threads in writer_wait_seq() */
+	bool started;
+	bool stop;
+};
+
+int writer_start(struct local *ls, const struct local_state *st);
+/* Wakes the waiters and lets them leave, finishes the queue, joins. */
+void writer_stop(struct local *ls);
+enum s3_error writer_run(struct local *ls, struct writer_op *op);
+struct local_state writer_state(struct local *ls);
+/* As store_events_wait(). */
+enum s3_error writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms);
+
+#endif
