@@ -42,7 +42,7 @@ CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
 GATEWAY_OBJ   := $(filter-out %/main.o,$(call objs,gateway))
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
 MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
-TOOLS_OBJ     := $(call objs,tools)
+TOOLS_OBJ     := $(filter-out %/reelgate.o,$(call objs,tools))
 
 PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
 	    reelgate-processor reelgate-media)
@@ -90,9 +90,11 @@ $(eval $(call archive,core,$(CORE_OBJ)))
 $(eval $(call archive,gateway,$(GATEWAY_OBJ)))
 $(eval $(call archive,processor,$(PROCESSOR_OBJ)))
 $(eval $(call archive,media,$(MEDIA_OBJ)))
+$(eval $(call archive,tools,$(TOOLS_OBJ)))
 
 link = @mkdir -p $(@D); echo "  LINK $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@
-$(BUILD)/bin/reelgate: $(TOOLS_OBJ) $(BUILD)/libcore.a
+$(BUILD)/bin/reelgate: $(BUILD)/tools/reelgate.o $(BUILD)/libtools.a \
+		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 $(BUILD)/bin/reelgate-gateway: $(BUILD)/gateway/main.o $(BUILD)/libgateway.a \
 		$(BUILD)/libcore.a
@@ -115,6 +117,9 @@ $(BUILD)/tests/test_gateway_%: $(BUILD)/tests/unit/test_gateway_%.o \
 	$(link) $^ -lcmocka $(LIBS.gateway)
 $(BUILD)/tests/test_processor_%: $(BUILD)/tests/unit/test_processor_%.o \
 		$(BUILD)/libprocessor.a $(BUILD)/libcore.a
+	$(link) $^ -lcmocka $(LIBS.core)
+$(BUILD)/tests/test_tools_%: $(BUILD)/tests/unit/test_tools_%.o \
+		$(BUILD)/libtools.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)

@@ -40,6 +40,9 @@ static const struct row {
 #undef CONF
 };
 
+/* 107 bytes less "/run/" and the longest name, PostgreSQL's .s.PGSQL.5432. */
+#define DATA_SOCKET_MAX 88
+
 static const struct {
 	const char *alias;
 	const char *name;
@@ -249,13 +252,13 @@ on_ini(void *user, const char *section, const char *name, const char *value)
 }
 
 static int
-load_ini(struct conf *c, const char *path, char *err)
+read_ini(struct conf *c, const char *path, ini_handler handler, char *err)
 {
 	struct ini_ctx ctx = { .c = c, .path = path, .err = err };
 	int line;
 
 	err[0] = '\0';
-	line = ini_parse(path, on_ini, &ctx);
+	line = ini_parse(path, handler, &ctx);
 	if (line == 0)
 		return 0;
 	if (line < 0)
@@ -267,6 +270,22 @@ load_ini(struct conf *c, const char *path, char *err)
 			 "NAME = value",
 			 path, line);
 	return -1;
+}
+
+static int
+load_ini(struct conf *c, const char *path, char *err)
+{
+	return read_ini(c, path, on_ini, err);
+}
+
+/* A key of the file, checked by setting it, then exported. */
+static int
+on_ini_export(void *user, const char *section, const char *name,
+	      const char *value)
+{
+	struct ini_ctx *ctx = user;
+
+	return on_ini(ctx, section, name, value) && setenv(name, value, 0) == 0;
 }
 
 static int
@@ -372,7 +391,14 @@ conf_credentials_path(const char *data_dir, char *out, size_t size)
 void
 conf_run_path(const char *data_dir, const char *name, char *out, size_t size)
 {
-	snprintf(out, size, "%s/run/%s", data_dir, name);
+	char hash[SHA256_HEX_MAX];
+
+	if (strlen(data_dir) <= DATA_SOCKET_MAX) {
+		snprintf(out, size, "%s/run/%s", data_dir, name);
+		return;
+	}
+	sha256_hex(data_dir, strlen(data_dir), hash);
+	snprintf(out, size, "/tmp/reelgate-%.16s/%s", hash, name);
 }
 
 int
@@ -424,6 +450,18 @@ conf_load(struct conf *c, const char *file, const char *data,
 	if (load_env(c, err) != 0)
 		return -1;
 	return conf_set(c, "REELGATE_DATA", slice_str(dir), err);
+}
+
+int
+conf_file_to_env(const char *file, char err[CONF_ERROR_MAX])
+{
+	struct conf scratch;
+	int rc = load_defaults(&scratch, err);
+
+	if (rc == 0)
+		rc = read_ini(&scratch, file, on_ini_export, err);
+	conf_release(&scratch);
+	return rc;
 }
 
 void

@@ -53,6 +53,12 @@ size_t conf_keys(const struct conf_key **out);
 int MUST_CHECK conf_load(struct conf *c, const char *file, const char *data,
 			 char err[CONF_ERROR_MAX]);
 void conf_release(struct conf *c);
+/*
+ * conf_file_to_env - the settings of a file as environment variables, for
+ * programs that will not be able to read it. Variables that are set stay:
+ * the environment wins. 0 or -1 + err.
+ */
+int MUST_CHECK conf_file_to_env(const char *file, char err[CONF_ERROR_MAX]);
 /* Sets one key by NAME (an option or an environment block). 0 or -1 + err. */
 int MUST_CHECK conf_set(struct conf *c, const char *name, struct slice value,
 			char err[CONF_ERROR_MAX]);
@@ -66,7 +72,11 @@ int MUST_CHECK conf_credentials_create(const char *data_dir,
 				       char err[CONF_ERROR_MAX]);
 /* DATA/credentials into out (PATH_MAX bytes). */
 void conf_credentials_path(const char *data_dir, char *out, size_t size);
-/* DATA/run/NAME: sockets and what running services say of themselves. */
+/*
+ * DATA/run/NAME: sockets and what running services say of themselves. The
+ * path of a unix socket has at most 107 bytes: below a data directory too long
+ * for that, run/ is /tmp/reelgate-HASH instead, HASH made from its path.
+ */
 void conf_run_path(const char *data_dir, const char *name, char *out,
 		   size_t size);
 /*

@@ -32,11 +32,10 @@ static int
 connect_processor(const struct conf *conf)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, n = snprintf(address.sun_path, sizeof(address.sun_path),
-			     "%s/run/processor.sock", conf->data);
+	int fd;
 
-	if (n < 0 || (size_t)n >= sizeof(address.sun_path))
-		return -1;
+	conf_run_path(conf->data, "processor.sock", address.sun_path,
+		      sizeof(address.sun_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;

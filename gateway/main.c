@@ -121,7 +121,7 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 static void
 endpoints_path(const struct gateway *g, char out[PATH_MAX])
 {
-	snprintf(out, PATH_MAX, "%s/run/endpoints", g->conf.data);
+	conf_run_path(g->conf.data, "endpoints", out, PATH_MAX);
 }
 
 /* Where the ports are, for programs that took port 0. */
@@ -132,7 +132,7 @@ write_endpoints(const struct gateway *g, char err[ERR_MAX])
 	char path[PATH_MAX];
 	int rc = 0;
 
-	snprintf(path, sizeof(path), "%s/run", g->conf.data);
+	conf_run_path(g->conf.data, "", path, sizeof(path));
 	rc = io_mkdirs(path, 0750);
 	endpoints_path(g, path);
 	buf_printf(&b, "S3_ENDPOINT=http://%s\n", http_server_address(g->s3));

@@ -1,0 +1,163 @@
+/*
+ * Settings: sources and their order, paths.
+ */
+#include "base/conf.h"
+#include "base/hash.h"
+#include "base/io.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[64];
+
+static void
+write_file(const char *name, const char *text, char path[128])
+{
+	snprintf(path, 128, "%s/%s", dir, name);
+	assert_int_equal(io_write_file(path, slice_str(text), 0600), 0);
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test-conf-XXXXXX");
+	return mkdtemp(dir) && hash_setup() == 0 ? 0 : -1;
+}
+
+static int
+remove_dir(void **state)
+{
+	char path[160];
+	static const char *const names[] = { "a.conf", "credentials" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+static void
+test_conf_load_environment_wins_over_file(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX];
+	struct conf c;
+
+	(void)state;
+	write_file("a.conf", "AWS_REGION = eu-west-1\nMAX_UPLOAD_BYTES = 5M\n",
+		   path);
+	assert_int_equal(setenv("AWS_REGION", "us-west-2", 1), 0);
+	assert_int_equal(conf_load(&c, path, dir, err), 0);
+	assert_string_equal(c.aws_region, "us-west-2");
+	assert_int_equal(c.max_upload_bytes, 5 << 20);
+	assert_string_equal(c.data, dir);
+	conf_release(&c);
+	unsetenv("AWS_REGION");
+}
+
+static void
+test_conf_load_unknown_key_is_refused(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX];
+	struct conf c;
+
+	(void)state;
+	write_file("a.conf", "AWS_REGIONN = eu-west-1\n", path);
+	assert_int_equal(conf_load(&c, path, dir, err), -1);
+	assert_non_null(strstr(err, "AWS_REGIONN"));
+	conf_release(&c);
+}
+
+static void
+test_conf_file_to_env_keeps_what_is_set(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX];
+
+	(void)state;
+	write_file("a.conf", "AWS_REGION = eu-west-1\nJWT_ISSUER = me\n", path);
+	assert_int_equal(setenv("AWS_REGION", "us-west-2", 1), 0);
+	unsetenv("JWT_ISSUER");
+	assert_int_equal(conf_file_to_env(path, err), 0);
+	assert_string_equal(getenv("AWS_REGION"), "us-west-2");
+	assert_string_equal(getenv("JWT_ISSUER"), "me");
+	unsetenv("AWS_REGION");
+	unsetenv("JWT_ISSUER");
+}
+
+static void
+test_conf_file_to_env_bad_value_exports_nothing(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX];
+
+	(void)state;
+	write_file("a.conf", "MAX_UPLOAD_BYTES = much\n", path);
+	assert_int_equal(conf_file_to_env(path, err), -1);
+	assert_non_null(strstr(err, "MAX_UPLOAD_BYTES"));
+	assert_null(getenv("MAX_UPLOAD_BYTES"));
+}
+
+static void
+test_conf_run_path_fits_a_socket_address(void **state)
+{
+	char data[200], path[4096], other[4096];
+
+	(void)state;
+	conf_run_path("/d", "lease.sock", path, sizeof(path));
+	assert_string_equal(path, "/d/run/lease.sock");
+	for (size_t n = 80; n < sizeof(data); n++) {
+		memset(data, 'x', n);
+		data[0] = '/';
+		data[n] = '\0';
+		conf_run_path(data, ".s.PGSQL.5432", path, sizeof(path));
+		assert_true(strlen(path) <= 107);
+	}
+	/* Another directory, another place. */
+	data[150] = 'y';
+	conf_run_path(data, ".s.PGSQL.5432", other, sizeof(other));
+	assert_string_not_equal(path, other);
+}
+
+static void
+test_conf_credentials_create_makes_private_secrets_once(void **state)
+{
+	char path[160], err[CONF_ERROR_MAX], key[64];
+	struct conf c;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(conf_credentials_create(dir, err), 0);
+	conf_credentials_path(dir, path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
+	assert_true(strlen(c.jwt_secret) >= 40);
+	snprintf(key, sizeof(key), "%s", conf_root_access_key(&c));
+	conf_release(&c);
+	assert_int_equal(conf_credentials_create(dir, err), 0);
+	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
+	assert_string_equal(key, conf_root_access_key(&c));
+	conf_release(&c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conf_load_environment_wins_over_file),
+		cmocka_unit_test(test_conf_load_unknown_key_is_refused),
+		cmocka_unit_test(test_conf_file_to_env_keeps_what_is_set),
+		cmocka_unit_test(
+		    test_conf_file_to_env_bad_value_exports_nothing),
+		cmocka_unit_test(test_conf_run_path_fits_a_socket_address),
+		cmocka_unit_test(
+		    test_conf_credentials_create_makes_private_secrets_once),
+	};
+
+	return cmocka_run_group_tests_name("base_conf", tests, make_dir,
+					   remove_dir);
+}

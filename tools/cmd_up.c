@@ -1,0 +1,356 @@
+/*
+ * reelgate up - everything in order: data directory, PostgreSQL, migrations,
+ * gateway, processor; then watches over them until it is told to stop.
+ *
+ * Everything a service needs to know it gets by its environment, because
+ * after the change of user neither --config nor the checkout may be in reach.
+ */
+#include "base/io.h"
+#include "queue/queue.h"
+#include "tools/command.h"
+#include "tools/datadir.h"
+#include "tools/health.h"
+#include "tools/postgres.h"
+#include "tools/program.h"
+#include "tools/supervise.h"
+#include "version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define START_MS 60000
+#define READY_MS 120000
+#define DATABASE_TRIES 30
+
+struct up {
+	struct datadir dir;
+	struct postgres postgres;
+	struct program gateway;
+	struct program processor;
+	struct program media;
+	struct supervisor *supervisor;
+	char log_dir[PATH_MAX + 8];
+	char s3[256];
+	char api[256];
+	bool no_processor;
+};
+
+/* ---- what the children become -----------------------------------------------
+ */
+
+static void
+exec_gateway(void *ctx)
+{
+	struct up *u = ctx;
+	char name[] = "reelgate-gateway", *argv[] = { name, NULL };
+
+	program_exec(&u->gateway, argv);
+}
+
+/* The media worker is handed on as an open descriptor: see program.h. */
+static void
+exec_processor(void *ctx)
+{
+	struct up *u = ctx;
+	char name[] = "reelgate-processor", *argv[] = { name, NULL };
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", u->media.fd);
+	if (fcntl(u->media.fd, F_SETFD, 0) == 0 &&
+	    setenv("REELGATE_MEDIA_FD", number, 1) == 0)
+		program_exec(&u->processor, argv);
+}
+
+static void
+exec_postgres(void *ctx)
+{
+	struct up *u = ctx;
+
+	postgres_exec(&u->postgres);
+}
+
+enum { POSTGRES, GATEWAY, PROCESSOR };
+static struct service services[] = {
+	[POSTGRES] = { "postgres", exec_postgres, NULL, SIGINT, SIGQUIT,
+		       30000 },
+	[GATEWAY] = { "gateway", exec_gateway, NULL, SIGTERM, SIGKILL, 45000 },
+	[PROCESSOR] = { "processor", exec_processor, NULL, SIGTERM, SIGKILL,
+			40000 },
+};
+
+/* ---- the steps ------------------------------------------------------------
+ */
+
+/* Waits for a step. GO_ON, or the status to end with. */
+static int
+wait_for(struct up *u, bool (*until)(void *), int timeout_ms, const char *what)
+{
+	switch (supervisor_run(u->supervisor, until, u, timeout_ms)) {
+	case SUPERVISE_DONE:
+		return GO_ON;
+	case SUPERVISE_STOP:
+		return EX_OK;
+	case SUPERVISE_FAILED:
+		return supervisor_status(u->supervisor);
+	case SUPERVISE_TIMEOUT:
+		break;
+	}
+	return complain(EX_TEMPFAIL, "%s within %d s; see %s", what,
+			timeout_ms / 1000, u->log_dir);
+}
+
+static int
+start(struct up *u, int service)
+{
+	services[service].ctx = u;
+	if (supervisor_start(u->supervisor, &services[service]) == 0)
+		return GO_ON;
+	return complain(EX_OSERR, "cannot start %s: %s", services[service].name,
+			strerror(errno));
+}
+
+static bool
+database_is_ready(void *ctx)
+{
+	struct up *u = ctx;
+
+	return postgres_ready(&u->postgres,
+			      supervisor_pid(u->supervisor, "postgres"));
+}
+
+/* Where the private database is, for the services and for other commands. */
+static int
+publish_database(const struct up *u, const char *url, const char *migrate_url)
+{
+	struct buf text = BUF_INIT;
+	char path[PATH_MAX];
+	int status = GO_ON;
+
+	conf_run_path(u->dir.path, "database", path, sizeof(path));
+	buf_printf(&text, "DATABASE_URL=%s\nDATABASE_MIGRATE_URL=%s\n", url,
+		   migrate_url);
+	if (!buf_ok(&text) || io_write_file(path, buf_slice(&text), 0600) != 0)
+		status = complain(EX_CANTCREAT, "cannot write %s: %s", path,
+				  strerror(errno));
+	buf_release(&text);
+	return status;
+}
+
+static int
+start_private_database(struct up *u)
+{
+	struct buf url = BUF_INIT, admin_url = BUF_INIT;
+	char err[512];
+	int status = start(u, POSTGRES);
+
+	if (status == GO_ON)
+		status = wait_for(u, database_is_ready, START_MS,
+				  "PostgreSQL was not ready");
+	postgres_url(&u->postgres, "reelgate", &url);
+	postgres_url(&u->postgres, "postgres", &admin_url);
+	if (status == GO_ON && queue_migrate(admin_url.p, "reelgate", err) != 0)
+		status = complain(EX_SOFTWARE, "%s", err);
+	if (status == GO_ON)
+		status = publish_database(u, url.p, admin_url.p);
+	if (status == GO_ON)
+		setenv("DATABASE_URL", url.p, 1);
+	buf_release(&url);
+	buf_release(&admin_url);
+	return status;
+}
+
+/* A database elsewhere may start together with this machine: wait a little. */
+static int
+migrate_given_database(struct up *u, const struct conf *c)
+{
+	const char *url = c->database_migrate_url[0] ? c->database_migrate_url
+						     : c->database_url;
+	char err[512];
+
+	for (int i = 0; queue_migrate(url, NULL, err) != 0; i++) {
+		int status;
+
+		if (i == DATABASE_TRIES)
+			return complain(EX_UNAVAILABLE, "%s", err);
+		if (i == 0)
+			complain(0, "waiting for the database: %s", err);
+		status = supervisor_run(u->supervisor, NULL, NULL, 1000);
+		if (status != SUPERVISE_TIMEOUT)
+			return EX_OK;
+	}
+	return GO_ON;
+}
+
+static bool
+gateway_is_up(void *ctx)
+{
+	struct up *u = ctx;
+
+	return conf_endpoint(u->dir.path, "S3_ENDPOINT", u->s3,
+			     sizeof(u->s3)) == 0 &&
+	       conf_endpoint(u->dir.path, "API_ENDPOINT", u->api,
+			     sizeof(u->api)) == 0;
+}
+
+static bool
+all_is_ready(void *ctx)
+{
+	struct up *u = ctx;
+
+	return health_get(u->api, "/health/ready", NULL) == 200;
+}
+
+static void
+print_places(const struct up *u)
+{
+	char credentials[PATH_MAX];
+
+	conf_credentials_path(u->dir.path, credentials, sizeof(credentials));
+	printf("  S3 endpoint  %s\n"
+	       "  video API    %s\n"
+	       "  credentials  %s\n"
+	       "  logs         %s\n"
+	       "ready\n",
+	       u->s3, u->api, credentials, u->log_dir);
+	fflush(stdout);
+}
+
+static int
+run_services(struct up *u, const struct conf *c)
+{
+	int status = c->database_url[0] ? migrate_given_database(u, c)
+					: start_private_database(u);
+
+	if (status == GO_ON)
+		status = start(u, GATEWAY);
+	if (status == GO_ON)
+		status = wait_for(u, gateway_is_up, START_MS,
+				  "the gateway did not listen");
+	if (status == GO_ON && !u->no_processor)
+		status = start(u, PROCESSOR);
+	if (status == GO_ON)
+		status = wait_for(u, all_is_ready, READY_MS,
+				  "the services were not ready");
+	if (status != GO_ON)
+		return status;
+	supervisor_settle(u->supervisor);
+	print_places(u);
+	status = wait_for(u, NULL, -1, NULL);
+	return status;
+}
+
+/* ---- before and after -------------------------------------------------------
+ */
+
+static int
+open_programs(struct up *u)
+{
+	char err[512];
+
+	if (program_open(&u->gateway, "reelgate-gateway", err) != 0 ||
+	    (!u->no_processor &&
+	     (program_open(&u->processor, "reelgate-processor", err) != 0 ||
+	      program_open(&u->media, "reelgate-media", err) != 0)))
+		return complain(EX_UNAVAILABLE, "%s", err);
+	return GO_ON;
+}
+
+/* What the last `up` said of itself no longer holds. */
+static void
+forget_last_start(const struct up *u)
+{
+	static const char *const names[] = { "database", "endpoints" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		conf_run_path(u->dir.path, names[i], path, sizeof(path));
+		unlink(path);
+	}
+}
+
+static int
+up(struct up *u, const char *data)
+{
+	struct conf c = { 0 };
+	char err[CONF_ERROR_MAX];
+	int status = EX_CONFIG;
+
+	if (datadir_open(&u->dir, data, err) != 0)
+		return complain(EX_CONFIG, "%s", err);
+	snprintf(u->log_dir, sizeof(u->log_dir), "%s/log", u->dir.path);
+	printf("Reelgate " REELGATE_VERSION " on %s\n", u->dir.path);
+	forget_last_start(u);
+	if (conf_load(&c, NULL, u->dir.path, err) != 0) {
+		complain(status, "%s", err);
+		goto out;
+	}
+	if (!c.database_url[0] &&
+	    postgres_prepare(&u->postgres, u->dir.path, err) != 0) {
+		complain(status, "%s", err);
+		goto out;
+	}
+	u->supervisor = supervisor_new(u->log_dir);
+	if (!u->supervisor) {
+		status = complain(EX_OSERR, "%s", strerror(errno));
+		goto out;
+	}
+	status = run_services(u, &c);
+	puts("stopping");
+	supervisor_free(u->supervisor);
+	forget_last_start(u);
+	if (status == EX_OK)
+		puts("stopped");
+out:
+	conf_release(&c);
+	datadir_close(&u->dir);
+	return status;
+}
+
+int
+cmd_up(int argc, char **argv)
+{
+	const char *config = NULL, *data = NULL, *s3 = NULL, *api = NULL;
+	static struct up u = { .gateway.fd = -1,
+			       .processor.fd = -1,
+			       .media.fd = -1 };
+	const struct option options[] = {
+		OPTIONS_COMMON(config, data),
+		{ "--s3-listen", "ADDR:PORT", &s3, NULL,
+		  "S3 address, 127.0.0.1:9000; port 0: a free one" },
+		{ "--api-listen", "ADDR:PORT", &api, NULL,
+		  "video API address, 127.0.0.1:9001" },
+		{ "--no-processor", NULL, NULL, &u.no_processor,
+		  "start no media processor" },
+	};
+	const struct command_line line = {
+		.usage = "reelgate up [--data DIR] [--config FILE] "
+			 "[--s3-listen ADDR:PORT] [--api-listen ADDR:PORT]",
+		.about = "Starts PostgreSQL, the gateway and the processor, "
+			 "starts again what dies,\nand stops all of it on "
+			 "Ctrl-C. Prints \"ready\" when everything answers.\n",
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+	};
+	char err[CONF_ERROR_MAX], dir[PATH_MAX];
+	int n, status = options_parse(&line, argc, argv, &n);
+
+	if (status != GO_ON)
+		return status;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0 ||
+	    (config && conf_file_to_env(config, err) != 0))
+		return complain(EX_CONFIG, "%s", err);
+	if ((s3 && setenv("REELGATE_S3_LISTEN", s3, 1) != 0) ||
+	    (api && setenv("REELGATE_API_LISTEN", api, 1) != 0) ||
+	    setenv("REELGATE_DATA", dir, 1) != 0)
+		return complain(EX_OSERR, "%s", strerror(errno));
+	status = open_programs(&u);
+	if (status == GO_ON)
+		status = up(&u, dir);
+	program_close(&u.gateway);
+	program_close(&u.processor);
+	program_close(&u.media);
+	return status;
+}

@@ -1,0 +1,252 @@
+/*
+ * The data directory. Two locks make "already running" a fact the kernel
+ * keeps: run/up.lock is held by the supervisor, run/services.lock is
+ * inherited by all its children, so it is free only when the last service of
+ * a killed supervisor has ended.
+ */
+#include "tools/datadir.h"
+#include "base/conf.h"
+#include "base/io.h"
+#include "tools/program.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SERVICES_END_S 45
+
+static int
+failed(char *err, const char *what, const char *path)
+{
+	snprintf(err, 512, "%s %.350s: %s", what, path, strerror(errno));
+	return -1;
+}
+
+/* ---- the user ------------------------------------------------------------ */
+
+static int
+make_user(char err[512])
+{
+	/* clang-format off */
+	static const char *const useradd[] = {
+		"/usr/sbin/useradd", "--system", "--user-group",
+		"--no-create-home", "--home-dir", "/nonexistent",
+		"--shell", "/usr/sbin/nologin", SERVICE_USER, NULL
+	};
+	/* clang-format on */
+
+	if (system_run(useradd, SLICE_EMPTY, NULL) == 0)
+		return 0;
+	snprintf(err, 512,
+		 "cannot make the system user " SERVICE_USER " with useradd");
+	return -1;
+}
+
+/* From root to the service user, for good. */
+static int
+drop_root(const struct passwd *pw, char err[512])
+{
+	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+		return failed(err, "cannot become the user", pw->pw_name);
+	/* Else /proc/self belongs to root from here on. */
+	prctl(PR_SET_DUMPABLE, 1);
+	return 0;
+}
+
+/* ---- the directory ------------------------------------------------------- */
+
+/*
+ * A directory with things in it is only taken when they are ours: a mistyped
+ * --data must not give /home or /etc to another user.
+ */
+static int
+check_content(const char *path, char err[512])
+{
+	char credentials[PATH_MAX + 16];
+	const struct dirent *entry;
+	bool foreign = false;
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return failed(err, "cannot read the data directory", path);
+	conf_credentials_path(path, credentials, sizeof(credentials));
+	while ((entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0 &&
+		    strcmp(entry->d_name, "lost+found") != 0)
+			foreign = true;
+	closedir(dir);
+	if (!foreign || access(credentials, F_OK) == 0)
+		return 0;
+	snprintf(err, 512,
+		 "%.400s is neither empty nor a data directory of Reelgate: "
+		 "name another with --data",
+		 path);
+	return -1;
+}
+
+static uid_t new_owner;
+static gid_t new_group;
+
+static int
+give_away(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)type;
+	(void)at;
+	return st->st_uid == new_owner ? 0 : lchown(path, new_owner, new_group);
+}
+
+/* Hands the directory, and what an earlier owner made in it, to the user. */
+static int
+hand_over(const char *path, const struct passwd *pw, char err[512])
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return failed(err, "cannot read the data directory", path);
+	if (st.st_uid == pw->pw_uid)
+		return 0;
+	new_owner = pw->pw_uid;
+	new_group = pw->pw_gid;
+	if (nftw(path, give_away, 16, FTW_PHYS | FTW_MOUNT) != 0)
+		return failed(err, "cannot hand over", path);
+	return 0;
+}
+
+/* Which directory on the way keeps this user out, if any. */
+static int
+check_reach(const char *path, char err[512])
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	char part[PATH_MAX];
+
+	for (size_t i = 1; path[i - 1]; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (access(part, X_OK) == 0)
+			continue;
+		snprintf(err, 512,
+			 "user %.64s may not enter %.300s: name another place "
+			 "with --data",
+			 pw ? pw->pw_name : "?", part);
+		return -1;
+	}
+	if (access(path, R_OK | W_OK) != 0)
+		return failed(err, "cannot write to the data directory", path);
+	return 0;
+}
+
+/* ---- the locks ----------------------------------------------------------- */
+
+static int
+open_lock(const char *data, const char *name, int flags, char err[512])
+{
+	char path[PATH_MAX];
+	int fd;
+
+	conf_run_path(data, name, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT | flags, 0600);
+	if (fd < 0)
+		return failed(err, "cannot write", path);
+	return fd;
+}
+
+static int
+take_locks(struct datadir *d, char err[512])
+{
+	d->lock = open_lock(d->path, "up.lock", O_CLOEXEC, err);
+	if (d->lock < 0)
+		return -1;
+	if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
+		snprintf(err, 512, "reelgate up runs already on %.400s",
+			 d->path);
+		return -1;
+	}
+	d->services = open_lock(d->path, "services.lock", 0, err);
+	if (d->services < 0)
+		return -1;
+	for (int i = 0; flock(d->services, LOCK_EX | LOCK_NB) != 0; i++) {
+		if (i == 0)
+			puts("waiting for the services of an earlier start to "
+			     "end");
+		if (i == SERVICES_END_S * 10) {
+			snprintf(err, 512,
+				 "services of an earlier start still run on "
+				 "%.400s",
+				 d->path);
+			return -1;
+		}
+		usleep(100000);
+	}
+	return 0;
+}
+
+/* run/ may lie in /tmp (conf_run_path()), where anybody can be first. */
+static int
+make_folder(const char *path, char err[512])
+{
+	struct stat st;
+
+	if (io_mkdirs(path, 0700) != 0 || lstat(path, &st) != 0)
+		return failed(err, "cannot make", path);
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+		return 0;
+	snprintf(err, 512, "%.400s belongs to somebody else", path);
+	return -1;
+}
+
+static int
+make_folders(const char *data, char err[512])
+{
+	char path[PATH_MAX + 8];
+
+	conf_run_path(data, "", path, PATH_MAX);
+	path[strlen(path) - 1] = '\0';
+	if (make_folder(path, err) != 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/log", data);
+	return make_folder(path, err);
+}
+
+int
+datadir_open(struct datadir *d, const char *path, char err[512])
+{
+	const struct passwd *pw = NULL;
+
+	d->lock = d->services = -1;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	if (geteuid() == 0 && !(pw = getpwnam(SERVICE_USER)) &&
+	    (make_user(err) != 0 || !(pw = getpwnam(SERVICE_USER))))
+		return -1;
+	if (io_mkdirs(path, pw ? 0755 : 0700) != 0)
+		return failed(err, "cannot make the data directory", path);
+	if (check_content(path, err) != 0 ||
+	    (pw && (hand_over(path, pw, err) != 0 || drop_root(pw, err) != 0)))
+		return -1;
+	if (check_reach(path, err) != 0 || make_folders(path, err) != 0 ||
+	    take_locks(d, err) != 0)
+		return -1;
+	if (chdir(path) != 0)
+		return failed(err, "cannot enter", path);
+	return conf_credentials_create(path, err);
+}
+
+void
+datadir_close(struct datadir *d)
+{
+	if (d->lock >= 0)
+		close(d->lock);
+	if (d->services >= 0)
+		close(d->services);
+	d->lock = d->services = -1;
+}
