@@ -1,0 +1,184 @@
+/*
+ * Glue between auth's signer, the s3 backend and plain files.
+ */
+#include "processor/objects.h"
+#include "base/io.h"
+#include "base/timeval.h"
+
+#define COPY_BYTES (1u << 20)
+
+static int
+sign(void *ctx, const char *method, struct slice host, struct slice path,
+     struct slice query, struct slice payload_hash,
+     const struct store_headers *headers, struct buf *out)
+{
+	struct auth_header *list = calloc(headers->n + 1, sizeof(*list));
+	struct auth_request req = {
+		.method = slice_str(method),
+		.raw_path = path,
+		.raw_query = query,
+		.headers = list,
+		.n_headers = headers->n + 1,
+	};
+	int rc = -1;
+
+	if (list) {
+		list[0] = (struct auth_header){ SLICE("Host"), host };
+		for (size_t i = 0; i < headers->n; i++)
+			list[i + 1] =
+			    (struct auth_header){ headers->v[i].name,
+						  headers->v[i].value };
+		rc = auth_sign(&req, ctx, payload_hash, time_now_us(), out);
+	}
+	free(list);
+	return rc;
+}
+
+int
+objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
+	     char err[512])
+{
+	bool aws = c->aws_access_key_id[0] && c->aws_secret_access_key[0];
+	struct store_s3_conf conf = { .sign = sign,
+				      .sign_ctx = &o->signer,
+				      .spool_dir = spool_dir };
+	char endpoint[256], region_endpoint[128];
+
+	*o = (struct objects){
+		.signer = {
+			.access_key = slice_str(aws ? c->aws_access_key_id
+						: conf_root_access_key(c)),
+			.secret_key = slice_str(aws ? c->aws_secret_access_key
+						: conf_root_secret_key(c)),
+			.region = slice_str(c->aws_region),
+			.service = "s3",
+		},
+	};
+	snprintf(region_endpoint, sizeof(region_endpoint),
+		 "https://s3.%.64s.amazonaws.com", c->aws_region);
+	if (c->s3_endpoint[0]) {
+		conf.endpoint = c->s3_endpoint;
+	} else if (strcmp(c->backend, "s3") == 0) {
+		conf.endpoint = region_endpoint;
+	} else if (conf_endpoint(c->data, "S3_ENDPOINT", endpoint,
+				 sizeof(endpoint)) == 0) {
+		conf.endpoint = endpoint;
+	} else {
+		snprintf(err, 512, "no gateway runs on %.300s", c->data);
+		return -1;
+	}
+	o->store = store_open_s3(&conf, err);
+	return o->store ? 0 : -1;
+}
+
+void
+objects_close(struct objects *o)
+{
+	store_close(o->store);
+	o->store = NULL;
+}
+
+/* Where the bytes of a put come from. */
+struct source {
+	int fd; /* -1: memory */
+	const char *p;
+	uint64_t size;
+};
+
+static enum s3_error
+pump(struct store_put *put, const struct source *from)
+{
+	char *chunk = from->fd >= 0 ? malloc(COPY_BYTES) : NULL;
+	enum s3_error err = S3_OK;
+
+	if (from->fd < 0)
+		return store_put_write(put, from->p, (size_t)from->size);
+	if (!chunk)
+		return S3_ERR_INTERNAL_ERROR;
+	for (uint64_t at = 0; err == S3_OK && at < from->size;) {
+		size_t n = from->size - at < COPY_BYTES
+			       ? (size_t)(from->size - at)
+			       : COPY_BYTES;
+
+		if (io_pread_all(from->fd, chunk, n, (off_t)at) != 0)
+			err = S3_ERR_INTERNAL_ERROR;
+		else
+			err = store_put_write(put, chunk, n);
+		at += n;
+	}
+	free(chunk);
+	return err;
+}
+
+static enum s3_error
+put(struct objects *o, const char *bucket, const char *key,
+    const char *content_type, const struct source *from)
+{
+	const struct store_header type = { SLICE("content-type"),
+					   slice_str(content_type) };
+	const struct store_put_req req = {
+		.bucket = slice_str(bucket),
+		.key = slice_str(key),
+		.size = from->size,
+		.headers = { &type, 1 },
+		.cond = STORE_COND_NONE,
+	};
+	const struct store_put_final fin = { 0 };
+	struct store_put *p = NULL;
+	enum s3_error err = store_put_begin(o->store, &req, &p);
+
+	if (err != S3_OK)
+		return err;
+	err = pump(p, from);
+	if (err == S3_OK)
+		return store_put_commit(p, &fin, NULL);
+	store_put_abort(p);
+	return err;
+}
+
+enum s3_error
+objects_put_file(struct objects *o, const char *bucket, const char *key,
+		 const char *content_type, int fd, uint64_t size)
+{
+	const struct source from = { .fd = fd, .size = size };
+
+	return put(o, bucket, key, content_type, &from);
+}
+
+enum s3_error
+objects_put_text(struct objects *o, const char *bucket, const char *key,
+		 const char *content_type, struct slice text)
+{
+	const struct source from = { .fd = -1, .p = text.p, .size = text.n };
+
+	return put(o, bucket, key, content_type, &from);
+}
+
+enum s3_error
+objects_get_text(struct objects *o, const char *bucket, const char *key,
+		 struct buf *out)
+{
+	struct store_read *read = NULL;
+	struct store_object object;
+	struct arena a;
+	enum s3_error err;
+	char *room;
+
+	arena_init(&a, 256u << 10);
+	err = store_get(o->store, slice_str(bucket), slice_str(key), NULL, &a,
+			&object, &read);
+	if (err == S3_OK) {
+		room = object.size <= out->max
+			   ? buf_reserve(out, (size_t)object.size)
+			   : NULL;
+		err = room ? store_read_at(read, 0, room, (size_t)object.size)
+			   : S3_ERR_ENTITY_TOO_LARGE;
+	}
+	if (err == S3_OK) {
+		out->n += (size_t)object.size;
+		out->p[out->n] = '\0';
+	}
+	store_read_close(read);
+	arena_release(&a);
+	return err;
+}

@@ -1,0 +1,37 @@
+/*
+ * objects.h - the S3 that holds the objects, as this process's own client:
+ * signed with the AWS_ pair, through the s3 backend of the store.
+ * Threads: one struct objects per thread.
+ */
+#ifndef PROCESSOR_OBJECTS_H
+#define PROCESSOR_OBJECTS_H
+
+#include "auth/auth.h"
+#include "base/conf.h"
+#include "store/store.h"
+
+struct objects {
+	struct store *store;
+	struct auth_signer signer;
+};
+
+/* Where it is: S3_ENDPOINT, or the gateway that runs on this data directory
+ * now (its port may change with a restart). 0, or -1 with one line in err. */
+int MUST_CHECK objects_open(struct objects *o, const struct conf *c,
+			    const char *spool_dir, char err[512]);
+void objects_close(struct objects *o);
+
+/* size bytes of fd from its start. */
+enum s3_error MUST_CHECK objects_put_file(struct objects *o, const char *bucket,
+					  const char *key,
+					  const char *content_type, int fd,
+					  uint64_t size);
+enum s3_error MUST_CHECK objects_put_text(struct objects *o, const char *bucket,
+					  const char *key,
+					  const char *content_type,
+					  struct slice text);
+/* The whole object into out, at most out->max bytes. */
+enum s3_error MUST_CHECK objects_get_text(struct objects *o, const char *bucket,
+					  const char *key, struct buf *out);
+
+#endif

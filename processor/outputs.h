@@ -1,0 +1,38 @@
+/*
+ * outputs.h - files a worker has left in its output directory, checked before
+ * anybody else sees them: name, kind, size, and what they claim to be. Called
+ * when the worker is dead, so that nothing changes between check and use.
+ */
+#ifndef PROCESSOR_OUTPUTS_H
+#define PROCESSOR_OUTPUTS_H
+
+#include "base/slice.h"
+
+#define OUTPUT_NAME_MAX 64
+#define OUTPUT_PIXELS_MAX 16384 /* width and height */
+
+enum output_kind { OUTPUT_JPEG, OUTPUT_MP4 };
+
+struct output {
+	int fd; /* read-only, owned by the caller */
+	uint64_t size;
+	int width; /* JPEG only */
+	int height;
+};
+
+/* "image/jpeg": types come from us, never from the worker. */
+const char *output_content_type(enum output_kind kind);
+/* Plain names of [a-z0-9.-] without a leading dot. */
+bool output_name_valid(const char *name);
+/*
+ * output_open - a regular file with one name, 1..size_max bytes, that begins
+ * as its kind does. 0, or -1 with why in *why.
+ */
+int MUST_CHECK output_open(int dir, const char *name, enum output_kind kind,
+			   uint64_t size_max, struct output *out,
+			   const char **why);
+void output_close(struct output *o);
+/* Width and height of a JPEG whose first bytes are head; 0 or -1. */
+int MUST_CHECK jpeg_dimensions(struct slice head, int *width, int *height);
+
+#endif

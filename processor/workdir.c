@@ -1,0 +1,63 @@
+/*
+ * The lock is on the directory itself: it ends with its holder.
+ */
+#include "processor/workdir.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define OPEN_DIRS 16
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	if (remove(path) != 0)
+		log_warn("work_dir", "cannot remove %s: %s", path,
+			 strerror(errno));
+	return 0;
+}
+
+static int
+remove_below(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return ftw->level ? remove_one(path, st, type, ftw) : 0;
+}
+
+void
+workdir_remove(const char *dir)
+{
+	nftw(dir, remove_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+int
+workdir_open(const char *dir, char err[512])
+{
+	int fd = -1;
+
+	if (io_mkdirs(dir, 0700) == 0)
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(err, 512, "cannot use %.300s: %s", dir,
+			 strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		snprintf(err, 512,
+			 "another processor works in %.300s: one per data "
+			 "directory (REELGATE_PROCESSOR_SLOTS runs more jobs "
+			 "at once)",
+			 dir);
+		close(fd);
+		return -1;
+	}
+	nftw(dir, remove_below, OPEN_DIRS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	return fd;
+}

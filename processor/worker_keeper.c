@@ -1,0 +1,201 @@
+/*
+ * The threads beside the slots: the listener wakes them, the keeper talks to
+ * the database about runs that take long and workers that are gone.
+ */
+#include "base/log.h"
+#include "base/timeval.h"
+#include "processor/worker_state.h"
+
+#include <unistd.h>
+
+#define HEARTBEAT_US (5 * US_PER_S)
+#define RESCUE_US (10 * US_PER_S)
+#define CLEANUP_US (86400 * US_PER_S)
+#define CLEANUP_DAYS 7
+#define TICK_US (US_PER_S / 2)
+#define LISTEN_MS 1000
+
+void
+worker_wait(struct worker *w, int64_t us)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	us += until.tv_nsec / 1000;
+	until.tv_sec += us / US_PER_S;
+	until.tv_nsec = us % US_PER_S * 1000;
+	pthread_cond_timedwait(&w->changed, &w->lock, &until);
+}
+
+void
+worker_note_database(struct worker *w, enum queue_error err)
+{
+	bool away = err == QUEUE_UNAVAILABLE, was;
+
+	pthread_mutex_lock(&w->lock);
+	was = w->database_away;
+	w->database_away = away;
+	pthread_mutex_unlock(&w->lock);
+	if (away && !was)
+		log_warn("database_away", "waiting for PostgreSQL");
+	if (!away && was)
+		log_info("database_back", "PostgreSQL answers again");
+}
+
+void
+worker_stop_run(struct job_run *run, enum job_stop why)
+{
+	const uint64_t one = 1;
+	int go = JOB_GO;
+
+	if (atomic_compare_exchange_strong(&run->stop, &go, (int)why) &&
+	    write(run->stop_fd, &one, sizeof(one)) != sizeof(one))
+		abort(); /* an eventfd at 0 always takes a 1 */
+}
+
+static bool
+is(struct worker *w, const bool *flag)
+{
+	bool v;
+
+	pthread_mutex_lock(&w->lock);
+	v = *flag;
+	pthread_mutex_unlock(&w->lock);
+	return v;
+}
+
+void *
+worker_listener_main(void *arg)
+{
+	struct worker *w = arg;
+	struct queue_listener *l = NULL;
+
+	pthread_setname_np(pthread_self(), "listener");
+	while (!is(w, &w->draining)) {
+		int rc;
+
+		if (!l)
+			l = queue_listen(w->conf.queue, "job_queue");
+		rc = l ? queue_listener_wait(l, LISTEN_MS) : -1;
+		pthread_mutex_lock(&w->lock);
+		if (rc > 0) {
+			w->wakes++;
+			pthread_cond_broadcast(&w->changed);
+		} else if (rc < 0 && !w->draining) {
+			worker_wait(w, US_PER_S);
+		}
+		pthread_mutex_unlock(&w->lock);
+	}
+	queue_listener_close(l);
+	return NULL;
+}
+
+/* The run in a place, as far as a heartbeat needs it: the run itself may end
+ * while the database is asked. */
+struct beat {
+	char id[UUID_TEXT_MAX];
+	int attempt;
+	int percent;
+};
+
+static bool
+beat_of(struct worker *w, size_t place, struct beat *b)
+{
+	const struct job_run *run;
+
+	pthread_mutex_lock(&w->lock);
+	run = w->runs[place];
+	if (run) {
+		snprintf(b->id, sizeof(b->id), "%s", run->job.id);
+		b->attempt = run->job.attempts;
+		b->percent = run->percent;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return run != NULL;
+}
+
+static void
+stop_beaten(struct worker *w, size_t place, const struct beat *b,
+	    enum job_stop why)
+{
+	struct job_run *run;
+
+	pthread_mutex_lock(&w->lock);
+	run = w->runs[place];
+	if (run && run->job.attempts == b->attempt &&
+	    strcmp(run->job.id, b->id) == 0)
+		worker_stop_run(run, why);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+heartbeats(struct worker *w)
+{
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		struct queue_fence f;
+		enum queue_error err;
+		struct beat b;
+		bool cancel = false;
+
+		if (!beat_of(w, i, &b))
+			continue;
+		f = (struct queue_fence){ b.id, b.attempt, w->name };
+		err = queue_heartbeat(w->conf.queue, &f, LEASE_S, b.percent,
+				      &cancel);
+		worker_note_database(w, err);
+		if (err == QUEUE_LOST)
+			stop_beaten(w, i, &b, JOB_LOST);
+		else if (err == QUEUE_OK && cancel)
+			stop_beaten(w, i, &b, JOB_CANCELLED);
+	}
+}
+
+static void
+rescue(struct worker *w)
+{
+	size_t n = 0;
+	enum queue_error err = queue_rescue(w->conf.queue, &n);
+
+	worker_note_database(w, err);
+	if (err == QUEUE_OK && n)
+		log_warn("rescued", "%zu jobs whose worker fell silent", n);
+}
+
+static void
+cleanup(struct worker *w)
+{
+	size_t n = 0;
+
+	if (queue_cleanup(w->conf.queue, CLEANUP_DAYS, &n) == QUEUE_OK && n)
+		log_info("cleanup", "%zu old rows removed", n);
+}
+
+void *
+worker_keeper_main(void *arg)
+{
+	static const struct {
+		int64_t every_us;
+		void (*run)(struct worker *);
+	} duties[] = {
+		{ HEARTBEAT_US, heartbeats },
+		{ RESCUE_US, rescue },
+		{ CLEANUP_US, cleanup },
+	};
+	int64_t due[ARRAY_LEN(duties)] = { 0 };
+	struct worker *w = arg;
+
+	pthread_setname_np(pthread_self(), "keeper");
+	while (!is(w, &w->stopping)) {
+		for (size_t i = 0; i < ARRAY_LEN(duties); i++) {
+			if (time_mono_us() < due[i])
+				continue;
+			duties[i].run(w);
+			due[i] = time_mono_us() + duties[i].every_us;
+		}
+		pthread_mutex_lock(&w->lock);
+		if (!w->stopping)
+			worker_wait(w, TICK_US);
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
