@@ -228,7 +228,7 @@ datadir_open(struct datadir *d, const char *path, char err[512])
 	if (geteuid() == 0 && !(pw = getpwnam(SERVICE_USER)) &&
 	    (make_user(err) != 0 || !(pw = getpwnam(SERVICE_USER))))
 		return -1;
-	if (io_mkdirs(path, pw ? 0755 : 0700) != 0)
+	if (io_mkdirs(path, 0700) != 0)
 		return failed(err, "cannot make the data directory", path);
 	if (check_content(path, err) != 0 ||
 	    (pw && (hand_over(path, pw, err) != 0 || drop_root(pw, err) != 0)))

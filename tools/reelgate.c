@@ -131,6 +131,7 @@ main(int argc, char **argv)
 	int status;
 
 	log_setup("reelgate");
+	log_set_level(LOG_WARN);
 	signal(SIGPIPE, SIG_IGN);
 	if (hash_setup() != 0)
 		return EX_SOFTWARE;
