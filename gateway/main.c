@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "gateway/api.h"
+#include "gateway/lease.h"
 #include "gateway/s3_app.h"
 #include "version.h"
 
@@ -20,11 +22,19 @@
 #include <unistd.h>
 
 #define DRAIN_MS 30000
+#define API_DRAIN_MS 5000
+#define DATABASE_CONNECTIONS 16
+#define STORE_READERS 2048
 #define ERR_MAX 512
 
 struct gateway {
 	struct conf conf;
+	struct store *store;
+	struct queue *queue;
+	struct relay *relay;
+	struct lease_server *lease;
 	struct http_server *s3;
+	struct api *api;
 };
 
 struct options {
@@ -118,6 +128,22 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 	return 0;
 }
 
+/* run/ may lie in /tmp (conf_run_path()), where anybody can be first. */
+static int
+make_run_dir(const struct gateway *g, char err[ERR_MAX])
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	conf_run_path(g->conf.data, "", path, sizeof(path));
+	if (io_mkdirs(path, 0750) == 0 && stat(path, &st) == 0 &&
+	    (st.st_uid == geteuid() || geteuid() == 0))
+		return 0;
+	snprintf(err, ERR_MAX, "cannot use %.300s: %s", path,
+		 errno ? strerror(errno) : "it belongs to somebody else");
+	return -1;
+}
+
 static void
 endpoints_path(const struct gateway *g, char out[PATH_MAX])
 {
@@ -132,12 +158,10 @@ write_endpoints(const struct gateway *g, char err[ERR_MAX])
 	char path[PATH_MAX];
 	int rc = 0;
 
-	conf_run_path(g->conf.data, "", path, sizeof(path));
-	rc = io_mkdirs(path, 0750);
 	endpoints_path(g, path);
-	buf_printf(&b, "S3_ENDPOINT=http://%s\n", http_server_address(g->s3));
-	if (rc != 0 || !buf_ok(&b) ||
-	    io_write_file(path, buf_slice(&b), 0640) != 0) {
+	buf_printf(&b, "S3_ENDPOINT=http://%s\nAPI_ENDPOINT=http://%s\n",
+		   http_server_address(g->s3), api_address(g->api));
+	if (!buf_ok(&b) || io_write_file(path, buf_slice(&b), 0640) != 0) {
 		snprintf(err, ERR_MAX, "cannot write %.300s: %s", path,
 			 strerror(errno));
 		rc = -1;
@@ -147,7 +171,61 @@ write_endpoints(const struct gateway *g, char err[ERR_MAX])
 }
 
 static int
-gateway_start(struct gateway *g, char err[ERR_MAX])
+open_store(struct gateway *g, char err[ERR_MAX])
+{
+	const struct store_local_conf local = {
+		.data_dir = g->conf.data,
+		.inline_max = g->conf.inline_max,
+		.map_size = g->conf.index_map_size,
+		.min_free_bytes = g->conf.min_free_bytes,
+		.max_readers = STORE_READERS,
+	};
+
+	g->store = store_open_local(&local, err);
+	return g->store ? 0 : -1;
+}
+
+/* Without a database S3 serves alone: the conninfo then names the folder in
+ * which a private one would listen. */
+static int
+open_queue(struct gateway *g, char err[ERR_MAX])
+{
+	char run[PATH_MAX], conninfo[PATH_MAX + 16];
+	const char *url = g->conf.database_url;
+
+	if (!*url) {
+		log_warn("no_database", "DATABASE_URL is unset: the video API "
+					"answers 503");
+		conf_run_path(g->conf.data, "", run, sizeof(run));
+		snprintf(conninfo, sizeof(conninfo), "host='%s'", run);
+		url = conninfo;
+	}
+	g->queue = queue_open(url, DATABASE_CONNECTIONS, "reelgate-gateway");
+	if (g->queue)
+		return 0;
+	snprintf(err, ERR_MAX, "out of memory");
+	return -1;
+}
+
+static int
+start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
+{
+	const struct relay_conf relay = { .store = g->store,
+					  .queue = g->queue,
+					  .region = g->conf.aws_region,
+					  .bucket = g->conf.aws_s3_bucket };
+	char path[PATH_MAX];
+
+	g->relay = relay_start(&relay, err);
+	if (!g->relay)
+		return -1;
+	conf_run_path(g->conf.data, "lease.sock", path, sizeof(path));
+	g->lease = lease_start(g->store, path, err);
+	return g->lease ? 0 : -1;
+}
+
+static int
+start_s3(struct gateway *g, char err[ERR_MAX])
 {
 	const struct http_server_conf s3 = {
 		.listen = g->conf.s3_listen,
@@ -156,20 +234,57 @@ gateway_start(struct gateway *g, char err[ERR_MAX])
 	};
 
 	g->s3 = http_server_start(&s3, err);
-	if (!g->s3)
+	return g->s3 ? 0 : -1;
+}
+
+static int
+start_api(struct gateway *g, char err[ERR_MAX])
+{
+	const struct api_conf api = { .conf = &g->conf,
+				      .store = g->store,
+				      .queue = g->queue,
+				      .relay = g->relay,
+				      .s3_address =
+					  http_server_address(g->s3) };
+
+	g->api = api_start(&api, err);
+	return g->api ? 0 : -1;
+}
+
+static int
+gateway_start(struct gateway *g, char err[ERR_MAX])
+{
+	static int (*const steps[])(struct gateway *,
+				    char[ERR_MAX]) = { open_store, open_queue,
+						       start_relay_and_lease,
+						       start_s3, start_api };
+
+	if (make_run_dir(g, err) != 0)
 		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (steps[i](g, err) != 0)
+			return -1;
 	return write_endpoints(g, err);
 }
 
+/* Requests first, then what they stand on. */
 static void
 gateway_stop(struct gateway *g)
 {
 	char path[PATH_MAX];
 
+	if (g->api) {
+		endpoints_path(g, path);
+		unlink(path);
+	}
+	api_drain(g->api, API_DRAIN_MS);
 	http_server_drain(g->s3, DRAIN_MS);
+	api_stop(g->api);
 	http_server_stop(g->s3);
-	endpoints_path(g, path);
-	unlink(path);
+	lease_stop(g->lease);
+	relay_stop(g->relay);
+	queue_close(g->queue);
+	store_close(g->store);
 }
 
 /* Signals are taken by sigwait() alone; every thread inherits the mask. */
@@ -201,7 +316,8 @@ main(int argc, char **argv)
 	if (hash_setup() != 0)
 		return rc;
 	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
-		log_info("ready", "S3 on http://%s", http_server_address(g.s3));
+		log_info("ready", "S3 on http://%s, video API on http://%s",
+			 http_server_address(g.s3), api_address(g.api));
 		sigwait(&signals, &sig);
 		log_info("stopping", "%s", strsignal(sig));
 		rc = EX_OK;

@@ -1,0 +1,191 @@
+"""Who may call what, and how requests that fit no endpoint are answered."""
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from stack import JOB_TOKEN, request, token
+
+USER_ROUTES = [
+    ("POST", "/api/videos/upload-url"),
+    ("POST", "/api/videos/complete-upload"),
+    ("GET", "/api/videos/status?videoId=x"),
+    ("GET", "/api/videos"),
+    ("GET", "/api/videos/x"),
+    ("GET", "/api/videos/x/status"),
+    ("GET", "/api/clips"),
+    ("POST", "/api/clips"),
+    ("POST", "/api/clips/generate"),
+    ("GET", "/api/clips/status?clipId=x"),
+]
+
+
+def call(stack, method, path, headers=None, body=None):
+    if method == "POST" and body is None:
+        body = "{}"
+    return request(method, stack.api + path, body, headers)
+
+
+def assert_unauthorized(answer):
+    assert answer.status == 401
+    assert answer.json["error"] == "Unauthorized"
+    assert answer.json["message"]
+    assert set(answer.json) == {"error", "message"}
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("method,path", USER_ROUTES)
+def test_user_route_without_token_is_401(stack, method, path):
+    assert_unauthorized(call(stack, method, path))
+
+
+def bad_tokens(user):
+    good = token(user.id)
+    head, payload, mac = good.split(".")
+    now = int(time.time())
+    return {
+        "nothing": "",
+        "garbage": "abc",
+        "other secret": token(user.id, secret="x" * 32),
+        "alg none": ".".join(
+            token(user.id, header={"alg": "none"}).split(".")[:2]) + ".",
+        "alg HS512": token(user.id, header={"alg": "HS512"}),
+        "expired": token(user.id, exp=now - 120),
+        "no exp": token(user.id, exp=None),
+        "not yet": token(user.id, nbf=now + 600),
+        "other audience": token(user.id, aud="somebody"),
+        "sub is no UUID": token("root"),
+        "cut": good[:-1],
+        "payload of another": f"{head}.{token(user.id, x=1).split('.')[1]}"
+                              f".{mac}",
+    }
+
+
+def test_bad_tokens_are_401(stack, user):
+    for name, bad in bad_tokens(user).items():
+        answer = call(stack, "GET", "/api/videos",
+                      {"Authorization": f"Bearer {bad}"})
+        assert answer.status == 401, name
+        assert_unauthorized(answer)
+    good = {"Authorization": f"Bearer {user.token}"}
+    assert call(stack, "GET", "/api/videos", good).status == 200
+    basic = {"Authorization": f"Basic {user.token}"}
+    assert call(stack, "GET", "/api/videos", basic).status == 401
+
+
+def test_cookie_serves_for_reading_only(stack, user):
+    cookie = {"Cookie": f"a=b; reelgate-token={user.token}"}
+    assert call(stack, "GET", "/api/videos", cookie).status == 200
+    assert_unauthorized(
+        call(stack, "POST", "/api/videos/upload-url", cookie))
+
+
+def test_job_endpoint_takes_its_own_token_only(stack, user):
+    for value in (None, "", f"Bearer {user.token}", f"Bearer {JOB_TOKEN}x",
+                  "Bearer ", JOB_TOKEN):
+        headers = {} if value is None else {"Authorization": value}
+        assert_unauthorized(
+            call(stack, "POST", "/api/jobs/process", headers))
+    # the right one gets further: there is no processor here
+    answer = call(stack, "POST", "/api/jobs/process",
+                  {"Authorization": f"Bearer {JOB_TOKEN}"})
+    assert answer.status == 503
+    assert answer.json == {"error": "No processor is running"}
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("path,allow", [
+    ("/api/videos/upload-url", "POST, OPTIONS"),
+    ("/api/videos", "GET, HEAD, OPTIONS"),
+    ("/api/clips", "GET, HEAD, POST, OPTIONS"),
+    ("/api/jobs/process", "POST, OPTIONS"),
+    ("/health/ready", "GET, HEAD, OPTIONS"),
+])
+def test_wrong_method_is_405_with_allow(stack, path, allow):
+    answer = call(stack, "DELETE", path)
+    assert answer.status == 405
+    assert answer.json == {"message": "Method not allowed"}
+    assert answer.headers["Allow"] == allow
+
+
+@pytest.mark.parametrize("path", [
+    "/api", "/api/", "/api/videos/", "/api/videos/x/y", "/api/video",
+    "/api//videos", "/x", "/health", "/%2e%2e/etc/passwd", "/api/videos%00"])
+def test_unknown_path_is_404_or_needs_a_token(stack, path):
+    answer = call(stack, "GET", path)
+    assert answer.status in (401, 404)
+    if answer.status == 404:
+        assert answer.json == {"error": "Not found"}
+
+
+def test_preflight_needs_no_token(stack):
+    answer = request("OPTIONS", stack.api + "/api/videos/upload-url", None, {
+        "Origin": "https://app.example.org",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type"})
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert "authorization" in allowed and "content-type" in allowed
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_cors_headers_stand_on_errors_too(stack):
+    answer = request("GET", stack.api + "/api/videos", None,
+                     {"Origin": "https://app.example.org"})
+    assert answer.status == 401
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_cors_list_names_the_origin_or_nobody(own_stack):
+    s = own_stack(CORS_ALLOWED_ORIGINS="https://a.example, https://b.example")
+    for origin, allowed in (("https://b.example", "https://b.example"),
+                            ("https://c.example", None),
+                            ("https://a.example.evil", None)):
+        answer = request("OPTIONS", s.api + "/api/videos", None, {
+            "Origin": origin, "Access-Control-Request-Method": "GET"})
+        assert answer.headers["Access-Control-Allow-Origin"] == allowed
+        assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"null", b'"x"', b"{} x", b'{"a":"\xff"}',
+    b'{"fileName":"a\\u0000b.mp4"}', b"[" * 5000, b'{"a":' * 40 + b"1"])
+def test_body_that_is_no_json_object_is_400(user, body):
+    answer = user.post("/api/videos/upload-url", body)
+    assert answer.status == 400
+    assert answer.json == {"error": "Request body must be a JSON object"}
+
+
+def test_body_over_64_kib_is_413(stack, user):
+    big = json.dumps({"fileName": "x" * 65536})
+    answer = user.post("/api/videos/upload-url", big)
+    assert answer.status == 413
+    assert answer.json == {"error": "Request body too large"}
+
+    def chunks():
+        for _ in range(10):
+            yield b"y" * 8192
+    answer = request("POST", stack.api + "/api/videos/upload-url", chunks(),
+                     {"Authorization": f"Bearer {user.token}"})
+    assert answer.status == 413
+
+
+def test_json_answers_carry_security_headers(user):
+    for answer in (user.get("/api/videos"), user.get("/api/videos/x")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_connection_is_kept_for_reads(stack, user):
+    c = http.client.HTTPConnection(urlsplit(stack.api).netloc)
+    for path in ("/api/videos", "/api/nothing", "/api/videos"):
+        c.request("GET", path,
+                  headers={"Authorization": f"Bearer {user.token}"})
+        r = c.getresponse()
+        r.read()
+        assert r.headers["Connection"] != "close", path
+    c.close()
