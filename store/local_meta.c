@@ -26,7 +26,10 @@
 enum s3_error
 local_error(const char *what, int rc)
 {
-	log_error("index_error", "%s: %s", what, mdb_strerror(rc));
+	/* Our own records answer MDB_CORRUPTED too. */
+	log_error("index_error", "%s: %s", what,
+		  rc == MDB_CORRUPTED ? "damaged page or record"
+				      : mdb_strerror(rc));
 	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
 		return S3_ERR_INSUFFICIENT_STORAGE;
 	if (rc == MDB_READERS_FULL)

@@ -9,7 +9,6 @@
 #include "base/encode.h"
 #include "store/store.h"
 
-#include <dirent.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -183,34 +182,29 @@ fixture_expect(struct fixture *f, struct slice key, struct slice body)
 	free(p);
 }
 
-/* Files below blobs/. */
-static inline size_t
-fixture_blob_files(const char *path)
-{
-	char sub[512];
-	struct dirent *e;
-	size_t n = 0;
-	DIR *d = opendir(path);
+static size_t fixture_files;
 
-	if (!d)
-		return 0;
-	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name);
-		n += e->d_type == DT_DIR ? fixture_blob_files(sub) : 1;
-	}
-	closedir(d);
-	return n;
+static inline int
+fixture_count(const char *path, const struct stat *st, int type,
+	      struct FTW *ftw)
+{
+	(void)path;
+	(void)st;
+	(void)ftw;
+	fixture_files += type == FTW_F;
+	return 0;
 }
 
+/* Files below blobs/. */
 static inline size_t
 fixture_blobs(const struct fixture *f)
 {
 	char path[160];
 
-	snprintf(path, sizeof(path), "%s/blobs/f", f->dir);
-	return fixture_blob_files(path);
+	snprintf(path, sizeof(path), "%s/blobs", f->dir);
+	fixture_files = 0;
+	nftw(path, fixture_count, 16, FTW_PHYS);
+	return fixture_files;
 }
 
 #endif
