@@ -2,7 +2,7 @@
  * Clips: asked for by a user, cut by a generate_clips job.
  */
 #include "queue/pg.h"
-#include "base/json.h"
+#include "base/json_write.h"
 
 #define CLIP_COLUMNS                                                     \
 	"id, video_id, title, description, start_time, end_time, score," \
@@ -27,33 +27,30 @@ read_clip(const PGresult *r, int row, struct arena *a, struct queue_clip *out)
 	};
 }
 
-/* Gives the clips ids; their rows as JSON, NULL on memory shortage. */
-static char *
-clip_rows(struct queue_clip *clips, size_t n, struct arena *a)
+/* Gives the clips ids; appends their rows as JSON. */
+static void
+put_clip_rows(struct queue_clip *clips, size_t n, struct arena *a,
+	      struct buf *rows)
 {
-	cJSON *rows = cJSON_CreateArray(), *row;
 	char id[UUID_TEXT_MAX];
-	char *text;
 
+	json_open_array(rows, NULL);
 	for (size_t i = 0; i < n; i++) {
+		struct queue_clip *c = &clips[i];
+
 		uuid_new(id);
-		clips[i].id = arena_cstr(a, slice_str(id));
-		row = cJSON_CreateObject();
-		cJSON_AddStringToObject(row, "id", id);
-		cJSON_AddStringToObject(row, "title",
-					clips[i].title ? clips[i].title : "");
-		cJSON_AddStringToObject(
-		    row, "description",
-		    clips[i].description ? clips[i].description : "");
-		cJSON_AddNumberToObject(row, "start_time", clips[i].start_time);
-		cJSON_AddNumberToObject(row, "end_time", clips[i].end_time);
-		if (clips[i].score >= 0)
-			cJSON_AddNumberToObject(row, "score", clips[i].score);
-		cJSON_AddItemToArray(rows, row);
+		c->id = arena_cstr(a, slice_str(id));
+		json_open_object(rows, NULL);
+		json_put_str(rows, "id", id);
+		json_put_str(rows, "title", c->title);
+		json_put_str(rows, "description", c->description);
+		json_put_num(rows, "start_time", c->start_time);
+		json_put_num(rows, "end_time", c->end_time);
+		if (c->score >= 0)
+			json_put_num(rows, "score", c->score);
+		json_close_object(rows);
 	}
-	text = json_text(rows);
-	cJSON_Delete(rows);
-	return text;
+	json_close_array(rows);
 }
 
 /* Row level security decides whether the user has this video. */
@@ -99,26 +96,23 @@ queue_clips_create(struct queue *q, const char *user, const char *video,
 		   struct queue_clip *clips, size_t n, struct arena *a,
 		   char job[UUID_TEXT_MAX])
 {
-	struct pg_tx tx;
-	char *rows;
-	enum queue_error err;
+	struct buf rows = BUF_INIT;
+	struct pg_tx tx = { 0 };
+	enum queue_error err = QUEUE_NOT_FOUND;
 
-	if (!uuid_valid(slice_str(video)))
-		return QUEUE_NOT_FOUND;
-	rows = clip_rows(clips, n, a);
-	if (!rows || a->err) {
-		free(rows);
-		return QUEUE_INTERNAL;
-	}
-	err = pg_begin(q, user, &tx);
+	put_clip_rows(clips, n, a, &rows);
+	if (!buf_ok(&rows) || a->err)
+		err = QUEUE_INTERNAL;
+	else if (uuid_valid(slice_str(video)))
+		err = pg_begin(q, user, &tx);
 	if (!err)
 		err = check_video(&tx, video);
 	if (!err)
 		err = pg_become_service(&tx);
 	if (!err)
-		err = insert_clips(&tx, video, rows, job);
+		err = insert_clips(&tx, video, rows.p, job);
 	err = pg_finish(&tx, err);
-	free(rows);
+	buf_release(&rows);
 	return err;
 }
 

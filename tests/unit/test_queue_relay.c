@@ -1,0 +1,400 @@
+/*
+ * Events to videos and jobs: exactly one of each, in whatever order, however
+ * often, beside whatever else an outbox may hold.
+ */
+#include "tests/unit/queue_fixture.h"
+
+#include <pthread.h>
+
+#define KEY "uploads/" USER_A "/1700000000000-abc-holiday.mp4"
+
+/* "videos process_video ai_analysis" */
+static const char *
+counts(struct world *w)
+{
+	return sql(w, "SELECT (SELECT count(*) FROM videos) || ' ' ||"
+		      " count(*) FILTER (WHERE type = 'process_video') || ' '"
+		      " || count(*) FILTER (WHERE type = 'ai_analysis')"
+		      " FROM job_queue");
+}
+
+static enum queue_error
+complete(struct world *w, const char *user, const struct queue_event *e,
+	 struct queue_video *video, char process_job[UUID_TEXT_MAX],
+	 char ai_job[UUID_TEXT_MAX])
+{
+	struct queue_object object = object_of(e);
+
+	return queue_complete_upload(w->q, user, &object, "holiday.mp4",
+				     "My holiday", &w->a, video, process_job,
+				     ai_job);
+}
+
+static void
+test_queue_relay_event_makes_video_and_jobs(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e = created(1, "e1", KEY);
+
+	assert_int_equal(relay(w, &e, 1), QUEUE_OK);
+	assert_string_equal(counts(w), "1 1 1");
+	assert_sql(w, "queued 0 " USER_A,
+		   "SELECT concat_ws(' ', analysis_status, progress, user_id)"
+		   " FROM videos");
+	assert_sql(w, "high pending t",
+		   "SELECT concat_ws(' ', priority, status, run_at <= now())"
+		   " FROM job_queue WHERE type = 'process_video'");
+	assert_sql(w, "normal pending infinity",
+		   "SELECT concat_ws(' ', priority, status, run_at)"
+		   " FROM job_queue WHERE type = 'ai_analysis'");
+	assert_sql(w, "t",
+		   "SELECT c.parent_id = p.id FROM job_queue c, job_queue p"
+		   " WHERE c.type = 'ai_analysis'"
+		   " AND p.type = 'process_video'");
+	assert_sql(w, "process_video:t",
+		   "SELECT split_part(dedupe_key, ':', 1) || ':' ||"
+		   " (split_part(dedupe_key, ':', 2) = encode(sha256("
+		   " convert_to('" DEPLOYMENT "', 'UTF8') || '\\x00' ||"
+		   " '" EPOCH "' || '\\x00' || '" BUCKET "' || '\\x00' ||"
+		   " '" KEY "' || '\\x00' || 'null' || '\\x00' ||"
+		   " '0000000000000001'), 'hex'))::text::char"
+		   " FROM job_queue WHERE type = 'process_video'");
+}
+
+static void
+test_queue_relay_repeated_batch_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4"),
+				    created(3, "e3", "uploads/y.mp4") };
+	struct queue_cursor start = { 0 }, out;
+
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	assert_string_equal(counts(w), "2 2 2");
+	/* the answer was lost: the same batch comes from an old cursor */
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &start, e, 3, &out), QUEUE_OK);
+	assert_int_equal(out.seq, 3);
+	assert_string_equal(out.event_id, "e3");
+	assert_string_equal(counts(w), "3 3 3");
+	/* jobs that were cleaned up do not come back */
+	sql(w, "DELETE FROM job_queue");
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &start, e, 3, &out), QUEUE_OK);
+	assert_string_equal(counts(w), "3 0 0");
+}
+
+static void
+test_queue_relay_failed_batch_leaves_neither_video_nor_job_nor_cursor(
+    void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4") };
+	struct queue_cursor at;
+
+	/* between the second event's two jobs, an error that is nobody's */
+	sql(w, "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS"
+	       " 'BEGIN RAISE ''disk full'' USING ERRCODE = ''53100''; END';"
+	       "CREATE TRIGGER stop BEFORE INSERT ON job_queue FOR EACH ROW"
+	       " WHEN (NEW.type = 'ai_analysis' AND"
+	       "  NEW.payload ->> 's3Key' = 'uploads/x.mp4')"
+	       " EXECUTE FUNCTION stop()");
+	assert_int_equal(relay(w, e, 2), QUEUE_UNAVAILABLE);
+	assert_string_equal(counts(w), "0 0 0");
+	assert_sql(w, "0", "SELECT count(*) FROM object_events");
+	assert_int_equal(queue_cursor_get(w->q, DEPLOYMENT, EPOCH, &at),
+			 QUEUE_OK);
+	assert_int_equal(at.seq, 0);
+	sql(w, "DROP TRIGGER stop ON job_queue");
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	assert_string_equal(counts(w), "2 2 2");
+}
+
+static void
+test_queue_relay_other_past_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4") };
+	struct queue_event next = created(3, "f3", "uploads/z.mp4");
+	struct queue_cursor out, none = { 0 },
+				 other = { .seq = 2, .event_id = "f2" };
+
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	/* an outbox that holds another event there, and one that ends before */
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &other, &next, 1, &out),
+	    QUEUE_EPOCH);
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &none, &next, 1, &out),
+	    QUEUE_EPOCH);
+	assert_string_equal(counts(w), "2 2 2");
+	/* a new epoch begins at its own beginning */
+	next.seq = 1;
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, "other", &none, &next, 1, &out),
+	    QUEUE_OK);
+	assert_string_equal(counts(w), "3 3 3");
+}
+
+static void
+test_queue_relay_poison_is_put_aside_and_the_rest_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[6] = {
+		created(1, "e1", "uploads/a.mp4"),
+		created(2, "e2", "uploads/\xff\xfe.mp4"),
+		created(3, "e3", "uploads/tab\tand\x01.mp4"),
+		created(4, "e4", "uploads/b.mp4"),
+		created(5, "e5", "uploads/c.mp4"),
+		created(6, "e6", "uploads/d.mp4"),
+	};
+
+	e[3].record = "{\"key\":\"\\u0000\"}";
+	e[4].content_type = SLICE("video/\0mp4");
+	e[5].job_type = "make_coffee";
+	assert_int_equal(relay(w, e, ARRAY_LEN(e)), QUEUE_OK);
+	assert_sql(w, "6", "SELECT last_seq FROM relay_cursor");
+	assert_sql(w, "2 4 5 6",
+		   "SELECT string_agg(seq::text, ' ' ORDER BY seq)"
+		   " FROM object_events WHERE error IS NOT NULL");
+	/* the bytes are kept as they came */
+	assert_sql(w, "\\x75706c6f6164732ffffe2e6d7034",
+		   "SELECT key_raw FROM object_events WHERE seq = 2");
+	/* a bad record does not cost the upload its video */
+	assert_sql(w, "1 3 4",
+		   "SELECT string_agg(seq::text, ' ' ORDER BY seq)"
+		   " FROM videos");
+}
+
+static void
+test_queue_relay_owner_is_of_intent_then_of_key_then_nobody(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = { created(1, "e1", KEY),
+				    created(2, "e2",
+					    "uploads/" USER_B "/b.mp4"),
+				    created(3, "e3", "uploads/c.mp4") };
+
+	make_intent(w, USER_A, KEY);
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	assert_sql(w, USER_A " holiday.mp4",
+		   "SELECT user_id || ' ' || title FROM videos WHERE seq = 1");
+	assert_sql(w, USER_B " b.mp4",
+		   "SELECT user_id || ' ' || title FROM videos WHERE seq = 2");
+	assert_sql(w, "nobody c.mp4",
+		   "SELECT coalesce(user_id::text, 'nobody') || ' ' || title"
+		   " FROM videos WHERE seq = 3");
+}
+
+static void
+test_queue_complete_upload_same_ids_before_and_after_the_event(void **state)
+{
+	struct world *w = *state;
+	struct queue_event first = created(1, "e1", KEY);
+	struct queue_event second =
+	    created(2, "e2", "uploads/" USER_A "/2.mp4");
+	struct queue_video v, again;
+	char p[UUID_TEXT_MAX], ai[UUID_TEXT_MAX];
+	char p2[UUID_TEXT_MAX], ai2[UUID_TEXT_MAX];
+
+	make_intent(w, USER_A, KEY);
+	make_intent(w, USER_A, second.key.p);
+	assert_int_equal(complete(w, USER_A, &first, &v, p, ai), QUEUE_OK);
+	assert_string_equal(v.status, "queued");
+	assert_string_equal(v.title, "My holiday");
+	assert_true(v.file_size == 1000);
+	assert_int_equal(relay(w, &first, 1), QUEUE_OK);
+	assert_int_equal(relay(w, &second, 1), QUEUE_OK);
+	assert_string_equal(counts(w), "2 2 2");
+
+	assert_int_equal(complete(w, USER_A, &second, &again, p2, ai2),
+			 QUEUE_OK);
+	assert_string_equal(again.title, "My holiday");
+	assert_string_equal(counts(w), "2 2 2");
+	assert_sql(w, "t",
+		   "SELECT count(*) = 4 FROM job_queue WHERE id IN"
+		   " ('%s', '%s', '%s', '%s')",
+		   p, ai, p2, ai2);
+	/* even when its jobs are long gone */
+	sql(w, "DELETE FROM job_queue");
+	assert_int_equal(complete(w, USER_A, &first, &again, p2, ai2),
+			 QUEUE_OK);
+	assert_string_equal(again.id, v.id);
+	assert_string_equal(p, p2);
+	assert_string_equal(ai, ai2);
+	assert_string_equal(counts(w), "2 0 0");
+}
+
+static void
+test_queue_complete_upload_of_another_user_is_not_found(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e = created(1, "e1", KEY);
+	struct queue_video v;
+	char p[UUID_TEXT_MAX], ai[UUID_TEXT_MAX];
+
+	make_intent(w, USER_A, KEY);
+	assert_int_equal(complete(w, USER_B, &e, &v, p, ai), QUEUE_NOT_FOUND);
+	assert_int_equal(complete(w, "x' OR true", &e, &v, p, ai),
+			 QUEUE_NOT_FOUND);
+	e.key = SLICE("uploads/never.mp4");
+	assert_int_equal(complete(w, USER_A, &e, &v, p, ai), QUEUE_NOT_FOUND);
+	assert_string_equal(counts(w), "0 0 0");
+}
+
+struct racer {
+	struct world *w;
+	struct queue_event e;
+	bool relays;
+	enum queue_error err;
+	char video[UUID_TEXT_MAX];
+	char process_job[UUID_TEXT_MAX];
+};
+
+static void *
+race(void *p)
+{
+	struct racer *r = p;
+	struct queue_object object = object_of(&r->e);
+	struct queue_cursor none = { 0 }, out;
+	struct queue_video v = { 0 };
+	struct arena a;
+	char ai[UUID_TEXT_MAX];
+
+	arena_init(&a, 1 << 20);
+	if (r->relays)
+		r->err = queue_relay(r->w->q, DEPLOYMENT, EPOCH, &none, &r->e,
+				     1, &out);
+	else
+		r->err =
+		    queue_complete_upload(r->w->q, USER_A, &object, "f", NULL,
+					  &a, &v, r->process_job, ai);
+	snprintf(r->video, sizeof(r->video), "%s", v.id ? v.id : "");
+	arena_release(&a);
+	return NULL;
+}
+
+static void
+test_queue_complete_upload_from_20_threads_beside_the_relay_makes_one(
+    void **state)
+{
+	struct world *w = *state;
+	struct racer r[24];
+	pthread_t t[ARRAY_LEN(r)];
+
+	make_intent(w, USER_A, KEY);
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		r[i] = (struct racer){ .w = w,
+				       .e = created(1, "e1", KEY),
+				       .relays = i % 6 == 0 };
+		assert_int_equal(pthread_create(&t[i], NULL, race, &r[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(r); i++) {
+		pthread_join(t[i], NULL);
+		assert_int_equal(r[i].err, QUEUE_OK);
+		if (!r[i].relays) {
+			assert_string_equal(r[i].video, r[1].video);
+			assert_string_equal(r[i].process_job, r[1].process_job);
+		}
+	}
+	assert_string_equal(counts(w), "1 1 1");
+}
+
+static void
+test_queue_relay_overwrite_begins_anew_and_cancels_the_old(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(2, "e2", KEY) };
+	struct queue_job old, job;
+	struct queue_outcome o = OUTCOME_NONE;
+	struct queue_fence f;
+	struct queue_video v;
+	char p[UUID_TEXT_MAX], ai[UUID_TEXT_MAX];
+	bool cancel = false;
+
+	assert_int_equal(relay(w, &e[0], 1), QUEUE_OK);
+	assert_true(claim(w, "w1", &old));
+	e[1].size = 2000;
+	assert_int_equal(relay(w, &e[1], 1), QUEUE_OK);
+	assert_string_equal(counts(w), "1 2 2");
+	assert_sql(w, "queued 0 2000",
+		   "SELECT concat_ws(' ', analysis_status, progress,"
+		   " file_size) FROM videos");
+	assert_sql(w, "ai_analysis cancelled,process_video processing",
+		   "SELECT string_agg(type || ' ' || status, ',' ORDER BY type)"
+		   " FROM job_queue WHERE dedupe_key NOT LIKE '%%' ||"
+		   " (SELECT content FROM videos)");
+	/* the run on the old bytes is asked to stop; what it still brings
+	 * does not reach the video */
+	f = fence(&old, "w1");
+	assert_int_equal(queue_heartbeat(w->q, &f, 30, 50, &cancel), QUEUE_OK);
+	assert_true(cancel);
+	o.duration = 99;
+	assert_int_equal(queue_job_complete(w->q, &f, &o), QUEUE_OK);
+	assert_sql(w, "queued 0 unknown",
+		   "SELECT concat_ws(' ', analysis_status, progress,"
+		   " coalesce(duration::text, 'unknown')) FROM videos");
+	assert_true(claim(w, "w1", &job));
+	assert_string_not_equal(job.id, old.id);
+	/* word of the older content that comes late changes nothing */
+	make_intent(w, USER_A, KEY);
+	assert_int_equal(complete(w, USER_A, &e[0], &v, p, ai), QUEUE_OK);
+	assert_sql(w, "2 2000", "SELECT seq || ' ' || file_size FROM videos");
+}
+
+static void
+test_queue_relay_removed_object_cancels_pending_jobs(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = { created(1, "e1", KEY),
+				    created(2, "e2", KEY),
+				    created(3, "e3", KEY) };
+
+	e[1].name = "ObjectRemoved:Delete";
+	e[1].job_type = NULL;
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	assert_sql(w, "2",
+		   "SELECT count(*) FROM job_queue"
+		   " WHERE status = 'cancelled'");
+	assert_sql(w, "failed object removed",
+		   "SELECT analysis_status || ' ' || error FROM videos");
+	/* uploaded again */
+	assert_int_equal(relay(w, &e[2], 1), QUEUE_OK);
+	assert_string_equal(counts(w), "1 2 2");
+	assert_sql(w, "queued", "SELECT analysis_status FROM videos");
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_WITH_DB(test_queue_relay_event_makes_video_and_jobs),
+		TEST_WITH_DB(test_queue_relay_repeated_batch_changes_nothing),
+		TEST_WITH_DB(
+		    test_queue_relay_failed_batch_leaves_neither_video_nor_job_nor_cursor),
+		TEST_WITH_DB(test_queue_relay_other_past_is_refused),
+		TEST_WITH_DB(
+		    test_queue_relay_poison_is_put_aside_and_the_rest_goes_on),
+		TEST_WITH_DB(
+		    test_queue_relay_owner_is_of_intent_then_of_key_then_nobody),
+		TEST_WITH_DB(
+		    test_queue_complete_upload_same_ids_before_and_after_the_event),
+		TEST_WITH_DB(
+		    test_queue_complete_upload_of_another_user_is_not_found),
+		TEST_WITH_DB(
+		    test_queue_complete_upload_from_20_threads_beside_the_relay_makes_one),
+		TEST_WITH_DB(
+		    test_queue_relay_overwrite_begins_anew_and_cancels_the_old),
+		TEST_WITH_DB(
+		    test_queue_relay_removed_object_cancels_pending_jobs),
+	};
+
+	(void)argc;
+	fixture_start(argv);
+	return cmocka_run_group_tests_name("queue_relay", tests, make_template,
+					   drop_template);
+}
