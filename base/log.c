@@ -27,6 +27,14 @@ log_set_level(enum log_level level)
 	threshold = level;
 }
 
+void
+log_set_level_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++)
+		if (strcmp(name, level_names[i]) == 0)
+			threshold = (enum log_level)i;
+}
+
 static void
 write_line(struct buf *line)
 {

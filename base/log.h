@@ -17,6 +17,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* @program stands in every line; it must outlive the process. */
 void log_setup(const char *program);
 void log_set_level(enum log_level level);
+/* "debug", "info", "warn", "error"; another word changes nothing. */
+void log_set_level_name(const char *name);
 void log_at(enum log_level level, const char *event, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /*

@@ -24,12 +24,12 @@
 #define DRAIN_MS 30000
 #define API_DRAIN_MS 5000
 #define DATABASE_CONNECTIONS 16
-#define STORE_READERS 2048
 #define ERR_MAX 512
 
 struct gateway {
 	struct conf conf;
 	struct store *store;
+	struct s3_world *world;
 	struct queue *queue;
 	struct relay *relay;
 	struct lease_server *lease;
@@ -178,11 +178,40 @@ open_store(struct gateway *g, char err[ERR_MAX])
 		.inline_max = g->conf.inline_max,
 		.map_size = g->conf.index_map_size,
 		.min_free_bytes = g->conf.min_free_bytes,
-		.max_readers = STORE_READERS,
+		/* a request may read twice at once; relay, lease, sweep */
+		.max_readers = 2 * (unsigned)g->conf.max_connections + 64,
 	};
 
+	if (strcmp(g->conf.backend, "local") != 0) {
+		snprintf(err, ERR_MAX,
+			 "REELGATE_BACKEND=%.20s: the gateway serves the local "
+			 "store only so far",
+			 g->conf.backend);
+		return -1;
+	}
 	g->store = store_open_local(&local, err);
 	return g->store ? 0 : -1;
+}
+
+/* The default bucket belongs to root; one that exists is left as it is. */
+static int
+open_world(struct gateway *g, char err[ERR_MAX])
+{
+	const char *name = g->conf.aws_s3_bucket;
+	enum s3_error e;
+
+	g->world = s3_world_new(&g->conf, g->store, err);
+	if (!g->world)
+		return -1;
+	e = store_bucket_create(g->store, slice_str(name),
+				s3_world_account(g->world),
+				slice_str(g->conf.aws_region));
+	if (e == S3_OK || e == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU ||
+	    e == S3_ERR_BUCKET_ALREADY_EXISTS)
+		return 0;
+	snprintf(err, ERR_MAX, "cannot make the bucket \"%.80s\": %s", name,
+		 s3_error_info(e)->message);
+	return -1;
 }
 
 /* Without a database S3 serves alone: the conninfo then names the folder in
@@ -230,7 +259,7 @@ start_s3(struct gateway *g, char err[ERR_MAX])
 	const struct http_server_conf s3 = {
 		.listen = g->conf.s3_listen,
 		.max_connections = (unsigned)g->conf.max_connections,
-		.app = &s3_app,
+		.app = s3_world_app(g->world),
 	};
 
 	g->s3 = http_server_start(&s3, err);
@@ -254,10 +283,10 @@ start_api(struct gateway *g, char err[ERR_MAX])
 static int
 gateway_start(struct gateway *g, char err[ERR_MAX])
 {
-	static int (*const steps[])(struct gateway *,
-				    char[ERR_MAX]) = { open_store, open_queue,
-						       start_relay_and_lease,
-						       start_s3, start_api };
+	static int (*const steps[])(struct gateway *, char[ERR_MAX]) = {
+		open_store, open_world, open_queue, start_relay_and_lease,
+		start_s3,   start_api,
+	};
 
 	if (make_run_dir(g, err) != 0)
 		return -1;
@@ -284,6 +313,7 @@ gateway_stop(struct gateway *g)
 	lease_stop(g->lease);
 	relay_stop(g->relay);
 	queue_close(g->queue);
+	s3_world_free(g->world);
 	store_close(g->store);
 }
 
@@ -316,6 +346,7 @@ main(int argc, char **argv)
 	if (hash_setup() != 0)
 		return rc;
 	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
+		log_set_level_name(g.conf.log_level);
 		log_info("ready", "S3 on http://%s, video API on http://%s",
 			 http_server_address(g.s3), api_address(g.api));
 		sigwait(&signals, &sig);

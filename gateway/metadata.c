@@ -1,0 +1,248 @@
+/*
+ * Which headers are kept with an object, which are refused because the object
+ * would not be what the client asked for, and how they are given back.
+ */
+#include "gateway/s3.h"
+#include "base/encode.h"
+#include "base/timeval.h"
+
+#define META "x-amz-meta-"
+#define DEFAULT_TYPE "binary/octet-stream"
+
+/* Kept as sent, given back as kept; the query name overrides on GET. */
+static const struct {
+	const char *header;
+	const char *override;
+} kept[] = {
+	{ "content-type", "response-content-type" },
+	{ "cache-control", "response-cache-control" },
+	{ "content-disposition", "response-content-disposition" },
+	{ "content-encoding", "response-content-encoding" },
+	{ "content-language", "response-content-language" },
+	{ "expires", "response-expires" },
+};
+
+/* Words that change what is stored and cannot be honoured: an upload that
+ * asks for them is refused, never stored differently in silence. */
+static const struct {
+	const char *header;
+	const char *harmless; /* this value asks for nothing */
+	enum s3_error error;
+	const char *element;
+} refused[] = {
+	{ "x-amz-storage-class", "STANDARD", S3_ERR_INVALID_STORAGE_CLASS,
+	  "StorageClassRequested" },
+	{ "x-amz-acl", "private", S3_ERR_NOT_IMPLEMENTED, "Header" },
+	{ "x-amz-tagging", "", S3_ERR_NOT_IMPLEMENTED, "Header" },
+	{ "x-amz-server-side-encryption", NULL, S3_ERR_NOT_IMPLEMENTED,
+	  "Header" },
+	{ "x-amz-server-side-encryption-customer-algorithm", NULL,
+	  S3_ERR_NOT_IMPLEMENTED, "Header" },
+	{ "x-amz-object-lock-mode", NULL, S3_ERR_NOT_IMPLEMENTED, "Header" },
+	{ "x-amz-object-lock-legal-hold", "OFF", S3_ERR_NOT_IMPLEMENTED,
+	  "Header" },
+	{ "x-amz-website-redirect-location", NULL, S3_ERR_NOT_IMPLEMENTED,
+	  "Header" },
+	{ "x-amz-write-offset-bytes", NULL, S3_ERR_NOT_IMPLEMENTED, "Header" },
+};
+
+/* A header, or the query parameter it was hoisted into by presigning. */
+static struct slice
+header_or_hoisted(const struct s3_request *rq, const char *name)
+{
+	struct slice v = http_header_get(rq->http, name);
+
+	if (v.p || rq->id.kind != AUTH_PRESIGNED)
+		return v;
+	for (size_t i = 0; i < rq->n_params; i++)
+		if (slice_ieq_str(rq->params[i].name, name))
+			return slice_trim(rq->params[i].value);
+	return v;
+}
+
+static enum s3_error
+check_refused(struct s3_request *rq)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct slice v = header_or_hoisted(rq, refused[i].header);
+		bool is_class =
+		    refused[i].error == S3_ERR_INVALID_STORAGE_CLASS;
+
+		if (!v.p || (refused[i].harmless &&
+			     slice_eq_str(v, refused[i].harmless)))
+			continue;
+		/* With ACLs disabled AWS accepts this one everywhere. */
+		if (slice_eq_str(v, "bucket-owner-full-control"))
+			continue;
+		return s3_fail(rq, refused[i].error, NULL, refused[i].element,
+			       is_class ? v : slice_str(refused[i].header));
+	}
+	return S3_OK;
+}
+
+/* "aws-chunked,gzip" is stored as "gzip": the framing is not the object's. */
+static struct slice
+without_aws_chunked(struct s3_request *rq, struct slice v)
+{
+	struct buf b = BUF_INIT;
+	struct slice rest = v, item, out;
+
+	while (slice_cut(&rest, ',', &item)) {
+		item = slice_trim(item);
+		if (item.n == 0 || slice_ieq_str(item, "aws-chunked"))
+			continue;
+		if (b.n)
+			buf_putc(&b, ',');
+		buf_put(&b, item);
+	}
+	out = arena_copy(&rq->http->arena, buf_slice(&b));
+	buf_release(&b);
+	return out;
+}
+
+static struct slice
+lower(struct s3_request *rq, struct slice name)
+{
+	char *p = arena_cstr(&rq->http->arena, name);
+
+	for (size_t i = 0; p && i < name.n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] + ('a' - 'A'));
+	return p ? slice_mem(p, name.n) : SLICE_EMPTY;
+}
+
+/*
+ * Adds one item of user metadata. A repeated header is one value joined by
+ * commas; a header beside the query parameter it was hoisted into has the
+ * same value (the signature check saw to that) and is kept once.
+ */
+static void
+add_meta(struct s3_request *rq, struct store_headers *h, struct store_header *v,
+	 struct slice name, struct slice value, bool hoisted)
+{
+	name = lower(rq, name);
+	for (size_t i = 0; i < h->n; i++) {
+		if (!slice_eq(v[i].name, name))
+			continue;
+		if (!hoisted)
+			v[i].value = arena_printf(&rq->http->arena, "%.*s,%.*s",
+						  SLICE_ARG(v[i].value),
+						  SLICE_ARG(value));
+		return;
+	}
+	v[h->n++] = (struct store_header){ name, value };
+}
+
+static bool
+is_meta(struct slice name)
+{
+	return name.n > strlen(META) &&
+	       slice_ieq_str(slice_head(name, strlen(META)), META);
+}
+
+static enum s3_error
+check_meta_size(struct s3_request *rq, const struct store_headers *h)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (is_meta(h->v[i].name))
+			size += h->v[i].name.n - strlen(META) + h->v[i].value.n;
+	if (size <= S3_METADATA_MAX)
+		return S3_OK;
+	s3_detail_add(&rq->detail, "Size",
+		      arena_printf(&rq->http->arena, "%zu", size));
+	return s3_fail(rq, S3_ERR_METADATA_TOO_LARGE, NULL, "MaxSizeAllowed",
+		       SLICE("2048"));
+}
+
+enum s3_error
+s3_metadata_read(struct s3_request *rq, struct store_headers *out)
+{
+	struct http_request *http = rq->http;
+	size_t max = ARRAY_LEN(kept) + http->n_headers + rq->n_params;
+	struct store_header *v = arena_array(&http->arena, max, sizeof(*v));
+	enum s3_error err = check_refused(rq);
+
+	*out = (struct store_headers){ .v = v };
+	if (err != S3_OK)
+		return err;
+	if (!v)
+		return S3_ERR_INTERNAL_ERROR;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		struct slice value = http_header_get(http, kept[i].header);
+
+		if (strcmp(kept[i].header, "content-encoding") == 0)
+			value = without_aws_chunked(rq, value);
+		if (value.n == 0 && i == 0)
+			value = SLICE(DEFAULT_TYPE);
+		if (value.n)
+			v[out->n++] =
+			    (struct store_header){ slice_str(kept[i].header),
+						   value };
+	}
+	for (size_t i = 0; i < http->n_headers; i++)
+		if (is_meta(http->headers[i].name))
+			add_meta(rq, out, v, http->headers[i].name,
+				 http->headers[i].value, false);
+	for (size_t i = 0; i < rq->n_params; i++)
+		if (rq->id.kind == AUTH_PRESIGNED &&
+		    is_meta(rq->params[i].name))
+			add_meta(rq, out, v, rq->params[i].name,
+				 slice_trim(rq->params[i].value), true);
+	if (http->arena.err)
+		return S3_ERR_INTERNAL_ERROR;
+	return check_meta_size(rq, out);
+}
+
+static struct slice
+override_of(const struct s3_request *rq, struct slice header)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (slice_eq_str(header, kept[i].header))
+			return s3_param(rq, kept[i].override);
+	return (struct slice){ NULL, 0 };
+}
+
+static void
+set_checksum(struct s3_request *rq, const struct store_object *o)
+{
+	const char *name = s3_checksum_header(o->checksum_alg);
+	struct slice mode = http_header_get(rq->http, "x-amz-checksum-mode");
+	struct buf b = BUF_INIT;
+
+	if (!name || !slice_ieq_str(mode, "ENABLED"))
+		return;
+	base64_encode(&b, o->checksum, hash_size(o->checksum_alg));
+	http_set_header(rq->http, name, buf_slice(&b));
+	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
+	buf_release(&b);
+}
+
+void
+s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
+		      bool whole)
+{
+	struct http_request *http = rq->http;
+	char date[TIME_TEXT_MAX];
+
+	time_format_http(o->mtime_us, date);
+	http_set_header(http, "Last-Modified", slice_str(date));
+	http_set_headerf(http, "ETag", "\"%s\"", o->etag);
+	http_set_header(http, "Accept-Ranges", SLICE("bytes"));
+	for (size_t i = 0; i < o->headers.n; i++) {
+		const struct store_header *h = &o->headers.v[i];
+
+		if (!override_of(rq, h->name).p)
+			http_set_header(http, arena_cstr(&http->arena, h->name),
+					h->value);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		struct slice v = s3_param(rq, kept[i].override);
+
+		if (v.p)
+			http_set_header(http, kept[i].header, v);
+	}
+	if (whole)
+		set_checksum(rq, o);
+}

@@ -1,0 +1,121 @@
+"""Starts the real gateway on free ports with a data directory of its own."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import botocore.config
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("BIN", ROOT / "build/release/bin"))
+ACCESS_KEY = "TESTACCESSKEY"
+SECRET_KEY = "testsecretkey-of-the-suite"
+REGION = "us-east-1"
+DEFAULT_BUCKET = "socialitix-videos"
+
+
+class Gateway:
+    """One gateway process. restart() keeps the data directory."""
+
+    def __init__(self, settings=None, data=None, args=()):
+        self.own_data = data is None
+        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="reelgate-"))
+        self.settings = settings or {}
+        self.args = args
+        self.log_path = self.data.with_name(self.data.name + ".log")
+        self.process = None
+
+    def environment(self):
+        keep = ("PATH", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                "TSAN_OPTIONS", "LD_LIBRARY_PATH")
+        env = {k: os.environ[k] for k in keep if k in os.environ}
+        env.update({
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "REELGATE_MIN_FREE_BYTES": "0",
+            "LOG_FORMAT": "json",
+        })
+        env.update(self.settings)
+        return env
+
+    def command(self):
+        return [str(BIN / "reelgate-gateway"), "--data", str(self.data),
+                "--s3-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0",
+                *self.args]
+
+    def start(self, timeout=30):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), env=self.environment(), stderr=log,
+                stdout=log)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"gateway ended with "
+                                   f"{self.process.returncode}: {self.log()}")
+            if self._read_endpoints():
+                return self
+            time.sleep(0.01)
+        raise RuntimeError(f"gateway did not start: {self.log()}")
+
+    def _read_endpoints(self):
+        """True when the file is this process's: it answers there."""
+        try:
+            text = (self.data / "run/endpoints").read_text()
+        except OSError:
+            return False
+        named = dict(line.split("=", 1) for line in text.split())
+        self.url = named["S3_ENDPOINT"]
+        self.api_url = named["API_ENDPOINT"]
+        self.port = int(self.url.rsplit(":", 1)[1])
+        try:
+            with urllib.request.urlopen(self.url + "/minio/health/ready",
+                                        timeout=5) as r:
+                return r.status == 200
+        except OSError:
+            return False
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self):
+        """Cleanly; answers the exit status."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+        return self.process.returncode if self.process else None
+
+    def kill(self):
+        """As a crash does it: no goodbye, and no stale address left."""
+        self.process.kill()
+        self.process.wait(60)
+        (self.data / "run/endpoints").unlink(missing_ok=True)
+
+    def close(self):
+        status = self.stop()
+        text = self.log()
+        if self.own_data:
+            shutil.rmtree(self.data, ignore_errors=True)
+            self.log_path.unlink(missing_ok=True)
+        assert status in (0, None, -signal.SIGKILL), \
+            f"gateway ended with {status}: {text[-4000:]}"
+
+    def client(self, **options):
+        """A boto3 client with short patience and no retries."""
+        config = botocore.config.Config(
+            signature_version="s3v4", retries={"max_attempts": 0},
+            connect_timeout=10, read_timeout=60, max_pool_connections=64,
+            s3={"addressing_style": options.pop("style", "path"),
+                **options.pop("s3", {})})
+        return boto3.client(
+            "s3", endpoint_url=options.pop("url", self.url),
+            region_name=options.pop("region", REGION),
+            aws_access_key_id=options.pop("access_key", ACCESS_KEY),
+            aws_secret_access_key=options.pop("secret_key", SECRET_KEY),
+            config=config)
