@@ -3,11 +3,10 @@
  * and passed over; what never ends is stopped by budgets.
  */
 #include "processor/media/decode.h"
+#include "processor/media/sound.h"
 
 #include <errno.h>
 #include <math.h>
-
-#include <libswresample/swresample.h>
 
 /* Pictures per second nobody has, and room for files without a duration. */
 #define FPS_MAX 240
@@ -24,7 +23,8 @@ struct pass {
 	AVCodecContext *video;
 	AVCodecContext *audio;
 	SwrContext *swr;
-	AVFrame *sound; /* converted */
+	struct sound_shape shape; /* that of the first frame */
+	AVFrame *sound;		  /* converted */
 	struct grid grids[2];
 	bool has_grid;
 	double video_time;
@@ -93,53 +93,16 @@ show_picture(struct pass *p, const AVFrame *frame)
 
 /* ---- sound -------------------------------------------------------------- */
 
-static int
-open_resampler(struct pass *p, const AVFrame *frame)
+static struct sound_shape
+shape_for(const AVFrame *frame)
 {
-	AVChannelLayout layout = AV_CHANNEL_LAYOUT_STEREO;
-	AVChannelLayout from = frame->ch_layout;
-	int rc = 0;
+	int channels = frame->ch_layout.nb_channels;
 
-	if (frame->ch_layout.nb_channels <= CHANNELS_MAX)
-		rc = av_channel_layout_copy(&layout, &frame->ch_layout);
-	p->sound = av_frame_alloc();
-	if (rc >= 0)
-		rc = swr_alloc_set_opts2(&p->swr, &layout, AV_SAMPLE_FMT_FLT,
-					 frame->sample_rate, &from,
-					 (enum AVSampleFormat)frame->format,
-					 frame->sample_rate, 0, NULL);
-	if (!p->sound || rc < 0)
-		return job_fail(p->job, MEDIA_LIMIT, "out of memory");
-	p->sound->sample_rate = frame->sample_rate;
-	p->sound->format = AV_SAMPLE_FMT_FLT;
-	p->sound->ch_layout = layout;
-	return 0;
-}
-
-/* The frame as interleaved floats in p->sound. */
-static int
-convert_sound(struct pass *p, const AVFrame *frame)
-{
-	AVChannelLayout layout = { 0 };
-	int rate, rc;
-
-	if (!p->swr && open_resampler(p, frame) != 0)
-		return -1;
-	rate = p->sound->sample_rate;
-	rc = av_channel_layout_copy(&layout, &p->sound->ch_layout);
-	av_frame_unref(p->sound);
-	p->sound->sample_rate = rate;
-	p->sound->format = AV_SAMPLE_FMT_FLT;
-	p->sound->ch_layout = layout;
-	if (rc >= 0)
-		rc = swr_convert_frame(p->swr, p->sound, frame);
-	if (rc == AVERROR_INPUT_CHANGED) {
-		/* The stream changed its shape: the output keeps its own. */
-		rc = swr_config_frame(p->swr, p->sound, frame);
-		if (rc >= 0)
-			rc = swr_convert_frame(p->swr, p->sound, frame);
-	}
-	return rc < 0 ? job_fail_av(p->job, rc, "converting sound") : 0;
+	return (struct sound_shape){
+		.format = AV_SAMPLE_FMT_FLT,
+		.rate = frame->sample_rate,
+		.channels = channels <= CHANNELS_MAX ? channels : 2,
+	};
 }
 
 static int
@@ -153,15 +116,17 @@ show_sound(struct pass *p, const AVFrame *frame)
 		p->out->errors++;
 		return 0;
 	}
-	if (convert_sound(p, frame) != 0)
+	if (!p->shape.rate)
+		p->shape = shape_for(frame);
+	if (sound_convert(p->job, &p->swr, p->sound, &p->shape, frame) != 0)
 		return -1;
 	/* Small jitter of the stamps is no gap. */
 	if (!isnan(t) && fabs(t - p->audio_time) > 0.1 && t >= 0)
 		p->audio_time = t;
 	block = (struct audio_block){
 		.time = p->audio_time,
-		.rate = p->sound->sample_rate,
-		.channels = p->sound->ch_layout.nb_channels,
+		.rate = p->shape.rate,
+		.channels = p->shape.channels,
 		.n = p->sound->nb_samples,
 		.samples = (const float *)(const void *)p->sound->data[0],
 	};
@@ -291,6 +256,11 @@ decode_run(struct job *job, struct source *src, const struct sink *sinks,
 	if (src->duration > 0)
 		p->frames_max =
 		    FRAMES_MARGIN + (int64_t)(1.2 * FPS_MAX * src->duration);
+	p->sound = av_frame_alloc();
+	if (!p->sound) {
+		job_fail(job, MEDIA_LIMIT, "out of memory");
+		goto out;
+	}
 	if (open_decoders(p) != 0)
 		goto out;
 	rc = read_all(p, packet, frame);

@@ -4,6 +4,7 @@
  */
 #include "processor/media/job.h"
 #include "processor/media/analyze.h"
+#include "processor/media/clips.h"
 #include "processor/media/outputs.h"
 #include "processor/media/sandbox.h"
 #include "processor/media/sniff.h"
@@ -99,7 +100,8 @@ run(struct job *job)
 	if (rc == 0)
 		rc = lock_down(job, &out);
 	if (rc == 0)
-		rc = analyze_run(job, &out);
+		rc = job->req.kind == JOB_CLIPS ? clips_run(job, &out)
+						: analyze_run(job, &out);
 	if (rc != 0)
 		job_send_error(job);
 	outputs_close(&out);

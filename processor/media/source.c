@@ -247,6 +247,18 @@ source_time(const struct source *src, const AVStream *st, int64_t pts)
 	return (double)pts * av_q2d(st->time_base) - src->start;
 }
 
+AVRational
+source_aspect(const struct source *src, const AVFrame *frame)
+{
+	/* The function only reads the frame, its type says otherwise. */
+	union {
+		const AVFrame *in;
+		AVFrame *out;
+	} f = { frame };
+
+	return av_guess_sample_aspect_ratio(src->fmt, src->video, f.out);
+}
+
 int
 source_rotation(const AVStream *st)
 {

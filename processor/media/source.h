@@ -33,6 +33,8 @@ int MUST_CHECK source_decoder(struct job *job, const AVStream *st,
 			      AVCodecContext **out);
 /* Seconds since the source's start, NAN for AV_NOPTS_VALUE. */
 double source_time(const struct source *src, const AVStream *st, int64_t pts);
+/* Of a pixel: by the frame (NULL: the stream) and the container. */
+AVRational source_aspect(const struct source *src, const AVFrame *frame);
 /* Clockwise rotation to apply for display: 0, 90, 180 or 270. */
 int source_rotation(const AVStream *st);
 

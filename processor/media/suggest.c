@@ -18,6 +18,7 @@
 #define OPENING_WEIGHT 0.3
 #define SNAP 2.0 /* seconds an end may move to a cut or a silence */
 #define CLIP_MIN 1.0
+#define FAR_BEHIND 0.5
 
 static const double lengths[] = { 15, 30, 60, 90 };
 
@@ -203,6 +204,10 @@ choose_clips(const struct findings *f, struct clips *clips,
 		    (struct clip){ 0, f->duration,
 				   clip_value(f, 0, f->duration) };
 	qsort(clips->list, clips->n, sizeof(*clips->list), by_value);
+	/* What is far behind the best is no suggestion. */
+	while (clips->n > 1 && clips->list[clips->n - 1].value <
+				   clips->list[0].value * FAR_BEHIND)
+		clips->n--;
 }
 
 static void

@@ -143,8 +143,7 @@ write_picture(struct analysis *a, const struct thumbs *t,
 	      int max_width, struct picture_size *size)
 {
 	AVStream *st = t->src->video;
-	AVRational sar =
-	    av_guess_sample_aspect_ratio(t->src->fmt, st, c->frame);
+	AVRational sar = source_aspect(t->src, c->frame);
 	int rotation = source_rotation(st);
 	AVPacket *jpeg = NULL;
 	int rc;

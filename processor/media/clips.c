@@ -1,0 +1,84 @@
+/*
+ * One clip after the other, from the same opened source.
+ */
+#include "processor/media/clips.h"
+#include "processor/media/cut.h"
+#include "processor/media/picture.h"
+
+#define THUMB_WIDTH 640
+
+static int
+write_thumbnail(struct job *job, const struct source *src, const AVFrame *frame,
+		const struct output *out)
+{
+	AVStream *st = src->video;
+	int rotation = source_rotation(st);
+	struct picture_size size = picture_fit(frame, source_aspect(src, frame),
+					       rotation, THUMB_WIDTH);
+	AVPacket *jpeg = NULL;
+	int rc = picture_jpeg(job, frame, rotation, size, &jpeg);
+
+	if (rc == 0)
+		rc = output_write(job, out, jpeg->data, (size_t)jpeg->size);
+	av_packet_free(&jpeg);
+	return rc;
+}
+
+static int
+make_clip(struct job *job, struct source *src, const struct clip_request *c,
+	  const struct output *out, struct buf *json)
+{
+	struct cut_result done = { 0 };
+	int rc = cut_run(job, src, c->start, c->end, out[0].fd, &done);
+
+	if (rc == 0 && done.picture)
+		rc = write_thumbnail(job, src, done.picture, &out[1]);
+	if (rc == 0) {
+		json_put_str(json, "file", out[0].name);
+		json_put_str(json, "thumbnail",
+			     done.picture ? out[1].name : NULL);
+		json_put_num(json, "duration", round_to(done.duration, 3));
+	}
+	av_frame_free(&done.picture);
+	return rc;
+}
+
+/* Out of time is the end of the job, anything else that of the clip. */
+static int
+forgive(struct job *job, struct buf *json)
+{
+	if (job_late(job))
+		return -1;
+	json_put_str(json, "error", job->message);
+	job->code = MEDIA_OK;
+	return 0;
+}
+
+int
+clips_run(struct job *job, const struct outputs *out)
+{
+	struct source src = { 0 };
+	struct buf json = BUF_INIT;
+	int rc = source_open(job, &src);
+
+	job_begin_result(&json);
+	json_open_array(&json, "clips");
+	for (size_t i = 0; rc == 0 && i < job->req.n_clips; i++) {
+		const struct clip_request *c = &job->req.clips[i];
+
+		json_open_object(&json, NULL);
+		json_put_str(&json, "id", c->id);
+		rc = make_clip(job, &src, c, &out->list[2 * i], &json);
+		if (rc != 0)
+			rc = forgive(job, &json);
+		json_close_object(&json);
+		job_send_progress(job,
+				  (double)(i + 1) / (double)job->req.n_clips);
+	}
+	json_close_array(&json);
+	if (rc == 0)
+		rc = job_send_result(job, &json);
+	source_close(&src);
+	buf_release(&json);
+	return rc;
+}
