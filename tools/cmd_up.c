@@ -271,13 +271,13 @@ forget_last_start(const struct up *u)
 }
 
 static int
-up(struct up *u, const char *data)
+up(struct up *u)
 {
 	struct conf c = { 0 };
 	char err[CONF_ERROR_MAX];
 	int status = EX_CONFIG;
 
-	if (datadir_open(&u->dir, data, err) != 0)
+	if (datadir_open(&u->dir, err) != 0)
 		return complain(EX_CONFIG, "%s", err);
 	snprintf(u->log_dir, sizeof(u->log_dir), "%s/log", u->dir.path);
 	printf("Reelgate " REELGATE_VERSION " on %s\n", u->dir.path);
@@ -333,22 +333,23 @@ cmd_up(int argc, char **argv)
 		.options = options,
 		.n_options = ARRAY_LEN(options),
 	};
-	char err[CONF_ERROR_MAX], dir[PATH_MAX];
+	char err[CONF_ERROR_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
 	if (status != GO_ON)
 		return status;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0 ||
+	if (conf_data_dir(config, data, u.dir.path, sizeof(u.dir.path), err) !=
+		0 ||
 	    (config && conf_file_to_env(config, err) != 0))
 		return complain(EX_CONFIG, "%s", err);
 	if ((s3 && setenv("REELGATE_S3_LISTEN", s3, 1) != 0) ||
 	    (api && setenv("REELGATE_API_LISTEN", api, 1) != 0) ||
-	    setenv("REELGATE_DATA", dir, 1) != 0)
+	    setenv("REELGATE_DATA", u.dir.path, 1) != 0)
 		return complain(EX_OSERR, "%s", strerror(errno));
 	status = open_programs(&u);
 	if (status == GO_ON)
-		status = up(&u, dir);
+		status = up(&u);
 	program_close(&u.gateway);
 	program_close(&u.processor);
 	program_close(&u.media);

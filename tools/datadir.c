@@ -219,12 +219,12 @@ make_folders(const char *data, char err[512])
 }
 
 int
-datadir_open(struct datadir *d, const char *path, char err[512])
+datadir_open(struct datadir *d, char err[512])
 {
 	const struct passwd *pw = NULL;
+	const char *path = d->path;
 
 	d->lock = d->services = -1;
-	snprintf(d->path, sizeof(d->path), "%s", path);
 	if (geteuid() == 0 && !(pw = getpwnam(SERVICE_USER)) &&
 	    (make_user(err) != 0 || !(pw = getpwnam(SERVICE_USER))))
 		return -1;

@@ -13,18 +13,18 @@
 #define SERVICE_USER "reelgate"
 
 struct datadir {
-	char path[PATH_MAX];
-	int lock;     /* held by this process alone */
-	int services; /* held by it and by every service it starts */
+	char path[PATH_MAX]; /* set by the caller, absolute */
+	int lock;	     /* held by this process alone */
+	int services;	     /* held by it and by every service it starts */
 };
 
 /*
- * datadir_open - makes @path ready. Started by root, the whole process
+ * datadir_open - makes d->path ready. Started by root, the whole process
  * becomes the user `reelgate` (made when absent) on the way: open before what
  * only root can reach. 0, or -1 with one line in err (512 bytes).
  * Waits up to 45 s for the services of an `up` that was killed.
  */
-int MUST_CHECK datadir_open(struct datadir *d, const char *path, char err[512]);
+int MUST_CHECK datadir_open(struct datadir *d, char err[512]);
 void datadir_close(struct datadir *d);
 
 #endif
