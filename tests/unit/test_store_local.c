@@ -241,15 +241,13 @@ test_aborted_and_refused_puts_leave_no_file(void **state)
 	free(p);
 }
 
+/* In a child: begins an upload, puts @more whole objects, and dies. */
 static void
-test_orphans_of_a_crash_are_dropped_at_open(void **state)
+crash_while_uploading(struct fixture *f, unsigned more)
 {
-	struct fixture *f = *state;
-	char *p = fixture_bytes(50000, 9);
 	int status;
 	pid_t pid;
 
-	put_big(f, "whole", 9);
 	store_close(f->s);
 	f->s = NULL;
 	pid = fork();
@@ -259,27 +257,53 @@ test_orphans_of_a_crash_are_dropped_at_open(void **state)
 					     .key = SLICE("torn"),
 					     .size = UINT64_MAX,
 					     .cond = STORE_COND_NONE };
+		char *p = fixture_bytes(5000, 9), key[16], err[512];
 		struct store_put *put;
-		char err[512];
 
 		f->s = store_open_local(&f->conf, err);
 		if (!f->s || store_put_begin(f->s, &req, &put) != S3_OK ||
-		    store_put_write(put, p, 50000) != S3_OK)
+		    store_put_write(put, p, 5000) != S3_OK)
 			_exit(1);
-		put_big(f, "second", 9);
+		for (unsigned i = 0; i < more; i++) {
+			snprintf(key, sizeof(key), "more-%u", i);
+			if (fixture_put(f->s, slice_str(key),
+					slice_mem(p, 5000)) != S3_OK)
+				_exit(1);
+		}
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void
+test_orphans_of_a_crash_are_dropped_at_open(void **state)
+{
+	struct fixture *f = *state;
+	char *p = fixture_bytes(50000, 9);
+
+	put_big(f, "whole", 9);
+	crash_while_uploading(f, 1);
 	assert_int_equal(fixture_blobs(f), 3);
 	fixture_reopen(f);
 	assert_int_equal(fixture_blobs(f), 2);
 	fixture_expect(f, SLICE("whole"), slice_mem(p, 50000));
-	fixture_expect(f, SLICE("second"), slice_mem(p, 50000));
 	/* New files do not meet old names. */
 	put_big(f, "third", 9);
 	assert_int_equal(fixture_blobs(f), 3);
 	free(p);
+}
+
+/* A slow upload outlives the id lease it began in. */
+static void
+test_orphan_of_an_earlier_lease_is_dropped_too(void **state)
+{
+	struct fixture *f = *state;
+
+	crash_while_uploading(f, 4200);
+	assert_int_equal(fixture_blobs(f), 4201);
+	fixture_reopen(f);
+	assert_int_equal(fixture_blobs(f), 4200);
 }
 
 /* ---- retention -------------------------------------------------------- */
@@ -454,6 +478,7 @@ main(void)
 		STORE_TEST(test_replaced_blobs_go_after_the_delay),
 		STORE_TEST(test_aborted_and_refused_puts_leave_no_file),
 		STORE_TEST(test_orphans_of_a_crash_are_dropped_at_open),
+		STORE_TEST(test_orphan_of_an_earlier_lease_is_dropped_too),
 		STORE_TEST(
 		    test_events_stay_until_delivered_and_then_for_a_while),
 		STORE_TEST(test_puts_are_refused_when_space_is_short),
