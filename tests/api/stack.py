@@ -112,6 +112,14 @@ class User:
                          {"key": upload["key"], "fileName": name, **more})
 
 
+def endpoints_path(data):
+    """DATA/run/endpoints; run/ of a long path is in /tmp (conf_run_path)."""
+    if len(data) <= 80:
+        return os.path.join(data, "run", "endpoints")
+    name = hashlib.sha256(data.encode()).hexdigest()[:16]
+    return f"/tmp/reelgate-{name}/endpoints"
+
+
 class Stack:
     """One database, one data directory, one gateway."""
 
@@ -134,6 +142,9 @@ class Stack:
             "LOG_FORMAT": "json",
             **settings,
         }
+        if "REELGATE_DATA" in settings:
+            os.rmdir(self.data)
+            self.data = settings["REELGATE_DATA"]
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
@@ -144,9 +155,9 @@ class Stack:
         self.start()
 
     def start(self):
-        endpoints = os.path.join(self.data, "run", "endpoints")
-        if os.path.exists(endpoints):
-            os.unlink(endpoints)  # of a gateway that was killed
+        self.endpoints = endpoints_path(self.data)
+        if os.path.exists(self.endpoints):
+            os.unlink(self.endpoints)  # of a gateway that was killed
         self.log = open(os.path.join(self.data, "gateway.log"), "ab")
         self.process = subprocess.Popen(
             [f"{BIN}/reelgate-gateway"], env=self.env,
@@ -154,9 +165,9 @@ class Stack:
 
         def addresses():
             assert self.process.poll() is None, self.log_text()
-            if not os.path.exists(endpoints):
+            if not os.path.exists(self.endpoints):
                 return None
-            with open(endpoints) as f:
+            with open(self.endpoints) as f:
                 found = dict(line.strip().split("=", 1) for line in f)
             return found if "API_ENDPOINT" in found else None
         found = wait_for("endpoints", addresses)

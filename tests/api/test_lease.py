@@ -88,7 +88,8 @@ def test_lease_of_a_key_in_base64(stack, user):
     (b"[]\n", "InvalidRequest"),
     (b"\n", "InvalidRequest"),
     (b"x" * 20000 + b"\n", "InvalidRequest"),
-])
+], ids=["no key", "no bucket", "key missing", "two keys", "bad base64",
+        "no JSON", "array", "empty", "endless"])
 def test_lease_refuses(stack, line, code):
     try:
         answer, fds = ask(stack, line)
