@@ -7,6 +7,7 @@
 #include "auth/auth.h"
 #include "base/timeval.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -250,6 +251,75 @@ test_sign_refuses_what_cannot_be_signed(void **state)
 	buf_release(&out);
 }
 
+/* More scopes than the key cache holds, from several threads at once. */
+static void *
+sign_in_many_regions(void *failures)
+{
+	const struct auth_header host = { SLICE("Host"), SLICE("h") };
+	struct auth_request req = { .method = SLICE("GET"),
+				    .raw_path = SLICE("/b/k"),
+				    .headers = &host,
+				    .n_headers = 1 };
+	struct auth_signer mine = signer;
+	struct auth_identity id;
+	char region[16];
+
+	for (int i = 0; i < 200; i++) {
+		struct buf query = BUF_INIT;
+
+		snprintf(region, sizeof(region), "region-%d", i % 50);
+		mine.region = slice_str(region);
+		req.raw_query = SLICE_EMPTY;
+		if (auth_presign(&req, &mine, 60, NOW_US, &query) != 0)
+			__atomic_add_fetch((int *)failures, 1,
+					   __ATOMIC_RELAXED);
+		req.raw_query = buf_slice(&query);
+		if (verify_at(&req, NOW_US, &id) != S3_OK)
+			__atomic_add_fetch((int *)failures, 1,
+					   __ATOMIC_RELAXED);
+		buf_release(&query);
+	}
+	return NULL;
+}
+
+static void
+test_verify_from_many_threads_shares_the_key_cache(void **state)
+{
+	pthread_t threads[4];
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						sign_in_many_regions,
+						&failures),
+				 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(failures, 0);
+}
+
+static void
+test_verify_rotated_secret_ends_old_signatures(void **state)
+{
+	const struct auth_header host = { SLICE("Host"), SLICE("h") };
+	struct auth_request req = { .method = SLICE("GET"),
+				    .raw_path = SLICE("/b/k"),
+				    .headers = &host,
+				    .n_headers = 1 };
+	struct auth_signer old = signer;
+	struct auth_identity id;
+	struct buf query = BUF_INIT;
+
+	(void)state;
+	old.secret_key = SLICE("the secret before rotation");
+	assert_int_equal(auth_presign(&req, &old, 60, NOW_US, &query), 0);
+	req.raw_query = buf_slice(&query);
+	assert_int_equal(verify_at(&req, NOW_US, &id),
+			 S3_ERR_SIGNATURE_DOES_NOT_MATCH);
+	buf_release(&query);
+}
+
 static int
 setup(void **state)
 {
@@ -268,6 +338,10 @@ main(void)
 		cmocka_unit_test(
 		    test_presign_documented_request_gives_documented_signature),
 		cmocka_unit_test(test_sign_refuses_what_cannot_be_signed),
+		cmocka_unit_test(
+		    test_verify_from_many_threads_shares_the_key_cache),
+		cmocka_unit_test(
+		    test_verify_rotated_secret_ends_old_signatures),
 	};
 
 	return cmocka_run_group_tests_name("auth_sigv4", tests, setup, NULL);
