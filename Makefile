@@ -28,7 +28,7 @@ CFLAGS   += -std=c17 -fPIE $(WARN) $(OPT.$(MODE))
 LDFLAGS  += $(LD.$(MODE))
 
 # Libraries by program: libav and libmagic only in the sandboxed worker.
-LIBS.core    := -llmdb -lpq -lcurl -lexpat -linih -lisal -lcjson -lcrypto \
+LIBS.core    := -llmdb -lpq -lcurl -lexpat -lisal -lcjson -lcrypto \
 		-lpthread -lm
 LIBS.gateway := -lmicrohttpd $(LIBS.core)
 LIBS.media   := -lavformat -lavcodec -lavutil -lswscale -lswresample \

@@ -5,10 +5,10 @@
 #include "base/conf.h"
 #include "base/encode.h"
 #include "base/hash.h"
+#include "base/ini.h"
 #include "base/io.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -228,64 +228,55 @@ conf_set(struct conf *c, const char *name, struct slice value,
 	return set_row(c, row, value, err);
 }
 
-struct ini_ctx {
+struct file {
 	struct conf *c;
 	const char *path;
 	char *err;
 };
 
 static int
-on_ini(void *user, const char *section, const char *name, const char *value)
+on_row(void *ctx, struct slice name, struct slice value)
 {
-	struct ini_ctx *ctx = user;
+	const struct file *f = ctx;
+	const struct row *row = find_row(name);
 	char why[CONF_ERROR_MAX];
 
-	(void)section;
-	if (ctx->err[0])
+	if (!row)
+		snprintf(why, sizeof(why), "unknown setting \"%.*s\"",
+			 (int)slice_head(name, 100).n, name.p);
+	else if (set_row(f->c, row, value, why) == 0)
 		return 0;
-	if (conf_set(ctx->c, name, slice_str(value), why) != 0) {
-		snprintf(ctx->err, CONF_ERROR_MAX, "%.200s: %.250s", ctx->path,
-			 why);
-		return 0;
-	}
-	return 1;
-}
-
-static int
-read_ini(struct conf *c, const char *path, ini_handler handler, char *err)
-{
-	struct ini_ctx ctx = { .c = c, .path = path, .err = err };
-	int line;
-
-	err[0] = '\0';
-	line = ini_parse(path, handler, &ctx);
-	if (line == 0)
-		return 0;
-	if (line < 0)
-		snprintf(err, CONF_ERROR_MAX, "cannot read %.300s: %s", path,
-			 strerror(errno));
-	else if (!err[0])
-		snprintf(err, CONF_ERROR_MAX,
-			 "%.300s: line %d is not "
-			 "NAME = value",
-			 path, line);
+	snprintf(f->err, CONF_ERROR_MAX, "%.200s: %.250s", f->path, why);
 	return -1;
 }
 
 static int
-load_ini(struct conf *c, const char *path, char *err)
+load_file(struct conf *c, const char *path, char *err)
 {
-	return read_ini(c, path, on_ini, err);
+	struct file f = { .c = c, .path = path, .err = err };
+
+	return ini_read(path, on_row, &f, err, CONF_ERROR_MAX);
 }
 
 /* A key of the file, checked by setting it, then exported. */
 static int
-on_ini_export(void *user, const char *section, const char *name,
-	      const char *value)
+on_row_export(void *ctx, struct slice name, struct slice value)
 {
-	struct ini_ctx *ctx = user;
+	const struct file *f = ctx;
+	char *name_z = strndup(name.p, name.n);
+	char *value_z = strndup(value.p, value.n);
+	int rc = on_row(ctx, name, value);
 
-	return on_ini(ctx, section, name, value) && setenv(name, value, 0) == 0;
+	if (rc == 0 &&
+	    (!name_z || !value_z || setenv(name_z, value_z, 0) != 0)) {
+		snprintf(f->err, CONF_ERROR_MAX, "out of memory");
+		rc = -1;
+	}
+	if (value_z)
+		secret_wipe(value_z, value.n);
+	free(name_z);
+	free(value_z);
+	return rc;
 }
 
 static int
@@ -367,7 +358,7 @@ conf_data_dir(const char *file, const char *option, char *out, size_t size,
 	int rc = load_defaults(&c, err);
 
 	if (rc == 0 && file)
-		rc = load_ini(&c, file, err);
+		rc = load_file(&c, file, err);
 	if (rc == 0)
 		rc = load_env(&c, err);
 	if (rc == 0) {
@@ -440,12 +431,12 @@ conf_load(struct conf *c, const char *file, const char *data,
 	    conf_data_dir(file, data, dir, sizeof(dir), err) != 0)
 		return -1;
 	conf_credentials_path(dir, path, sizeof(path));
-	if (access(path, F_OK) == 0 && load_ini(c, path, err) != 0)
+	if (access(path, F_OK) == 0 && load_file(c, path, err) != 0)
 		return -1;
 	conf_run_path(dir, "database", path, sizeof(path));
-	if (access(path, R_OK) == 0 && load_ini(c, path, err) != 0)
+	if (access(path, R_OK) == 0 && load_file(c, path, err) != 0)
 		return -1;
-	if (file && load_ini(c, file, err) != 0)
+	if (file && load_file(c, file, err) != 0)
 		return -1;
 	if (load_env(c, err) != 0)
 		return -1;
@@ -456,10 +447,11 @@ int
 conf_file_to_env(const char *file, char err[CONF_ERROR_MAX])
 {
 	struct conf scratch;
+	struct file f = { .c = &scratch, .path = file, .err = err };
 	int rc = load_defaults(&scratch, err);
 
 	if (rc == 0)
-		rc = read_ini(&scratch, file, on_ini_export, err);
+		rc = ini_read(file, on_row_export, &f, err, CONF_ERROR_MAX);
 	conf_release(&scratch);
 	return rc;
 }
