@@ -40,7 +40,7 @@ arena_alloc(struct arena *a, size_t n)
 	size_t cap;
 	void *p;
 
-	if (a->err || n > a->max || a->used > a->max - n) {
+	if (a->err || n > SIZE_MAX / 2 || n > a->max || a->used > a->max - n) {
 		a->err = true;
 		return NULL;
 	}
@@ -105,6 +105,8 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(again);
 	if (n >= 0)
 		p = arena_alloc(a, (size_t)n + 1);
+	else
+		a->err = true;
 	if (p)
 		vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);

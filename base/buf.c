@@ -43,6 +43,7 @@ buf_reserve(struct buf *b, size_t n)
 		}
 		b->p = p;
 		b->cap = cap;
+		p[b->n] = '\0';
 	}
 	return b->p + b->n;
 }

@@ -78,18 +78,21 @@ io_read_file(const char *path, struct buf *b)
 	if (!b->max)
 		b->max = 1 << 20;
 	for (;;) {
-		char *at =
-		    buf_reserve(b, b->max - b->n < 4096 ? b->max - b->n : 4096);
 		size_t room = b->max - b->n < 4096 ? b->max - b->n : 4096;
+		char probe, *at = room ? buf_reserve(b, room) : &probe;
 
-		if (!at || room == 0) {
-			errno = EFBIG;
+		if (!at) {
+			errno = ENOMEM;
 			did = -1;
 			break;
 		}
-		did = read(fd, at, room);
+		did = read(fd, at, room ? room : 1);
 		if (did < 0 && errno == EINTR)
 			continue;
+		if (did > 0 && room == 0) { /* a byte past the bound */
+			errno = EFBIG;
+			did = -1;
+		}
 		if (did <= 0)
 			break;
 		b->n += (size_t)did;
@@ -146,6 +149,7 @@ int
 io_mkdirs(const char *path, mode_t mode)
 {
 	char part[PATH_MAX];
+	struct stat st;
 	size_t n = strlen(path);
 
 	if (n == 0 || n >= sizeof(part)) {
@@ -159,6 +163,12 @@ io_mkdirs(const char *path, mode_t mode)
 		part[i] = '\0';
 		if (mkdir(part, mode) != 0 && errno != EEXIST)
 			return -1;
+	}
+	if (stat(path, &st) != 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return -1;
 	}
 	return 0;
 }

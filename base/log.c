@@ -62,32 +62,34 @@ put_head(struct buf *line, enum log_level level, const char *event)
 void
 log_at(enum log_level level, const char *event, const char *fmt, ...)
 {
-	struct buf line = BUF_MAX(16384), msg = BUF_MAX(8192);
+	struct buf line = BUF_INIT;
+	char text[4096]; /* longer messages are cut */
+	struct slice msg;
 	va_list ap;
 
 	if (level < threshold)
 		return;
 	va_start(ap, fmt);
-	buf_vprintf(&msg, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	msg = slice_str(text);
 	put_head(&line, level, event);
 	if (as_text) {
 		buf_puts(&line, " - ");
-		buf_json_escape(&line, buf_slice(&msg));
+		buf_json_escape(&line, msg);
 	} else {
 		buf_puts(&line, ",\"msg\":");
-		buf_json_str(&line, buf_slice(&msg));
+		buf_json_str(&line, msg);
 		buf_putc(&line, '}');
 	}
 	write_line(&line);
-	buf_release(&msg);
 	buf_release(&line);
 }
 
 void
 log_fields(enum log_level level, const char *event, struct slice json_fields)
 {
-	struct buf line = BUF_MAX(16384);
+	struct buf line = BUF_INIT;
 
 	if (level < threshold)
 		return;
