@@ -1,218 +1,15 @@
 /*
- * The pool. Connections are made when needed and kept; one that broke is
- * closed, and BEGIN, the first thing said on a connection, finds that out
+ * Transactions, statements, arguments and results. BEGIN is the first thing
+ * said on a connection of the pool: that one broke while idle is found out
  * before anything is done on it.
- *
- * Shared state, all under q->lock: the idle list, the number of connections,
- * and what is known of the server. While it is down one caller at a time
- * tries again, not more often than RETRY_US; all others are told
- * QUEUE_UNAVAILABLE at once.
  */
-#include "queue/pg.h"
 #include "queue/pool.h"
 #include "base/log.h"
 #include "base/timeval.h"
 
 #include <math.h>
 
-#define RETRY_US (US_PER_S / 2)
-#define WAIT_US (5 * US_PER_S) /* for a connection to become free */
-#define TRIES 3		       /* of a transaction that met a deadlock */
-
-/* ---- connections -------------------------------------------------------- */
-
-static void
-ignore_notice(void *ctx, const char *message)
-{
-	(void)ctx;
-	(void)message;
-}
-
-PGconn *
-pg_connect(const char *conninfo, const char *application_name, char err[512])
-{
-	/* What stands before dbname can be overridden by the string in it. */
-	const char *const keys[] = { "connect_timeout",
-				     "application_name",
-				     "client_encoding",
-				     "keepalives_idle",
-				     "keepalives_interval",
-				     "keepalives_count",
-				     "tcp_user_timeout",
-				     "dbname",
-				     NULL };
-	const char *const values[] = {
-		"5", application_name, "UTF8",	 "30", "10",
-		"3", "30000",	       conninfo, NULL
-	};
-	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
-	PGconn *c;
-	PGresult *r;
-
-	if (!parsed) {
-		snprintf(err, 512, "not a valid connection string");
-		return NULL;
-	}
-	PQconninfoFree(parsed);
-	c = PQconnectdbParams(keys, values, 1);
-	if (!c) {
-		snprintf(err, 512, "out of memory");
-		return NULL;
-	}
-	PQsetNoticeProcessor(c, ignore_notice, NULL);
-	if (PQstatus(c) == CONNECTION_OK) {
-		r = PQexec(c, "SET statement_timeout = '30s';"
-			      "SET idle_in_transaction_session_timeout = '60s';"
-			      "SET timezone = 'UTC'");
-		if (PQresultStatus(r) == PGRES_COMMAND_OK) {
-			PQclear(r);
-			return c;
-		}
-		PQclear(r);
-	}
-	snprintf(err, 512, "%s", PQerrorMessage(c));
-	err[strcspn(err, "\n")] = '\0';
-	PQfinish(c);
-	return NULL;
-}
-
-struct queue *
-queue_open(const char *conninfo, unsigned max_connections,
-	   const char *application_name)
-{
-	struct queue *q = calloc(1, sizeof(*q));
-
-	if (!q)
-		return NULL;
-	q->conninfo = strdup(conninfo);
-	q->application_name = strdup(application_name);
-	q->max = max_connections ? max_connections : 1;
-	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->freed, &attr);
-	pthread_condattr_destroy(&attr);
-	if (!q->conninfo || !q->application_name) {
-		queue_close(q);
-		return NULL;
-	}
-	return q;
-}
-
-static void
-conn_close(struct pg_conn *conn)
-{
-	PQfinish(conn->c);
-	free(conn);
-}
-
-void
-queue_close(struct queue *q)
-{
-	struct pg_conn *conn;
-
-	if (!q)
-		return;
-	while ((conn = q->idle)) {
-		q->idle = conn->next;
-		conn_close(conn);
-	}
-	pthread_cond_destroy(&q->freed);
-	pthread_mutex_destroy(&q->lock);
-	free(q->conninfo);
-	free(q->application_name);
-	free(q);
-}
-
-const char *
-queue_conninfo(const struct queue *q)
-{
-	return q->conninfo;
-}
-
-const char *
-queue_application_name(const struct queue *q)
-{
-	return q->application_name;
-}
-
-/* Gives back the place of a connection, and the connection when it lives. */
-static void
-put_back(struct queue *q, struct pg_conn *conn, bool alive)
-{
-	pthread_mutex_lock(&q->lock);
-	if (alive) {
-		conn->next = q->idle;
-		q->idle = conn;
-	} else {
-		q->open--;
-	}
-	pthread_cond_signal(&q->freed);
-	pthread_mutex_unlock(&q->lock);
-	if (!alive)
-		conn_close(conn);
-}
-
-/* Called with the lock held; connects without it. */
-static struct pg_conn *
-open_one(struct queue *q)
-{
-	struct pg_conn *conn = calloc(1, sizeof(*conn));
-	char err[512] = "out of memory";
-	bool was_down = q->down;
-
-	q->open++;
-	q->probing = was_down;
-	pthread_mutex_unlock(&q->lock);
-	if (conn)
-		conn->c = pg_connect(q->conninfo, q->application_name, err);
-	pthread_mutex_lock(&q->lock);
-	if (was_down)
-		q->probing = false;
-	if (conn && conn->c) {
-		if (q->down)
-			log_info("database_available", "connected");
-		q->down = false;
-		return conn;
-	}
-	free(conn);
-	q->open--;
-	if (!q->down)
-		log_warn("database_unavailable", "%s", err);
-	q->down = true;
-	q->retry_us = time_mono_us() + RETRY_US;
-	pthread_cond_broadcast(&q->freed);
-	return NULL;
-}
-
-/* An idle connection, a new one, or one that becomes free in time. */
-static struct pg_conn *
-take(struct queue *q)
-{
-	int64_t deadline = time_mono_us() + WAIT_US;
-	struct timespec ts = { .tv_sec = deadline / US_PER_S,
-			       .tv_nsec = deadline % US_PER_S * 1000 };
-	struct pg_conn *conn = NULL;
-
-	pthread_mutex_lock(&q->lock);
-	for (;;) {
-		if ((conn = q->idle)) {
-			q->idle = conn->next;
-			break;
-		}
-		if (q->down && (q->probing || time_mono_us() < q->retry_us))
-			break;
-		if (q->open < q->max) {
-			conn = open_one(q);
-			break;
-		}
-		if (pthread_cond_timedwait(&q->freed, &q->lock, &ts) != 0)
-			break;
-	}
-	pthread_mutex_unlock(&q->lock);
-	return conn;
-}
+#define TRIES 3 /* of a transaction that met a deadlock */
 
 /* ---- errors ------------------------------------------------------------- */
 
@@ -302,14 +99,14 @@ pg_begin(struct queue *q, const char *user, struct pg_tx *tx)
 		sql = as_user;
 	}
 	/* Connections that broke while idle are found and dropped here. */
-	while ((tx->conn = take(q))) {
+	while ((tx->conn = pool_take(q))) {
 		tx->conn->deadlock = false;
 		err = command(tx->conn, sql);
 		if (err == QUEUE_OK)
 			return QUEUE_OK;
 		if (PQstatus(tx->conn->c) == CONNECTION_OK)
 			return pg_finish(tx, err);
-		put_back(q, tx->conn, false);
+		pool_put(q, tx->conn, false);
 	}
 	return QUEUE_UNAVAILABLE;
 }
@@ -323,7 +120,7 @@ pg_finish(struct pg_tx *tx, enum queue_error err)
 	if (!conn)
 		return err;
 	end = command(conn, err == QUEUE_OK ? "COMMIT" : "ROLLBACK");
-	put_back(tx->q, conn,
+	pool_put(tx->q, conn,
 		 PQstatus(conn->c) == CONNECTION_OK &&
 		     PQtransactionStatus(conn->c) == PQTRANS_IDLE);
 	tx->conn = NULL;

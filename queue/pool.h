@@ -1,5 +1,5 @@
 /*
- * pool.h - the inside of struct queue, for pg.c and jobs.c only.
+ * pool.h - the inside of struct queue: for pool.c, pg.c and jobs.c only.
  */
 #ifndef QUEUE_POOL_H
 #define QUEUE_POOL_H
@@ -31,5 +31,11 @@ struct queue {
 	bool probing;	  /* somebody is trying again */
 	int64_t retry_us; /* monotonic */
 };
+
+/* An idle connection, a new one, or one that becomes free within 5 s; NULL
+ * when the server is down. The caller's own until pool_put(). */
+struct pg_conn *pool_take(struct queue *q);
+/* Gives it back; one that is not alive is closed. */
+void pool_put(struct queue *q, struct pg_conn *conn, bool alive);
 
 #endif

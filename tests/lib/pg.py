@@ -1,5 +1,11 @@
-"""A PostgreSQL server of the test's own, on a unix socket only, that can be
-stopped and started again."""
+"""A PostgreSQL of the test's own: a new cluster in a temporary directory, on a
+unix socket only, without fsync. It can be stopped and started again.
+
+    with Postgres() as pg:
+        pg.sql("postgres", "SELECT 1")   # as superuser, through psql
+        pg.url("postgres")               # for DATABASE_URL
+        pg.stop(); pg.start()            # an outage
+"""
 import glob
 import os
 import shutil
@@ -8,17 +14,20 @@ import subprocess
 import tempfile
 import time
 
+DEADLINE_S = 20
+
 
 def _bin():
+    """The newest server's programs, which Debian keeps out of PATH."""
     found = glob.glob("/usr/lib/postgresql/*/bin")
-    return os.environ.get("PG_BINDIR") or sorted(
-        found, key=lambda p: int(p.split("/")[-2]))[-1]
+    return os.environ.get("PG_BINDIR") or max(
+        found, key=lambda p: int(p.split("/")[-2]))
 
 
 class Postgres:
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="reelgate-pg-")
         self.bin = _bin()
+        self.dir = tempfile.mkdtemp(prefix="reelgate-pg-")
         self.process = None
         # PostgreSQL refuses to run as root.
         self.prefix = []
@@ -27,49 +36,73 @@ class Postgres:
                            "--clear-groups"]
             shutil.chown(self.dir, "nobody", "nogroup")
         os.chmod(self.dir, 0o755)
-        self.log = open(os.path.join(self.dir, "log"), "ab")
-        subprocess.run(
-            self.prefix + [f"{self.bin}/initdb", "-D", f"{self.dir}/data",
-                           "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                           "--locale=C.UTF-8", "--no-sync"],
-            cwd="/", check=True, stdout=self.log, stderr=self.log)
-        self.start()
+        self.log = open(os.path.join(self.dir, "log"), "a+b")
+        try:
+            self._check(self._server_program(
+                "initdb", "-D", f"{self.dir}/data", "-U", "postgres",
+                "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+                "--no-sync").wait() == 0, "initdb failed")
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def _server_program(self, name, *args):
+        return subprocess.Popen(
+            self.prefix + [f"{self.bin}/{name}", *args],
+            cwd="/", stdout=self.log, stderr=self.log)
+
+    def _check(self, good, what):
+        if not good:
+            self.log.seek(0)
+            raise AssertionError(f"{what}:\n{self.log.read().decode()}")
 
     def start(self):
-        self.process = subprocess.Popen(
-            self.prefix + [f"{self.bin}/postgres", "-D", f"{self.dir}/data",
-                           "-k", self.dir, "-c", "listen_addresses=", "-F",
-                           "-c", "max_connections=60"],
-            cwd="/", stdout=self.log, stderr=self.log)
-        for _ in range(400):
-            ready = subprocess.run(
-                [f"{self.bin}/pg_isready", "-q", "-h", self.dir])
-            if ready.returncode == 0:
-                return
-            assert self.process.poll() is None, "postgres did not start"
+        """Starts the server and waits until it answers."""
+        self.process = self._server_program(
+            "postgres", "-D", f"{self.dir}/data", "-k", self.dir, "-F",
+            "-c", "listen_addresses=", "-c", "max_connections=60",
+            "-c", "full_page_writes=off")
+        ready = [f"{self.bin}/pg_isready", "-q", "-h", self.dir]
+        deadline = time.monotonic() + DEADLINE_S
+        while subprocess.run(ready).returncode != 0:
+            self._check(self.process.poll() is None, "postgres did not start")
+            self._check(time.monotonic() < deadline, "postgres is not ready")
             time.sleep(0.05)
-        raise AssertionError("postgres is not ready after 20 s")
 
-    def stop(self):
-        """Fast shutdown: open connections are cut."""
-        if self.process:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
-            self.process = None
+    def stop(self, immediate=False):
+        """Fast shutdown, which cuts open connections; or as in a crash. The
+        data stays."""
+        if self.process is None:
+            return
+        self.process.send_signal(
+            signal.SIGQUIT if immediate else signal.SIGINT)
+        try:
+            self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
 
     def remove(self):
-        self.stop()
+        self.stop(immediate=True)
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def url(self, database):
-        return f"host={self.dir} user=postgres dbname={database}"
+    def __enter__(self):
+        return self
 
-    def sql(self, database, statement):
+    def __exit__(self, *exc):
+        self.remove()
+
+    def url(self, database, user="postgres"):
+        return f"host={self.dir} user={user} dbname={database}"
+
+    def sql(self, database, statement, user="postgres"):
         """Rows as lists of text; NULL is the empty text."""
         done = subprocess.run(
             [f"{self.bin}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\t",
-             "-d", self.url(database), "-c", statement],
+             "-d", self.url(database, user), "-c", statement],
             capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return [line.split("\t") for line in done.stdout.splitlines()]

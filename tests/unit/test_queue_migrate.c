@@ -133,6 +133,25 @@ test_queue_migrate_login_role_inherits_nothing(void **state)
 }
 
 static void
+test_queue_migrate_as_owner_without_superuser_serves_its_owner(void **state)
+{
+	struct world *w = *state;
+	char conninfo[512], err[512];
+	struct queue_event e = created(1, "e1", "uploads/a.mp4");
+
+	sql(w, "CREATE ROLE %s LOGIN CREATEROLE", w->name);
+	sql(w, "ALTER DATABASE %s OWNER TO %s", w->name, w->name);
+	conninfo_for(conninfo, w->name, w->name);
+	if (queue_migrate(conninfo, NULL, err) != 0)
+		fail_msg("%s", err);
+	queue_close(w->q);
+	w->q = queue_open(conninfo, 2, "owner");
+	assert_int_equal(queue_ping(w->q), QUEUE_OK);
+	assert_int_equal(relay(w, &e, 1), QUEUE_OK);
+	assert_sql(w, "1", "SELECT count(*) FROM videos");
+}
+
+static void
 test_queue_migrate_bad_conninfo_tells_nothing_of_it(void **state)
 {
 	char err[512];
@@ -158,6 +177,8 @@ main(int argc, char **argv)
 		    test_queue_migrate_failed_file_leaves_nothing_behind),
 		TEST_EMPTY(test_queue_migrate_existing_auth_uid_is_kept),
 		TEST_WITH_DB(test_queue_migrate_login_role_inherits_nothing),
+		TEST_EMPTY(
+		    test_queue_migrate_as_owner_without_superuser_serves_its_owner),
 		cmocka_unit_test(
 		    test_queue_migrate_bad_conninfo_tells_nothing_of_it),
 	};
