@@ -12,6 +12,11 @@
 
 enum { OBJECT_INLINE = 1 }; /* flags of an object */
 
+/* These numbers are on disk. */
+_Static_assert(HASH_MD5 == 1 && HASH_SHA1 == 2 && HASH_SHA256 == 3 &&
+		   HASH_CRC32 == 4 && HASH_CRC32C == 5 && HASH_CRC64NVME == 6,
+	       "docs/store-format.md fixes the numbers of the checksums");
+
 void
 record_int(struct buf *b, uint64_t v, size_t bytes)
 {
