@@ -108,7 +108,10 @@ $(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
 
 # Unit tests link what their name asks for: test_media_* the worker's code,
 # test_gateway_* and test_processor_* theirs, all others the core.
-units: $(UNITS) ## build the unit tests
+units: $(UNITS) $(BUILD)/tests/attack ## build the unit tests
+$(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o $(BUILD)/libmedia.a \
+		$(BUILD)/libcore.a
+	$(link) $^ $(LIBS.media)
 $(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \
 		$(BUILD)/libmedia.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.media)

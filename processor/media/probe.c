@@ -3,11 +3,11 @@
  * bounded, and buf's JSON writer replaces what is no UTF-8.
  */
 #include "processor/media/probe.h"
+#include "processor/media/boxes.h"
 
 #include <math.h>
 
 #include <libavutil/avstring.h>
-#include <libavutil/intreadwrite.h>
 #include <libavutil/pixdesc.h>
 
 #define TAGS_MAX 64
@@ -181,37 +181,6 @@ put_stream(struct buf *b, const struct source *src, AVStream *st)
 	json_close_object(b);
 }
 
-/*
- * Of an MP4, whether a player can start before the whole file is there: its
- * index (moov) lies before the media (mdat). Walks the top-level boxes.
- */
-static void
-put_faststart(struct buf *b, const struct request *req)
-{
-	int64_t at = 0;
-	bool moov = false;
-
-	for (int i = 0; i < 64; i++) {
-		uint8_t h[16] = { 0 };
-		uint64_t size;
-
-		if (input_pread(req, h, sizeof(h), at) < 8)
-			return;
-		if (memcmp(h + 4, "moov", 4) == 0)
-			moov = true;
-		if (memcmp(h + 4, "mdat", 4) == 0) {
-			json_put_bool(b, "faststart", moov);
-			return;
-		}
-		size = AV_RB32(h);
-		if (size == 1)
-			size = AV_RB64(h + 8);
-		if (size < 8 || size > (uint64_t)(req->size - at))
-			return;
-		at += (int64_t)size;
-	}
-}
-
 static void
 put_format(struct buf *b, const struct job *job, const struct source *src)
 {
@@ -226,7 +195,7 @@ put_format(struct buf *b, const struct job *job, const struct source *src)
 	json_put_int(b, "size", job->req.size);
 	put_positive(b, "bit_rate", fmt->bit_rate);
 	if (strncmp(fmt->iformat->name, "mov", 3) == 0)
-		put_faststart(b, &job->req);
+		json_put_bool(b, "faststart", boxes_scan(&job->req).moov_first);
 	put_tags(b, fmt->metadata);
 	json_close_object(b);
 }

@@ -33,6 +33,7 @@ struct scenes {
 	size_t n_fades;
 	int64_t blank_from; /* first picture of the running blank; -1: none */
 	double blank_time;
+	bool blank_sudden; /* it began with a jump: a flash or a cut */
 };
 
 static struct slot *
@@ -127,17 +128,22 @@ decide(struct scenes *s, int64_t n)
 		});
 }
 
-/* A blank run that neither begins nor ends the file is a fade through it. */
+/*
+ * A blank run that neither begins nor ends the file, and comes and goes
+ * without a jump, is a fade through it.
+ */
 static void
 follow_blank(struct scenes *s, const struct video_frame *f)
 {
 	bool blank = f->grid->dev < BLANK_DEV;
+	bool sudden = f->change.residual >= CHANGE_MIN;
 
 	if (blank && s->blank_from < 0) {
 		s->blank_from = f->number;
 		s->blank_time = f->time;
+		s->blank_sudden = sudden;
 	} else if (!blank && s->blank_from >= 0) {
-		if (s->blank_from > 0)
+		if (s->blank_from > 0 && !s->blank_sudden && !sudden)
 			add_cut(s->fades, &s->n_fades,
 				(struct cut){
 				    .time = (s->blank_time + f->time) / 2,

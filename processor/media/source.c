@@ -3,6 +3,7 @@
  * short list of decoders, and limits on everything that can be counted.
  */
 #include "processor/media/source.h"
+#include "processor/media/boxes.h"
 #include "processor/media/sniff.h"
 
 #include <errno.h>
@@ -192,6 +193,9 @@ source_open(struct job *job, struct source *src)
 	const AVInputFormat *format = pin_format(job);
 
 	*src = (struct source){ 0 };
+	if (format && strncmp(format->name, "mov", 3) == 0 &&
+	    boxes_scan(&job->req).truncated)
+		return job_fail(job, MEDIA_CORRUPT, "the file is truncated");
 	if (!format || open_demuxer(job, src, format) != 0 ||
 	    check_whole(job, src) != 0 || choose_streams(job, src) != 0)
 		return -1;

@@ -1,5 +1,6 @@
 """Starts reelgate-media as the broker does: empty environment, the input on
 descriptor 3, the output directory on 4, the results on 5."""
+import fcntl
 import json
 import os
 import pathlib
@@ -7,10 +8,13 @@ import struct
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("BIN", "build/release/bin"))
-if not BIN.is_absolute():
-    BIN = ROOT / BIN
+BIN = ROOT / os.environ.get(
+    "REELGATE_BIN", os.environ.get("BIN", "build/release/bin"))
 PROGRAM = BIN / "reelgate-media"
+ATTACK = BIN.parent / "tests/attack"
+# Real files, kept beside the checkout; tests that want them skip without.
+SAMPLES = next((p / "shared/media" for p in ROOT.parents
+                if (p / "shared/media").is_dir()), None)
 
 
 class Outcome:
@@ -52,29 +56,21 @@ def read_frames(data):
 
 def dup_all(pairs):
     """dup2 that survives overlapping numbers; runs in the child."""
-    moved = [(os.dup(source), target) for source, target in pairs]
-    high = []
+    above = 300  # every target
+    moved = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, above), target)
+             for source, target in pairs]
     for source, target in moved:
-        while source < 300:  # above every target
-            source = fcntl_dup(source, 300)
-        high.append((source, target))
-    for source, target in high:
         os.dup2(source, target, inheritable=True)
 
 
-def fcntl_dup(fd, least):
-    import fcntl
-
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
-
-
 def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
-        memory=2 << 30, timeout=60):
-    """inputs: a path, or a list of (path, offset, size) as extents."""
+        memory=2 << 30, timeout=60, request=None):
+    """inputs: a path, or a list of (path, offset, size) as extents.
+    request: sent instead of a valid one."""
     if not isinstance(inputs, list):
         inputs = [(inputs, 0, os.path.getsize(inputs))]
     fds = [3] + list(range(6, 6 + len(inputs) - 1))
-    request = {
+    document = {
         "job": job,
         "size": sum(size for _, _, size in inputs),
         "extents": [
@@ -86,7 +82,9 @@ def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
         "deadline_s": deadline,
     }
     if clips is not None:
-        request["clips"] = clips
+        document["clips"] = clips
+    if request is None:
+        request = json.dumps(document).encode()
     os.makedirs(out, exist_ok=True)
     opened = [os.open(path, os.O_RDONLY) for path, _, _ in inputs]
     folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
@@ -97,7 +95,7 @@ def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
         env={}, close_fds=False, preexec_fn=lambda: dup_all(pairs))
     for fd in opened + [folder, results_in]:
         os.close(fd)
-    child.stdin.write(json.dumps(request).encode())
+    child.stdin.write(request)
     child.stdin.close()
     data = b""
     while chunk := os.read(results, 1 << 16):
