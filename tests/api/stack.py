@@ -114,7 +114,7 @@ class User:
 
 def endpoints_path(data):
     """DATA/run/endpoints; run/ of a long path is in /tmp (conf_run_path)."""
-    if len(data) <= 80:
+    if len(data) <= 88:
         return os.path.join(data, "run", "endpoints")
     name = hashlib.sha256(data.encode()).hexdigest()[:16]
     return f"/tmp/reelgate-{name}/endpoints"
