@@ -23,7 +23,7 @@ def postgres():
 def stack(postgres):
     s = Stack(postgres)
     yield s
-    s.remove()
+    s.close()
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def own_stack(postgres):
     """Makes gateways that a test may stop, kill or configure."""
     made = []
 
-    def make(server=postgres, **settings):
-        made.append(Stack(server, **settings))
+    def make(server=postgres, **options):
+        made.append(Stack(server, **options))
         return made[-1]
     yield make
     for s in made:
-        s.remove()
+        s.close()

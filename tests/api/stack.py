@@ -4,20 +4,15 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
-import shutil
-import signal
 import subprocess
-import tempfile
 import time
 import uuid
 from urllib.parse import urlsplit
 
-BIN = os.environ.get("REELGATE_BIN", "build/release/bin")
+from gateway import BIN, DEFAULT_BUCKET as BUCKET, Gateway
+
 JWT_SECRET = "a-secret-of-the-tests-only-0123456789"
 JOB_TOKEN = "job-token-of-the-tests"
-ACCESS_KEY, SECRET_KEY = "TESTACCESSKEY", "test-secret-key-of-the-tests"
-BUCKET = "socialitix-videos"
 
 
 def wait_for(what, condition, seconds=20):
@@ -112,91 +107,35 @@ class User:
                          {"key": upload["key"], "fileName": name, **more})
 
 
-def endpoints_path(data):
-    """DATA/run/endpoints; run/ of a long path is in /tmp (conf_run_path)."""
-    if len(data) <= 88:
-        return os.path.join(data, "run", "endpoints")
-    name = hashlib.sha256(data.encode()).hexdigest()[:16]
-    return f"/tmp/reelgate-{name}/endpoints"
-
-
-class Stack:
+class Stack(Gateway):
     """One database, one data directory, one gateway."""
 
-    def __init__(self, postgres, **settings):
+    def __init__(self, postgres, data=None, args=(), **settings):
         self.postgres = postgres
         self.database = "t" + uuid.uuid4().hex[:12]
-        self.data = tempfile.mkdtemp(prefix="reelgate-api-")
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "REELGATE_DATA": self.data,
-            "REELGATE_S3_LISTEN": "127.0.0.1:0",
-            "REELGATE_API_LISTEN": "127.0.0.1:0",
-            "REELGATE_MIN_FREE_BYTES": "0",
+        super().__init__({
             "REELGATE_INDEX_MAP_SIZE": "1G",
             "DATABASE_URL": postgres.url(self.database),
             "JWT_SECRET": JWT_SECRET,
             "JOB_PROCESSOR_TOKEN": JOB_TOKEN,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "LOG_FORMAT": "json",
             **settings,
-        }
-        if "REELGATE_DATA" in settings:
-            os.rmdir(self.data)
-            self.data = settings["REELGATE_DATA"]
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
-            if name in os.environ:
-                self.env[name] = os.environ[name]
+        }, data, args)
         postgres.sql("postgres", f"CREATE DATABASE {self.database}")
-        subprocess.run([f"{BIN}/reelgate", "migrate", "--data", self.data],
-                       env=self.env, check=True, stdout=subprocess.DEVNULL)
-        self.process = None
+        subprocess.run(
+            [BIN / "reelgate", "migrate", "--data", self.data],
+            env=self.environment(), check=True, stdout=subprocess.DEVNULL)
         self.start()
 
-    def start(self):
-        self.endpoints = endpoints_path(self.data)
-        if os.path.exists(self.endpoints):
-            os.unlink(self.endpoints)  # of a gateway that was killed
-        self.log = open(os.path.join(self.data, "gateway.log"), "ab")
-        self.process = subprocess.Popen(
-            [f"{BIN}/reelgate-gateway"], env=self.env,
-            stdout=self.log, stderr=self.log)
+    @property
+    def s3(self):
+        return self.url
 
-        def addresses():
-            assert self.process.poll() is None, self.log_text()
-            if not os.path.exists(self.endpoints):
-                return None
-            with open(self.endpoints) as f:
-                found = dict(line.strip().split("=", 1) for line in f)
-            return found if "API_ENDPOINT" in found else None
-        found = wait_for("endpoints", addresses)
-        self.s3, self.api = found["S3_ENDPOINT"], found["API_ENDPOINT"]
+    @property
+    def api(self):
+        return self.api_url
 
-    def log_text(self):
-        with open(os.path.join(self.data, "gateway.log")) as f:
-            return f.read()
-
-    def stop(self):
-        """Clean: exit status 0, and soon."""
-        if self.process:
-            self.process.send_signal(signal.SIGTERM)
-            status = self.process.wait(20)
-            self.process = None
-            self.log.close()
-            assert status == 0, self.log_text()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process = None
-        self.log.close()
-
-    def remove(self):
-        try:
-            self.stop()
-        finally:
-            shutil.rmtree(self.data, ignore_errors=True)
+    def get(self, path):
+        return request("GET", self.api + path)
 
     def user(self):
         return User(self)
@@ -205,7 +144,7 @@ class Stack:
         return self.postgres.sql(self.database, statement)
 
     def ready(self):
-        return request("GET", self.api + "/health/ready").json
+        return self.get("/health/ready").json
 
     def relayed(self):
         """Waits until every event is in the database."""

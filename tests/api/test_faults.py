@@ -68,7 +68,7 @@ def test_database_away_puts_go_on_and_jobs_appear_later(
     stack.relayed()
     assert_each_once(stack, [u["key"] for u in signed + [first]])
     assert user.complete(signed[0]).status == 201
-    log = stack.log_text()
+    log = stack.log()
     assert log.count("relay_waiting") == 1, log
     assert log.count("relay_running") == 1, log
 
@@ -154,7 +154,7 @@ def test_cursor_of_another_past_stops_the_relay(own_stack, change):
     stack.start()
     user.upload()
     wait_for("stop", lambda: stack.ready()["relay"]["state"] == "stopped")
-    assert stack.log_text().count("relay_stopped") == 1
+    assert stack.log().count("relay_stopped") == 1
     assert stack.ready()["relay"]["lag"] == 1  # kept, not dropped
     metrics = request("GET", stack.api + "/metrics").body.decode()
     assert 'reelgate_relay_state{state="stopped"} 1' in metrics
@@ -165,20 +165,19 @@ def test_stop_is_quick_and_clean(own_stack):
     stack = own_stack()
     stack.user().upload()
     start = time.monotonic()
-    stack.stop()
+    assert stack.stop() == 0
     assert time.monotonic() - start < 5
     assert not os.path.exists(os.path.join(stack.data, "run", "lease.sock"))
 
 
 def test_data_directory_too_long_for_a_socket_works(own_stack, tmp_path):
-    stack = own_stack(REELGATE_DATA=str(tmp_path / ("d" * 100)))
-    user = stack.user()
-    key = user.upload(data=b"12345")["key"]
-    run = os.path.dirname(stack.endpoints)
-    assert run.startswith("/tmp/reelgate-")
+    data = tmp_path / ("d" * 100)
+    data.mkdir()
+    stack = own_stack(data=data)
+    key = stack.user().upload(data=b"12345")["key"]
     with socket.socket(socket.AF_UNIX) as s:
-        s.connect(os.path.join(run, "lease.sock"))
+        s.connect(str(stack.run_dir() / "lease.sock"))
         s.sendall(f'{{"bucket":"{BUCKET}","key":"{key}"}}\n'.encode())
         assert b'"size":5' in s.recv(65536)
-    stack.stop()
-    os.rmdir(run)
+    assert stack.stop() == 0
+    os.rmdir(stack.run_dir())
