@@ -100,8 +100,8 @@ static const struct {
 	  "Jobs whose worker was not heard of in time." },
 	{ "events_put_aside", "reelgate_events_put_aside",
 	  "Events that could not be applied." },
-	{ "oldest_transaction_seconds", "reelgate_oldest_transaction_seconds",
-	  "Age of the oldest open transaction." },
+	{ "dead_rows", "reelgate_job_dead_rows",
+	  "Dead rows of job_queue that the vacuum has left." },
 };
 
 static void

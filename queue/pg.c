@@ -24,6 +24,7 @@ pg_error(const char *sqlstate)
 		{ "RG404", QUEUE_NOT_FOUND },
 		{ "RG409", QUEUE_CONFLICT },
 		{ "RG410", QUEUE_LOST },
+		{ "23505", QUEUE_CONFLICT },	/* unique */
 		{ "08", QUEUE_UNAVAILABLE },	/* connection */
 		{ "53", QUEUE_UNAVAILABLE },	/* disk, memory, connections */
 		{ "57", QUEUE_UNAVAILABLE },	/* shutdown, time up */

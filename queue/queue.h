@@ -109,8 +109,8 @@ struct queue_intent {
 	uint64_t size; /* 0: not stated */
 	int64_t expires_us;
 };
-/* The intent's id into id. The key must lie below uploads/{user}/, and no
- * other intent may have it (INTERNAL otherwise). */
+/* The intent's id into id. The key must lie below uploads/{user}/, and else
+ * INTERNAL; CONFLICT when another intent has it. */
 enum queue_error MUST_CHECK queue_intent_create(struct queue *q,
 						const char *user,
 						const struct queue_intent *in,
@@ -298,7 +298,7 @@ enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
 enum queue_error MUST_CHECK queue_job_list(struct queue *q, const char *status,
 					   uint32_t limit, struct arena *a,
 					   struct queue_job **out, size_t *n);
-/* pending again, attempts 0, run now, with the children that failed along
+/* pending again, attempts 0, run now, with the children that ended along
  * with it. CONFLICT unless failed for good or waiting for a retry; for a child
  * whose parent is not completed; for a job of replaced content. */
 enum queue_error MUST_CHECK queue_job_retry(struct queue *q, const char *id);

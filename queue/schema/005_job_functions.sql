@@ -318,7 +318,7 @@ BEGIN
   END IF;
 END $$;
 
--- A failed job from the beginning, with the jobs that failed along with it.
+-- A failed job from the beginning, with the jobs that ended along with it.
 CREATE FUNCTION job_retry(p_id uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   j job_queue := job_lock(p_id);
@@ -337,7 +337,8 @@ BEGIN
   UPDATE job_queue SET status = 'pending', attempts = 0,
     max_attempts = DEFAULT, error = NULL, cancel_requested_at = NULL,
     run_at = CASE WHEN id = p_id THEN now() ELSE 'infinity' END
-  WHERE id = p_id OR (parent_id = p_id AND status = 'failed');
+  WHERE id = p_id
+    OR (parent_id = p_id AND status IN ('failed', 'cancelled'));
   UPDATE clips SET status = 'queued', error = NULL
   WHERE job_id = p_id AND status = 'failed';
   IF job_drives(j, v) THEN

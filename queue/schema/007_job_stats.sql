@@ -1,6 +1,6 @@
 -- Figures for an operator, as one JSON document: what waits and for how long,
--- how fast jobs of the last day were, what went wrong, and whether something
--- keeps the table from being vacuumed.
+-- how fast jobs of the last day were, what went wrong, and how many dead rows
+-- the vacuum has left.
 CREATE FUNCTION job_stats() RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
     'counts', (
@@ -31,10 +31,7 @@ CREATE FUNCTION job_stats() RETURNS jsonb LANGUAGE sql STABLE AS $$
       SELECT count(*) FROM object_events WHERE error IS NOT NULL),
     'dead_rows', (
       SELECT n_dead_tup FROM pg_stat_user_tables
-      WHERE relid = 'job_queue'::regclass),
-    'oldest_transaction_seconds', (
-      SELECT coalesce(extract(epoch FROM now() - min(xact_start)), 0)
-      FROM pg_stat_activity WHERE datname = current_database()))
+      WHERE relid = 'job_queue'::regclass))
 $$;
 REVOKE ALL ON FUNCTION job_stats() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION job_stats() TO service_role;

@@ -468,6 +468,28 @@ test_queue_job_cancelled_child_keeps_the_video_failed(void **state)
 }
 
 static void
+test_queue_job_retry_revives_a_cancelled_child_too(void **state)
+{
+	struct world *w = *state;
+	struct queue_job job;
+	char child[UUID_TEXT_MAX];
+
+	make_video(w, 1);
+	assert_true(claim(w, "w1", &job));
+	snprintf(
+	    child, sizeof(child), "%s",
+	    sql(w, "SELECT id FROM job_queue WHERE parent_id = '%s'", job.id));
+	assert_int_equal(queue_job_cancel(w->q, child), QUEUE_OK);
+	assert_int_equal(fail_job(w, &job, true), QUEUE_OK);
+	assert_int_equal(queue_job_retry(w->q, job.id), QUEUE_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_true(claim(w, "w1", &job));
+		assert_int_equal(complete(w, &job, "w1"), QUEUE_OK);
+	}
+	assert_sql(w, "completed", "SELECT analysis_status FROM videos");
+}
+
+static void
 test_queue_job_retry_revives_the_job_its_child_and_the_video(void **state)
 {
 	struct world *w = *state;
@@ -526,6 +548,8 @@ main(int argc, char **argv)
 		    test_queue_job_cancel_settles_waiting_and_asks_running),
 		TEST_WITH_DB(
 		    test_queue_job_cancelled_child_keeps_the_video_failed),
+		TEST_WITH_DB(
+		    test_queue_job_retry_revives_a_cancelled_child_too),
 		TEST_WITH_DB(
 		    test_queue_job_retry_revives_the_job_its_child_and_the_video),
 	};

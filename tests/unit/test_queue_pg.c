@@ -198,7 +198,7 @@ test_pg_error_maps_states_by_their_class(void **state)
 		{ "RG410", QUEUE_LOST },	{ "08006", QUEUE_UNAVAILABLE },
 		{ "57P01", QUEUE_UNAVAILABLE }, { "57014", QUEUE_UNAVAILABLE },
 		{ "40P01", QUEUE_UNAVAILABLE }, { "53300", QUEUE_UNAVAILABLE },
-		{ "23505", QUEUE_INTERNAL },	{ "42501", QUEUE_INTERNAL },
+		{ "23505", QUEUE_CONFLICT },	{ "42501", QUEUE_INTERNAL },
 	};
 
 	(void)state;

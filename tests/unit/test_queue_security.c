@@ -131,6 +131,21 @@ test_queue_rls_is_forced_on_every_table(void **state)
 }
 
 static void
+test_queue_intent_for_a_taken_key_is_a_conflict(void **state)
+{
+	struct world *w = *state;
+	struct queue_intent in = { .bucket = BUCKET,
+				   .key = "uploads/" USER_A "/1.mp4",
+				   .file_name = "f",
+				   .content_type = "video/mp4" };
+	char id[UUID_TEXT_MAX];
+
+	assert_int_equal(queue_intent_create(w->q, USER_A, &in, id), QUEUE_OK);
+	assert_int_equal(queue_intent_create(w->q, USER_A, &in, id),
+			 QUEUE_CONFLICT);
+}
+
+static void
 test_queue_functions_of_another_user_find_nothing(void **state)
 {
 	struct world *w = *state;
@@ -179,6 +194,7 @@ main(int argc, char **argv)
 		TEST_WITH_DB(
 		    test_queue_rls_users_write_nothing_but_their_own_intents),
 		TEST_WITH_DB(test_queue_rls_is_forced_on_every_table),
+		TEST_WITH_DB(test_queue_intent_for_a_taken_key_is_a_conflict),
 		TEST_WITH_DB(test_queue_functions_of_another_user_find_nothing),
 	};
 
