@@ -81,6 +81,7 @@ http_script_main(void *arg)
 		}
 		close(fd);
 	}
+	shutdown(s->fd, SHUT_RDWR); /* what comes beyond the script fails */
 	return NULL;
 }
 

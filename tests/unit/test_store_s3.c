@@ -1,0 +1,337 @@
+/*
+ * The s3 backend against a scripted endpoint: the requests it makes, how it
+ * repeats them, what it makes of the answers. Against a real gateway it runs
+ * in tests/processor.
+ */
+#include "base/hash.h"
+#include "base/log.h"
+#include "store/store.h"
+#include "tests/unit/http_script.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: \"e1\"\r\n\r\n"
+#define ERROR(status, code, length)                                   \
+	"HTTP/1.1 " status " X\r\nContent-Length: " length "\r\n\r\n" \
+	"<Error><Code>" code "</Code></Error>"
+
+static struct http_script script;
+static struct store *store;
+static struct arena arena;
+
+/* Writes down what it was asked to sign. */
+static int
+sign(void *ctx, const char *method, struct slice host, struct slice path,
+     struct slice query, struct slice payload_hash,
+     const struct store_headers *headers, struct buf *out)
+{
+	(void)ctx;
+	buf_printf(out, "x-signed: %s %.*s %.*s?%.*s %.*s %zu\r\n", method,
+		   SLICE_ARG(host), SLICE_ARG(path), SLICE_ARG(query),
+		   SLICE_ARG(slice_head(payload_hash, 8)), headers->n);
+	return 0;
+}
+
+static void
+begin(const char *const *answers, size_t n)
+{
+	struct store_s3_conf conf = { .sign = sign };
+	char endpoint[64], err[512];
+
+	assert_int_equal(http_script_start(&script, answers, n), 0);
+	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u/",
+		 script.port);
+	conf.endpoint = endpoint;
+	store = store_open_s3(&conf, err);
+	assert_non_null(store);
+	arena_init(&arena, 1 << 20);
+}
+
+static void
+end(size_t requests)
+{
+	assert_int_equal(script.served, requests);
+	store_close(store);
+	http_script_stop(&script);
+	arena_release(&arena);
+}
+
+static bool
+asked(size_t i, const char *text)
+{
+	return slice_find(buf_slice(&script.request[i]), slice_str(text)) >= 0;
+}
+
+static enum s3_error
+put(const char *key, struct slice data, uint64_t announced,
+    struct store_object *out)
+{
+	const struct store_header type = { SLICE("content-type"),
+					   SLICE("image/jpeg") };
+	const struct store_put_req req = {
+		.bucket = SLICE("bucket"),
+		.key = slice_str(key),
+		.size = announced,
+		.headers = { &type, 1 },
+		.cond = STORE_COND_NONE,
+	};
+	const struct store_put_final fin = { 0 };
+	struct store_put *p;
+	enum s3_error err = store_put_begin(store, &req, &p);
+
+	assert_int_equal(err, S3_OK);
+	for (size_t at = 0; err == S3_OK && at < data.n; at += 1 << 20)
+		err = store_put_write(p, data.p + at,
+				      data.n - at < 1 << 20 ? data.n - at
+							    : 1 << 20);
+	assert_int_equal(err, S3_OK);
+	return store_put_commit(p, &fin, out);
+}
+
+static void
+test_put_sends_one_signed_request(void **state)
+{
+	static const char *const answers[] = { OK };
+	struct store_object o;
+
+	(void)state;
+	begin(answers, 1);
+	assert_int_equal(put("a b/\xc3\xa9.jpg", SLICE("data"), 4, &o), S3_OK);
+	assert_string_equal(o.etag, "e1");
+	assert_string_equal(o.version_id, "null");
+	assert_int_equal(o.size, 4);
+	assert_true(asked(0, "PUT /bucket/a%20b/%C3%A9.jpg HTTP/1.1\r\n"));
+	assert_true(asked(0, "\r\ncontent-type: image/jpeg\r\n"));
+	/* sha256("data") = 3a6eb079... */
+	assert_true(asked(0, "/bucket/a%20b/%C3%A9.jpg? 3a6eb079 1\r\n"));
+	assert_true(asked(0, "\r\n\r\ndata"));
+	end(1);
+}
+
+static void
+test_put_is_repeated_with_its_whole_body(void **state)
+{
+	static const char *const answers[] = {
+		"!",
+		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
+		OK,
+	};
+	size_t n = 9u << 20; /* beyond what waits in memory */
+	char *data = malloc(n);
+
+	(void)state;
+	memset(data, 'x', n);
+	memcpy(data + n - 4, "tail", 4);
+	begin(answers, 4);
+	assert_int_equal(put("k", slice_mem(data, n), n, NULL), S3_OK);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(
+		    slice_ends(buf_slice(&script.request[i]), SLICE("tail")));
+	assert_int_equal(script.request[3].n, script.request[1].n);
+	end(4);
+	free(data);
+}
+
+static void
+test_put_gives_up_after_five_tries(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
+		ERROR("503", "SlowDown", "36"),
+		OK,
+	};
+
+	(void)state;
+	begin(answers, 6);
+	assert_int_equal(put("k", SLICE("data"), UINT64_MAX, NULL),
+			 S3_ERR_SLOW_DOWN);
+	end(5);
+}
+
+static void
+test_put_refusals_are_not_repeated(void **state)
+{
+	static const char *const answers[] = {
+		ERROR("403", "SignatureDoesNotMatch", "49"),
+		ERROR("404", "NoSuchBucket", "40"),
+		"HTTP/1.1 400 X\r\nContent-Length: 5\r\n\r\n<<<<<",
+		ERROR("418", "NeverHeardOf", "40"),
+	};
+	static const enum s3_error want[] = { S3_ERR_SIGNATURE_DOES_NOT_MATCH,
+					      S3_ERR_NO_SUCH_BUCKET,
+					      S3_ERR_INTERNAL_ERROR,
+					      S3_ERR_INTERNAL_ERROR };
+
+	(void)state;
+	begin(answers, ARRAY_LEN(answers));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(put("k", SLICE("data"), 4, NULL), want[i]);
+	end(ARRAY_LEN(answers));
+}
+
+static void
+test_put_of_another_length_never_leaves(void **state)
+{
+	static const char *const answers[] = { OK };
+
+	(void)state;
+	begin(answers, 1);
+	assert_int_equal(put("k", SLICE("data"), 5, NULL),
+			 S3_ERR_INCOMPLETE_BODY);
+	end(0);
+}
+
+static void
+test_get_reads_ranges_of_the_version_it_saw(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"e7\"\r\n"
+		"Last-Modified: Fri, 24 May 2013 00:00:00 GMT\r\n"
+		"Content-Type: video/mp4\r\nX-Amz-Meta-User-Id: u\r\n"
+		"Server: x\r\nx-amz-version-id: v1\r\n\r\n",
+		"HTTP/1.1 206 X\r\nContent-Length: 4\r\n\r\n3456",
+		"HTTP/1.1 412 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\n0123456789",
+		"HTTP/1.1 200 X\r\nContent-Length: 4\r\n\r\n0123",
+	};
+	struct store_object o;
+	struct store_read *r;
+	char p[8] = "";
+
+	(void)state;
+	begin(answers, ARRAY_LEN(answers));
+	assert_int_equal(
+	    store_get(store, SLICE("bucket"), SLICE("k"), NULL, &arena, &o, &r),
+	    S3_OK);
+	assert_int_equal(o.size, 10);
+	assert_string_equal(o.etag, "e7");
+	assert_string_equal(o.version_id, "v1");
+	assert_true(o.mtime_us == 1369353600ll * 1000000);
+	assert_int_equal(o.headers.n, 2);
+	assert_true(slice_eq_str(
+	    store_headers_get(&o.headers, "x-amz-meta-user-id"), "u"));
+	assert_int_equal(store_read_at(r, 3, p, 4), S3_OK);
+	assert_memory_equal(p, "3456", 4);
+	assert_true(asked(1, "\r\nrange: bytes=3-6\r\n"));
+	assert_true(asked(1, "\r\nif-match: \"e7\"\r\n"));
+	assert_int_equal(store_read_at(r, 3, p, 4), S3_ERR_PRECONDITION_FAILED);
+	/* an endpoint that ignores ranges is not believed */
+	assert_int_equal(store_read_at(r, 3, p, 4), S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(store_read_at(r, 3, p, 4), S3_ERR_INTERNAL_ERROR);
+	store_read_close(r);
+	end(ARRAY_LEN(answers));
+}
+
+static void
+test_get_absent_key_is_no_such_key(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 304 X\r\n\r\n",
+	};
+	const struct store_cond cond = { .if_none_match = SLICE("\"e\""),
+					 .if_modified_since_us = INT64_MIN,
+					 .if_unmodified_since_us = INT64_MIN };
+	struct store_object o;
+	struct store_read *r = NULL;
+
+	(void)state;
+	begin(answers, 2);
+	assert_int_equal(
+	    store_get(store, SLICE("bucket"), SLICE("k"), NULL, &arena, &o, &r),
+	    S3_ERR_NO_SUCH_KEY);
+	assert_null(r);
+	assert_int_equal(store_get(store, SLICE("bucket"), SLICE("k"), &cond,
+				   &arena, &o, NULL),
+			 S3_ERR_NOT_MODIFIED);
+	assert_true(asked(1, "\r\nif-none-match: \"e\"\r\n"));
+	end(2);
+}
+
+static void
+test_remove_tells_whether_it_was_there(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 204 X\r\n\r\n",
+		"HTTP/1.1 200 X\r\nContent-Length: 7\r\n\r\n",
+		"HTTP/1.1 204 X\r\n\r\n",
+	};
+	bool existed = true;
+
+	(void)state;
+	begin(answers, 4);
+	assert_int_equal(store_remove(store, SLICE("bucket"), SLICE("k"), NULL,
+				      NULL, &existed),
+			 S3_OK);
+	assert_false(existed);
+	assert_int_equal(store_remove(store, SLICE("bucket"), SLICE("k"), NULL,
+				      NULL, &existed),
+			 S3_OK);
+	assert_true(existed);
+	assert_true(asked(3, "DELETE /bucket/k HTTP/1.1\r\n"));
+	end(4);
+}
+
+static void
+test_open_refuses_what_is_no_endpoint(void **state)
+{
+	static const char *const bad[] = { "",
+					   "127.0.0.1:9000",
+					   "ftp://host",
+					   "http://",
+					   "http://user@host",
+					   "http://host/path",
+					   "http://host?x",
+					   "http://ho st" };
+	struct store_s3_conf conf = { .sign = sign };
+	char err[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		conf.endpoint = bad[i];
+		err[0] = '\0';
+		assert_null(store_open_s3(&conf, err));
+		assert_true(err[0] != '\0');
+	}
+}
+
+static void
+test_info_is_not_implemented(void **state)
+{
+	static const char *const answers[] = { OK };
+	struct store_info info;
+
+	(void)state;
+	begin(answers, 1);
+	assert_int_equal(store_info(store, &info), S3_ERR_NOT_IMPLEMENTED);
+	end(0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_put_sends_one_signed_request),
+		cmocka_unit_test(test_put_is_repeated_with_its_whole_body),
+		cmocka_unit_test(test_put_gives_up_after_five_tries),
+		cmocka_unit_test(test_put_refusals_are_not_repeated),
+		cmocka_unit_test(test_put_of_another_length_never_leaves),
+		cmocka_unit_test(test_get_reads_ranges_of_the_version_it_saw),
+		cmocka_unit_test(test_get_absent_key_is_no_such_key),
+		cmocka_unit_test(test_remove_tells_whether_it_was_there),
+		cmocka_unit_test(test_open_refuses_what_is_no_endpoint),
+		cmocka_unit_test(test_info_is_not_implemented),
+	};
+
+	log_set_level(LOG_ERROR);
+	if (hash_setup() != 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
