@@ -1,0 +1,78 @@
+"""Services die, files lie: what the supervisor, the queue and the sandbox
+make of it."""
+import os
+import signal
+
+from up import descendants, request, wait_for
+
+
+def is_ready(up):
+    try:
+        return request("GET", up.api + "/health/ready")[0] == 200
+    except OSError:
+        return False
+
+
+def test_gateway_killed_is_started_again_at_its_address(make_up):
+    up = make_up(args=("--no-processor", "--s3-listen", "127.0.0.1:0")).start()
+    target = "s3://socialitix-videos/before.txt"
+    assert request("PUT", up.command("presign", "PUT", target), b"x")[0] == 200
+    up.kill("reelgate-gateway")
+
+    def object_is_there():
+        try:
+            return request("GET", up.command("presign", "GET", target))[2] == b"x"
+        except OSError:
+            return False
+    wait_for("gateway", object_is_there)
+    assert "gateway ended (signal 9, Killed)" in up.text()
+    assert up.stop() == (0, [])
+
+
+def test_postgres_killed_comes_back_by_itself(make_up):
+    up = make_up(args=("--no-processor",)).start()
+    up.kill("postgres")
+    wait_for("readiness", lambda: is_ready(up), 40)
+    assert up.command("admin", "jobs", "list").startswith("id ")
+    assert up.stop() == (0, [])
+
+
+def test_processor_killed_in_mid_job_the_job_completes_once(make_up, video):
+    up = make_up().start()
+    user = up.user()
+    # Held in mid-job: the worker is stopped as soon as it runs.
+    answer = user.upload("a.mp4", video.read_bytes())
+    worker = wait_for("worker", lambda: up.service("reelgate-media"))
+    os.kill(worker, signal.SIGSTOP)
+    assert user.status(answer["video"]["id"])["status"] == "processing"
+    up.kill("reelgate-processor")
+    assert worker not in descendants(up.process.pid)
+    result = user.result(answer["video"]["id"], 90)
+    assert result["status"] == "completed", result
+    job = up.job(answer["jobs"]["processing"])
+    assert (job["status"], job["attempts"]) == ("completed", "2 of 3")
+    listing = up.command("admin", "jobs", "list").splitlines()[1:]
+    kinds = sorted(line.split()[1] for line in listing)
+    assert kinds == ["ai_analysis", "process_video"]
+    assert up.stop() == (0, [])
+
+
+def test_text_named_mp4_fails_as_unsupported_media(running):
+    user = running.user()
+    answer = user.upload("notes.mp4", b"these are notes, no video\n" * 100)
+    result = user.result(answer["video"]["id"])
+    assert result["status"] == "failed"
+    assert result["error"].startswith("unsupported_media")
+    job = running.job(answer["jobs"]["processing"])
+    assert job["attempts"].startswith("1 "), "a lasting error is not retried"
+
+
+def test_truncated_mp4_fails(running, video):
+    user = running.user()
+    data = video.read_bytes()
+    cut = data[:len(data) // 50]  # inside the index, before any picture
+    answer = user.upload("cut.mp4", cut)
+    result = user.result(answer["video"]["id"])
+    assert result["status"] == "failed"
+    assert result["error"].split(":")[0] in ("unsupported_media",
+                                             "corrupt_media")
