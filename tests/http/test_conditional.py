@@ -1,0 +1,124 @@
+"""Conditional reads and writes (RFC 9110 section 13 as S3 has it)."""
+
+import concurrent.futures
+import datetime
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sigv4 import Signer, head
+from wire import request
+
+HOUR = datetime.timedelta(hours=1)
+
+
+@pytest.fixture
+def thing(client, bucket):
+    etag = client.put_object(Bucket=bucket, Key="o", Body=b"x")["ETag"]
+    when = client.head_object(Bucket=bucket, Key="o")["LastModified"]
+    return etag, when
+
+
+def outcome(call, **options):
+    try:
+        return call(**options)["ResponseMetadata"]["HTTPStatusCode"]
+    except ClientError as e:
+        return e.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_reads_follow_the_table(client, bucket, thing):
+    etag, when = thing
+    table = [
+        (dict(IfMatch=etag), 200), (dict(IfMatch=etag.strip('"')), 200),
+        (dict(IfMatch="*"), 200), (dict(IfMatch='"other"'), 412),
+        (dict(IfMatch=f'"other", {etag}'), 200),
+        (dict(IfNoneMatch=etag), 304), (dict(IfNoneMatch='"other"'), 200),
+        (dict(IfNoneMatch="*"), 304),
+        (dict(IfModifiedSince=when), 304),
+        (dict(IfModifiedSince=when - HOUR), 200),
+        (dict(IfUnmodifiedSince=when), 200),
+        (dict(IfUnmodifiedSince=when - HOUR), 412),
+        (dict(IfMatch=etag, IfUnmodifiedSince=when - HOUR), 200),
+        (dict(IfNoneMatch='"other"', IfModifiedSince=when), 200),
+    ]
+    for options, expected in table:
+        for call in (client.get_object, client.head_object):
+            assert outcome(call, Bucket=bucket, Key="o",
+                           **options) == expected, options
+
+
+def test_304_has_the_etag_and_no_body(gateway, client, bucket, thing):
+    etag, _ = thing
+    path = f"/{bucket}/o"
+    h = Signer().headers("GET", path, f"127.0.0.1:{gateway.port}")
+    h["If-None-Match"] = etag
+    r = request(gateway.port, head("GET", path, h))
+    assert r.status == 304 and r.headers["etag"] == etag and r.body == b""
+    assert "last-modified" in r.headers
+
+
+def test_failed_precondition_names_the_condition(client, bucket, thing):
+    with pytest.raises(ClientError) as e:
+        client.get_object(Bucket=bucket, Key="o", IfMatch='"other"')
+    assert e.value.response["Error"]["Code"] == "PreconditionFailed"
+    assert e.value.response["Error"]["Condition"] == "If-Match"
+
+
+def conditional_put(gateway, bucket, key, body=b"new", **headers):
+    extra = {n.replace("_", "-"): v for n, v in headers.items()}
+    path = f"/{bucket}/{key}"
+    h = Signer().headers("PUT", path, f"127.0.0.1:{gateway.port}",
+                         "UNSIGNED-PAYLOAD", extra=extra)
+    h["Content-Length"] = str(len(body))
+    return request(gateway.port, head("PUT", path, h) + body)
+
+
+def test_conditional_puts(gateway, client, bucket, thing):
+    etag, _ = thing
+    assert conditional_put(gateway, bucket, "fresh",
+                           If_None_Match="*").status == 200
+    r = conditional_put(gateway, bucket, "o", If_None_Match="*")
+    assert r.status == 412 and "<Condition>If-None-Match</Condition>" in r.text
+    r = conditional_put(gateway, bucket, "o", If_Match='"other"')
+    assert r.status == 412 and "<Condition>If-Match</Condition>" in r.text
+    r = conditional_put(gateway, bucket, "absent", If_Match=etag)
+    assert r.status == 404 and "<Code>NoSuchKey</Code>" in r.text
+    assert client.get_object(Bucket=bucket, Key="o")["Body"].read() == b"x"
+    assert conditional_put(gateway, bucket, "o", If_Match=etag).status == 200
+    assert client.get_object(Bucket=bucket, Key="o")["Body"].read() == b"new"
+
+
+def test_conditions_that_aws_does_not_take_are_501(gateway, bucket, thing):
+    etag, _ = thing
+    r = conditional_put(gateway, bucket, "o", If_Match="*")
+    assert r.status == 501 and "<Header>If-Match</Header>" in r.text
+    r = conditional_put(gateway, bucket, "o", If_None_Match=etag)
+    assert r.status == 501 and "<Header>If-None-Match</Header>" in r.text
+    r = conditional_put(gateway, bucket, "o", If_Match=etag,
+                        If_None_Match="*")
+    assert r.status == 501
+    assert "<Header>If-Match,If-None-Match</Header>" in r.text
+
+
+def test_of_racing_creators_exactly_one_wins(gateway, client, bucket):
+    def put(i):
+        return conditional_put(gateway, bucket, "race", b"%d" % i,
+                               If_None_Match="*").status
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        seen = list(pool.map(put, range(16)))
+    assert seen.count(200) == 1
+    assert set(seen) <= {200, 409, 412}
+    winner = int(client.get_object(Bucket=bucket, Key="race")["Body"].read())
+    assert seen[winner] == 200
+
+
+def test_if_range_gives_the_part_only_of_the_same_object(gateway, client,
+                                                         bucket):
+    client.put_object(Bucket=bucket, Key="r", Body=b"0123456789")
+    etag = client.head_object(Bucket=bucket, Key="r")["ETag"]
+    path = f"/{bucket}/r"
+    for value, status in ((etag, 206), ('"other"', 200)):
+        h = Signer().headers("GET", path, f"127.0.0.1:{gateway.port}")
+        h.update({"Range": "bytes=0-1", "If-Range": value})
+        assert request(gateway.port, head("GET", path, h)).status == status

@@ -1,0 +1,232 @@
+"""PutObject, GetObject, HeadObject, DeleteObject: what goes in comes out."""
+
+import hashlib
+import random
+
+import pytest
+from botocore.exceptions import ClientError
+
+INLINE = 64 * 1024
+MIB = 1 << 20
+SIZES = [0, 1, INLINE - 1, INLINE, INLINE + 1, MIB - 1, MIB, MIB + 1,
+         9 * MIB]
+
+
+def payload(n, seed=1):
+    return random.Random(seed).randbytes(n)
+
+
+def code(error):
+    return error.value.response["Error"]["Code"]
+
+
+def status(error):
+    return error.value.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_object_of_any_size_comes_back_whole(client, bucket, size):
+    data = payload(size)
+    put = client.put_object(Bucket=bucket, Key="o", Body=data)
+    assert put["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+    got = client.get_object(Bucket=bucket, Key="o")
+    assert got["Body"].read() == data
+    assert got["ETag"] == put["ETag"]
+    assert got["ContentLength"] == size
+    head = client.head_object(Bucket=bucket, Key="o")
+    assert head["ContentLength"] == size and head["ETag"] == put["ETag"]
+
+
+@pytest.mark.parametrize("key", [
+    "a", "a/", "a//b", "./..", "..", "/leading", "a b+c%d&e=f?g#h", "\u00fc/\u65e5\u672c/\U0001f600",
+    "x" * 1024, "<&>\"'", "trailing ", "%2F", "\u0001\u001f",
+])
+def test_key_of_any_bytes_is_one_object(client, bucket, key):
+    client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    assert client.get_object(Bucket=bucket,
+                             Key=key)["Body"].read() == key.encode()
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [o["Key"] for o in listed] == [key]
+    client.delete_object(Bucket=bucket, Key=key)
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_overwrite_replaces_bytes_and_metadata(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=payload(MIB),
+                      Metadata={"old": "1"})
+    client.put_object(Bucket=bucket, Key="o", Body=b"new",
+                      Metadata={"new": "2"})
+    got = client.get_object(Bucket=bucket, Key="o")
+    assert got["Body"].read() == b"new" and got["Metadata"] == {"new": "2"}
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_headers_kept_with_the_object_come_back(client, bucket):
+    kept = {"ContentType": "video/mp4", "CacheControl": "max-age=5",
+            "ContentDisposition": 'attachment; filename="a.mp4"',
+            "ContentLanguage": "de", "ContentEncoding": "gzip"}
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      Metadata={"User-Id": "7", "note": "a  b"}, **kept)
+    for answer in (client.get_object(Bucket=bucket, Key="o"),
+                   client.head_object(Bucket=bucket, Key="o")):
+        assert {k: answer[k] for k in kept} == kept
+        assert answer["Metadata"] == {"user-id": "7", "note": "a  b"}
+        assert answer["AcceptRanges"] == "bytes"
+
+
+def test_content_type_defaults_to_octet_stream(client, bucket):
+    url = client.generate_presigned_url("put_object",
+                                        {"Bucket": bucket, "Key": "o"})
+    import urllib.request
+    request = urllib.request.Request(url, b"x", method="PUT")
+    request.add_unredirected_header("Content-Type", "")
+    urllib.request.urlopen(request).close()
+    head = client.head_object(Bucket=bucket, Key="o")
+    assert head["ContentType"] == "binary/octet-stream"
+
+
+def test_response_overrides_win(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      ContentType="text/plain", CacheControl="no-store")
+    got = client.get_object(
+        Bucket=bucket, Key="o", ResponseContentType="text/html",
+        ResponseContentDisposition="inline; filename=a")
+    assert got["ContentType"] == "text/html"
+    assert got["ContentDisposition"] == "inline; filename=a"
+    assert got["CacheControl"] == "no-store"
+
+
+# ---- ranges -------------------------------------------------------------------
+
+@pytest.mark.parametrize("size", [100, INLINE + 100, 3 * MIB])
+@pytest.mark.parametrize("spec", ["0-0", "0-1", "5-", "-7", "10-19", "0-99",
+                                  "99-1000000000", "-1000000000"])
+def test_range_answers_206_with_exactly_those_bytes(client, bucket, size,
+                                                    spec):
+    data = payload(size)
+    client.put_object(Bucket=bucket, Key="o", Body=data)
+    first, last = spec.split("-")
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last or size) + 1)
+    got = client.get_object(Bucket=bucket, Key="o", Range=f"bytes={spec}")
+    assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
+    assert got["Body"].read() == data[start:end]
+    assert got["ContentRange"] == f"bytes {start}-{end - 1}/{size}"
+    head = client.head_object(Bucket=bucket, Key="o", Range=f"bytes={spec}")
+    assert head["ResponseMetadata"]["HTTPStatusCode"] == 206
+    assert head["ContentLength"] == end - start
+
+
+@pytest.mark.parametrize("spec", ["bytes=1-0", "bytes=-", "bytes=0--1",
+                                  "bytes=0-1,3-4", "chars=0-1", "bytes=a-b",
+                                  "bytes", "bytes=99999999999999999999-"])
+def test_range_that_is_none_is_ignored(client, bucket, spec):
+    client.put_object(Bucket=bucket, Key="o", Body=b"0123456789")
+    got = client.get_object(Bucket=bucket, Key="o", Range=spec)
+    assert got["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert got["Body"].read() == b"0123456789"
+
+
+@pytest.mark.parametrize("body,spec", [(b"0123456789", "bytes=10-"),
+                                       (b"0123456789", "bytes=-0"),
+                                       (b"", "bytes=0-"), (b"", "bytes=0-5")])
+def test_range_beyond_the_end_is_416(client, bucket, body, spec):
+    client.put_object(Bucket=bucket, Key="o", Body=body)
+    with pytest.raises(ClientError) as e:
+        client.get_object(Bucket=bucket, Key="o", Range=spec)
+    answer = e.value.response
+    assert status(e) == 416 and code(e) == "InvalidRange"
+    assert answer["Error"]["ActualObjectSize"] == str(len(body))
+    assert answer["Error"]["RangeRequested"] == spec
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-range"] == \
+        f"bytes */{len(body)}"
+
+
+def test_suffix_range_of_an_empty_object_is_the_whole(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"")
+    got = client.get_object(Bucket=bucket, Key="o", Range="bytes=-5")
+    assert got["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+# ---- refusals -----------------------------------------------------------------
+
+def test_missing_key_and_missing_bucket_are_told_apart(client, bucket):
+    with pytest.raises(ClientError) as e:
+        client.get_object(Bucket=bucket, Key="nothing")
+    assert (status(e), code(e)) == (404, "NoSuchKey")
+    assert e.value.response["Error"]["Key"] == "nothing"
+    with pytest.raises(ClientError) as e:
+        client.get_object(Bucket="no-such-bucket-here", Key="nothing")
+    assert (status(e), code(e)) == (404, "NoSuchBucket")
+    with pytest.raises(ClientError) as e:
+        client.head_object(Bucket=bucket, Key="nothing")
+    assert status(e) == 404
+
+
+def test_delete_of_what_is_not_there_succeeds(client, bucket):
+    answer = client.delete_object(Bucket=bucket, Key="nothing")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
+def test_key_over_1024_bytes_is_refused(client, bucket):
+    with pytest.raises(ClientError) as e:
+        client.put_object(Bucket=bucket, Key="\u00fc" * 513, Body=b"")
+    assert (status(e), code(e)) == (400, "KeyTooLongError")
+    assert e.value.response["Error"]["Size"] == "1026"
+
+
+def test_metadata_over_2_kib_is_refused_and_at_2_kib_kept(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"",
+                      Metadata={"k": "v" * 2047})
+    with pytest.raises(ClientError) as e:
+        client.put_object(Bucket=bucket, Key="p", Body=b"",
+                          Metadata={"k": "v" * 2048})
+    assert (status(e), code(e)) == (400, "MetadataTooLarge")
+    with pytest.raises(ClientError) as e:
+        client.head_object(Bucket=bucket, Key="p")
+    assert status(e) == 404
+
+
+@pytest.mark.parametrize("options", [
+    {"ServerSideEncryption": "AES256"}, {"Tagging": "a=b"},
+    {"ACL": "public-read"}, {"WebsiteRedirectLocation": "/x"},
+])
+def test_upload_that_asks_for_more_than_is_there_is_refused(client, bucket,
+                                                            options):
+    with pytest.raises(ClientError) as e:
+        client.put_object(Bucket=bucket, Key="o", Body=b"x", **options)
+    assert (status(e), code(e)) == (501, "NotImplemented")
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_copy_multipart_and_versions_say_not_implemented(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x")
+    for call in (
+            lambda: client.copy_object(Bucket=bucket, Key="p",
+                                       CopySource=f"{bucket}/o"),
+            lambda: client.create_multipart_upload(Bucket=bucket, Key="p"),
+            lambda: client.list_object_versions(Bucket=bucket),
+            lambda: client.put_object_tagging(
+                Bucket=bucket, Key="o", Tagging={"TagSet": []})):
+        with pytest.raises(ClientError) as e:
+            call()
+        assert (status(e), code(e)) == (501, "NotImplemented")
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_upload_bound_holds_below_uploads_of_the_default_bucket_only(
+        own_gateway):
+    g = own_gateway({"MAX_UPLOAD_BYTES": "1000"})
+    c = g.client()
+    b = "socialitix-videos"
+    c.put_object(Bucket=b, Key="uploads/u/a", Body=bytes(1000))
+    c.put_object(Bucket=b, Key="derived/a", Body=bytes(1001))
+    with pytest.raises(ClientError) as e:
+        c.put_object(Bucket=b, Key="uploads/u/b", Body=bytes(1001))
+    assert (status(e), code(e)) == (400, "EntityTooLarge")
+    assert e.value.response["Error"]["ProposedSize"] == "1001"
+    assert e.value.response["Error"]["MaxSizeAllowed"] == "1000"
+    c.create_bucket(Bucket="another")
+    c.put_object(Bucket="another", Key="uploads/u/b", Body=bytes(1001))

@@ -1,0 +1,271 @@
+"""HTTP itself: framing that a proxy could read otherwise, connections that
+live and end as they should, refusals that arrive."""
+
+import threading
+import time
+
+import pytest
+
+from sigv4 import Signer, head
+from wire import Wire, request
+
+LIVE = "GET /minio/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+def signed(gateway, method, path, payload="UNSIGNED-PAYLOAD", **more):
+    h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}", payload)
+    h.update({n.replace("_", "-"): v for n, v in more.items()})
+    return head(method, path, h)
+
+
+# ---- framing ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("lines", [
+    "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    "Content-Length: 5\r\nContent-Length: 5\r\n",
+    "Content-Length: 5\r\nContent-Length: 6\r\n",
+    "Content-Length : 5\r\n",
+    "Content-Length: +5\r\n",
+    "Content-Length: 5, 5\r\n",
+    "Content-Length: 0x5\r\n",
+    "Transfer-Encoding: gzip, chunked\r\n",
+    "Transfer-Encoding: identity\r\n",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "Host: other\r\n",
+    "Authorization: a\r\nAuthorization: b\r\n",
+    "Range: bytes=0-1\r\nRange: bytes=2-3\r\n",
+    "x-amz-content-sha256: a\r\nX-Amz-Content-Sha256: b\r\n",
+    "Bad(Name): 1\r\n",
+])
+def test_ambiguous_framing_is_400_and_the_connection_ends(gateway, lines):
+    hidden = "GET /minio/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
+    with Wire(gateway.port) as w:
+        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\n{lines}\r\n{hidden}")
+        r = w.read()
+        assert r.status == 400, r
+        assert w.closed(), "the smuggled request was answered"
+
+
+def test_missing_host_is_refused(gateway):
+    assert request(gateway.port, "GET / HTTP/1.1\r\n\r\n").status == 400
+
+
+@pytest.mark.parametrize("target,status", [
+    ("http://anything/minio/health/live", 200), ("*", 400),
+    ("minio/health/live", 400), ("http://h", 400)])
+def test_forms_of_the_target(gateway, target, status):
+    with Wire(gateway.port) as w:
+        w.send(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert w.read().status == status
+
+
+def test_headers_without_end_are_refused(gateway):
+    with Wire(gateway.port) as w:
+        w.send("GET / HTTP/1.1\r\nHost: h\r\n")
+        try:
+            for i in range(4000):
+                w.send(f"X-{i}: {'x' * 50}\r\n")
+        except OSError:
+            pass
+        try:
+            assert w.read().status in (400, 431)
+        except (EOFError, OSError):
+            pass
+    assert request(gateway.port, LIVE).status == 200
+
+
+def test_too_many_headers_are_refused(gateway):
+    many = "".join(f"X-{i}: 1\r\n" for i in range(200))
+    r = request(gateway.port, f"GET / HTTP/1.1\r\nHost: h\r\n{many}\r\n")
+    assert r.status == 400
+
+
+# ---- connections that live ------------------------------------------------------------
+
+def test_keep_alive_and_pipelining(gateway, client, bucket):
+    path = f"/{bucket}/p"
+    with Wire(gateway.port) as w:
+        for i in range(3):
+            body = b"%d" % i * 100
+            w.send(signed(gateway, "PUT", path, Content_Length="100") + body)
+            assert w.read().status == 200
+            w.send(signed(gateway, "GET", path))
+            assert w.read().body == body
+        w.send(b"".join(signed(gateway, "GET", path) for _ in range(10))
+               + signed(gateway, "HEAD", path)
+               + signed(gateway, "GET", f"/{bucket}/none")
+               + signed(gateway, "GET", path))
+        for _ in range(10):
+            assert w.read().body == b"2" * 100
+        assert w.read(head_request=True).headers["content-length"] == "100"
+        assert w.read().status == 404
+        assert w.read().body == b"2" * 100
+
+
+def test_refused_get_keeps_the_connection(gateway):
+    with Wire(gateway.port) as w:
+        for _ in range(3):
+            w.send("GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert w.read().status == 403
+
+
+# ---- 100-continue and early refusals -----------------------------------------------------
+
+def test_expect_is_answered_after_the_checks(gateway, client, bucket):
+    path = f"/{bucket}/e"
+    with Wire(gateway.port) as w:
+        w.send(signed(gateway, "PUT", path, Content_Length="5",
+                      Expect="100-continue"))
+        assert w.read().status == 100
+        w.send(b"hello")
+        assert w.read().status == 200
+    assert client.get_object(Bucket=bucket, Key="e")["Body"].read() == b"hello"
+
+
+@pytest.mark.parametrize("path,more,status", [
+    ("/no-such-bucket-here/k", {}, 404),
+    ("/BUCKET/k", {"Authorization": "AWS4-HMAC-SHA256 x"}, 400),
+    ("/BUCKET/k", {"If-None-Match": '"x"'}, 501),
+    ("/BUCKET/k", {"Content-MD5": "x"}, 400),
+    ("/BUCKET/k", {"Content-Length": str(6 << 30)}, 400),
+    ("/BUCKET/exists", {"If-None-Match": "*"}, 412),
+])
+def test_expect_with_a_refusal_never_asks_for_the_body(
+        gateway, client, bucket, path, more, status):
+    client.put_object(Bucket=bucket, Key="exists", Body=b"")
+    path = path.replace("BUCKET", bucket)
+    h = Signer().headers("PUT", path, f"127.0.0.1:{gateway.port}",
+                         "UNSIGNED-PAYLOAD")
+    h.update({"Content-Length": "5", "Expect": "100-continue", **more})
+    with Wire(gateway.port) as w:
+        w.send(head("PUT", path, h))
+        assert w.read().status == status
+        assert w.closed()
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 20, 8 << 20, 32 << 20])
+def test_early_refusal_reaches_a_client_that_goes_on_sending(gateway, size):
+    """The answer is read although the client sends all of its body first."""
+    with Wire(gateway.port) as w:
+        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: {size}"
+               "\r\n\r\n")
+        block = bytes(1 << 16)
+        for _ in range(size // len(block)):
+            w.send(block)
+        r = w.read()
+        assert r.status == 403 and "<Code>AccessDenied</Code>" in r.text
+
+
+@pytest.mark.parametrize("size", [1 << 19, 8 << 20])
+def test_failure_in_the_middle_of_a_body_reaches_the_client(gateway, bucket,
+                                                            size):
+    """The first chunk's signature is wrong, the client sends it all."""
+    path, s = f"/{bucket}/mid", Signer()
+    h = s.headers("PUT", path, f"127.0.0.1:{gateway.port}",
+                  "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+                  extra={"x-amz-decoded-content-length": str(size)})
+    s.seed = "0" * 64
+    body = s.chunks(bytes(size)) + b"\r\n"
+    h["Content-Length"] = str(len(body))
+    with Wire(gateway.port) as w:
+        w.send(head("PUT", path, h))
+        for i in range(0, len(body), 1 << 16):
+            w.send(body[i:i + (1 << 16)])
+        r = w.read()
+        assert r.status == 403
+        assert "<Code>SignatureDoesNotMatch</Code>" in r.text
+
+
+# ---- slow and vanishing clients -----------------------------------------------------------
+
+def test_slow_header_sender_is_ended(gateway):
+    """A byte a second would keep a plain timeout waiting for ever."""
+    with Wire(gateway.port, timeout=40) as w:
+        w.send("GET / HTTP/1.1\r\nHost: h\r\nX-Slow: ")
+        start = time.monotonic()
+        try:
+            while time.monotonic() - start < 35:
+                w.send("x")
+                w.sock.settimeout(0.5)
+                try:
+                    if not w._more():
+                        break
+                except TimeoutError:
+                    pass
+        except OSError:
+            pass
+        assert 15 < time.monotonic() - start < 30
+    assert request(gateway.port, LIVE).status == 200
+
+
+def test_slow_body_is_taken_as_long_as_it_moves(gateway, client, bucket):
+    path = f"/{bucket}/slow"
+    with Wire(gateway.port) as w:
+        w.send(signed(gateway, "PUT", path, Content_Length="20"))
+        for _ in range(20):
+            w.send(b"s")
+            time.sleep(0.05)
+        assert w.read().status == 200
+    got = client.get_object(Bucket=bucket, Key="slow")
+    assert got["Body"].read() == b"s" * 20
+
+
+def test_client_that_vanishes_in_a_download(gateway, client, bucket):
+    client.put_object(Bucket=bucket, Key="big", Body=bytes(20 << 20))
+    for _ in range(5):
+        with Wire(gateway.port) as w:
+            w.send(signed(gateway, "GET", f"/{bucket}/big"))
+            assert w.read_head()[0] == 200
+    assert request(gateway.port, LIVE).status == 200
+
+
+# ---- many at once ------------------------------------------------------------------------
+
+def test_48_clients_put_and_get(gateway, client, bucket):
+    """Every answer belongs to its request, every object is its writer's."""
+    failures = []
+
+    def work(n):
+        try:
+            with Wire(gateway.port, timeout=60) as w:
+                for i in range(12):
+                    size = (n * 7919 + i * 104729) % 150000
+                    body = bytes([n, i]) * (size // 2)
+                    path = f"/{bucket}/s{n}/{i}"
+                    w.send(signed(gateway, "PUT", path,
+                                  Content_Length=str(len(body))) + body)
+                    assert w.read().status == 200
+                    w.send(signed(gateway, "GET", path))
+                    assert w.read().body == body
+        except Exception as e:  # noqa: BLE001 - reported below
+            failures.append((n, repr(e)))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(48)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert failures == []
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 48 * 12
+
+
+def test_beyond_nine_tenths_of_the_connections_is_slow_down(own_gateway):
+    g = own_gateway({"REELGATE_MAX_CONNECTIONS": "20"})
+    held = [Wire(g.port) for _ in range(19)]
+    try:
+        # A connection counts when the server has accepted it.
+        deadline = time.monotonic() + 10
+        while True:
+            held[0].send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            r = held[0].read()
+            if r.status == 503 or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        assert r.status == 503 and "<Code>SlowDown</Code>" in r.text
+    finally:
+        for w in held:
+            w.sock.close()
+    deadline = time.monotonic() + 10
+    while request(g.port, LIVE).status != 200:
+        assert time.monotonic() < deadline
