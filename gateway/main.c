@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 
 struct gateway {
 	struct conf conf;
+	char endpoints[PATH_MAX];
 	struct store *store;
 	struct s3_world *world;
 	struct queue *queue;
@@ -128,26 +130,29 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 	return 0;
 }
 
-/* run/ may lie in /tmp (conf_run_path()), where anybody can be first. */
+/* run/ may lie in /tmp (conf_run_path()), where anybody can be first: it must
+ * be ours, or belong to whom the data belongs. */
 static int
-make_run_dir(const struct gateway *g, char err[ERR_MAX])
+make_run_dir(struct gateway *g, char err[ERR_MAX])
 {
 	char path[PATH_MAX];
-	struct stat st;
+	struct stat run, data;
 
+	conf_run_path(g->conf.data, "endpoints", g->endpoints,
+		      sizeof(g->endpoints));
 	conf_run_path(g->conf.data, "", path, sizeof(path));
-	if (io_mkdirs(path, 0750) == 0 && stat(path, &st) == 0 &&
-	    (st.st_uid == geteuid() || geteuid() == 0))
+	path[strlen(path) - 1] = '\0'; /* lstat() of "run/" follows a link */
+	if (io_mkdirs(path, 0750) != 0 || lstat(path, &run) != 0 ||
+	    stat(g->conf.data, &data) != 0) {
+		snprintf(err, ERR_MAX, "cannot use %.300s: %s", path,
+			 strerror(errno));
+		return -1;
+	}
+	if (S_ISDIR(run.st_mode) &&
+	    (run.st_uid == geteuid() || run.st_uid == data.st_uid))
 		return 0;
-	snprintf(err, ERR_MAX, "cannot use %.300s: %s", path,
-		 errno ? strerror(errno) : "it belongs to somebody else");
+	snprintf(err, ERR_MAX, "%.300s belongs to somebody else", path);
 	return -1;
-}
-
-static void
-endpoints_path(const struct gateway *g, char out[PATH_MAX])
-{
-	conf_run_path(g->conf.data, "endpoints", out, PATH_MAX);
 }
 
 /* Where the ports are, for programs that took port 0. */
@@ -155,14 +160,13 @@ static int
 write_endpoints(const struct gateway *g, char err[ERR_MAX])
 {
 	struct buf b = BUF_INIT;
-	char path[PATH_MAX];
 	int rc = 0;
 
-	endpoints_path(g, path);
 	buf_printf(&b, "S3_ENDPOINT=http://%s\nAPI_ENDPOINT=http://%s\n",
 		   http_server_address(g->s3), api_address(g->api));
-	if (!buf_ok(&b) || io_write_file(path, buf_slice(&b), 0640) != 0) {
-		snprintf(err, ERR_MAX, "cannot write %.300s: %s", path,
+	if (!buf_ok(&b) ||
+	    io_write_file(g->endpoints, buf_slice(&b), 0640) != 0) {
+		snprintf(err, ERR_MAX, "cannot write %.300s: %s", g->endpoints,
 			 strerror(errno));
 		rc = -1;
 	}
@@ -214,22 +218,22 @@ open_world(struct gateway *g, char err[ERR_MAX])
 	return -1;
 }
 
-/* Without a database S3 serves alone: the conninfo then names the folder in
- * which a private one would listen. */
+/* Without a database S3 serves alone: the conninfo then names a folder in
+ * which none listens. */
 static int
 open_queue(struct gateway *g, char err[ERR_MAX])
 {
-	char run[PATH_MAX], conninfo[PATH_MAX + 16];
+	struct buf nowhere = BUF_INIT;
 	const char *url = g->conf.database_url;
 
-	if (!*url) {
+	buf_printf(&nowhere, "host='%s/run'", g->conf.data);
+	if (!*url)
 		log_warn("no_database", "DATABASE_URL is unset: the video API "
 					"answers 503");
-		conf_run_path(g->conf.data, "", run, sizeof(run));
-		snprintf(conninfo, sizeof(conninfo), "host='%s'", run);
-		url = conninfo;
-	}
-	g->queue = queue_open(url, DATABASE_CONNECTIONS, "reelgate-gateway");
+	if (buf_ok(&nowhere))
+		g->queue = queue_open(*url ? url : nowhere.p,
+				      DATABASE_CONNECTIONS, "reelgate-gateway");
+	buf_release(&nowhere);
 	if (g->queue)
 		return 0;
 	snprintf(err, ERR_MAX, "out of memory");
@@ -243,7 +247,7 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 					  .queue = g->queue,
 					  .region = g->conf.aws_region,
 					  .bucket = g->conf.aws_s3_bucket };
-	char path[PATH_MAX];
+	char path[sizeof((struct sockaddr_un){ 0 }.sun_path)];
 
 	g->relay = relay_start(&relay, err);
 	if (!g->relay)
@@ -300,12 +304,8 @@ gateway_start(struct gateway *g, char err[ERR_MAX])
 static void
 gateway_stop(struct gateway *g)
 {
-	char path[PATH_MAX];
-
-	if (g->api) {
-		endpoints_path(g, path);
-		unlink(path);
-	}
+	if (g->api)
+		unlink(g->endpoints);
 	api_drain(g->api, API_DRAIN_MS);
 	http_server_drain(g->s3, DRAIN_MS);
 	api_stop(g->api);
@@ -331,7 +331,7 @@ block_signals(sigset_t *set)
 int
 main(int argc, char **argv)
 {
-	struct gateway g = { 0 };
+	static struct gateway g;
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
 	sigset_t signals;
