@@ -273,7 +273,13 @@ grid_compare(const struct grid *a, const struct grid *b)
 	project(b, bx, by);
 	dx = best_shift(ax, bx, a->w);
 	dy = best_shift(ay, by, a->h);
-	if (dx || dy)
-		c.residual = fmin(c.raw, moved_change(a, b, dx, dy));
+	/* A projection says little of a picture that is even along it, so a
+	 * move along one axis is tried without the other. */
+	if (dx && dy)
+		c.residual = fmin(c.residual, moved_change(a, b, dx, dy));
+	if (dx)
+		c.residual = fmin(c.residual, moved_change(a, b, dx, 0));
+	if (dy)
+		c.residual = fmin(c.residual, moved_change(a, b, 0, dy));
 	return c;
 }

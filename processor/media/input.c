@@ -11,8 +11,9 @@
 
 #define INPUT_BUFFER (64 << 10)
 
-ssize_t
-input_pread(const struct request *req, void *p, size_t n, int64_t at)
+/* As much as one extent has at @at; 0 behind the last. */
+static ssize_t
+pread_extent(const struct request *req, void *p, size_t n, int64_t at)
 {
 	for (size_t i = 0; i < req->n_extents; i++) {
 		const struct extent *e = &req->extents[i];
@@ -34,6 +35,24 @@ input_pread(const struct request *req, void *p, size_t n, int64_t at)
 		return did;
 	}
 	return 0;
+}
+
+ssize_t
+input_pread(const struct request *req, void *p, size_t n, int64_t at)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t did = pread_extent(req, (char *)p + done, n - done,
+					   at + (int64_t)done);
+
+		if (did < 0)
+			return -1;
+		if (did == 0)
+			break;
+		done += (size_t)did;
+	}
+	return (ssize_t)done;
 }
 
 static int

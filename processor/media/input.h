@@ -15,7 +15,7 @@ struct input {
 	int64_t at;
 };
 
-/* At most n bytes at @at; 0 at the end, -1 with errno. */
+/* The n bytes at @at, fewer only at the end; -1 with errno. */
 ssize_t input_pread(const struct request *req, void *p, size_t n, int64_t at);
 /* NULL on memory shortage. @in must outlive it; freed by input_close(). */
 AVIOContext *input_open(struct input *in, const struct job *job);

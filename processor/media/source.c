@@ -56,22 +56,19 @@ pin_format(struct job *job)
 	const AVInputFormat *format = NULL;
 	const char *name, *mime;
 	struct slice s = { head, 0 };
+	ssize_t n;
 
 	if (!head) {
 		job_fail(job, MEDIA_LIMIT, "out of memory");
 		return NULL;
 	}
-	while (s.n < SNIFF_BYTES) {
-		ssize_t n = input_pread(&job->req, head + s.n,
-					SNIFF_BYTES - s.n, (int64_t)s.n);
-
-		if (n < 0)
-			job_fail(job, MEDIA_INTERNAL, "cannot read: %s",
-				 strerror(errno));
-		if (n <= 0)
-			break;
-		s.n += (size_t)n;
+	n = input_pread(&job->req, head, SNIFF_BYTES, 0);
+	if (n < 0) {
+		job_fail(job, MEDIA_INTERNAL, "cannot read: %s",
+			 strerror(errno));
+		n = 0;
 	}
+	s.n = (size_t)n;
 	name = sniff_format(s);
 	format = name ? av_find_input_format(name) : NULL;
 	mime = sniff_mime(s);

@@ -1,0 +1,101 @@
+/*
+ * Synthetic pictures and sound for the analysers, without any file.
+ */
+#ifndef TESTS_UNIT_MEDIA_FEED_H
+#define TESTS_UNIT_MEDIA_FEED_H
+
+#include "base/json.h"
+#include "processor/media/analyser.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define FEED_W 64
+#define FEED_H 36
+#define FEED_FPS 25
+
+/* The luma of cell (x, y). */
+typedef uint8_t feed_picture(int x, int y, int64_t n);
+
+static inline void
+feed_fill(struct grid *g, feed_picture *picture, int64_t n)
+{
+	*g = (struct grid){ .w = FEED_W, .h = FEED_H };
+	for (int y = 0; y < FEED_H; y++)
+		for (int x = 0; x < FEED_W; x++)
+			g->y[y * FEED_W + x] = picture(x, y, n);
+	grid_measure(g);
+}
+
+/* Shows pictures from..to-1; the ones before must have been shown. */
+static inline void
+feed_video(const struct analyser *type, void *self, feed_picture *picture,
+	   int64_t from, int64_t to)
+{
+	static struct grid before, now;
+	struct job job = { 0 };
+
+	for (int64_t n = from; n < to; n++) {
+		struct video_frame f = { .number = n,
+					 .time = (double)n / FEED_FPS,
+					 .grid = &now };
+
+		feed_fill(&now, picture, n);
+		if (n > 0)
+			f.change = grid_compare(&before, &now);
+		assert_int_equal(type->on_video(self, &job, &f), 0);
+		before = now;
+	}
+}
+
+/* A tone of amplitude @level from..to seconds, in uneven blocks. */
+static inline void
+feed_tone(const struct analyser *type, void *self, double level, double from,
+	  double to)
+{
+	enum { RATE = 48000, BLOCK = 1000 };
+	static float samples[2 * BLOCK];
+	struct job job = { 0 };
+	long at = lround(from * RATE), end = lround(to * RATE);
+
+	while (at < end) {
+		struct audio_block b = { .time = (double)at / RATE,
+					 .rate = RATE,
+					 .channels = 2,
+					 .n = end - at < BLOCK ? (int)(end - at)
+							       : BLOCK,
+					 .samples = samples };
+
+		for (int i = 0; i < b.n; i++)
+			samples[2 * i] = samples[2 * i + 1] =
+			    (float)(level * sin(2 * M_PI * 1000 *
+						(double)(at + i) / RATE));
+		assert_int_equal(type->on_audio(self, &job, &b), 0);
+		at += b.n;
+	}
+}
+
+/* The analyser's end: its findings in *a, its members as JSON. */
+static inline cJSON *
+feed_finish(const struct analyser *type, void *self, struct analysis *a)
+{
+	static struct job job;
+	struct buf text = BUF_INIT;
+	cJSON *doc;
+
+	a->job = &job;
+	a->json = &text;
+	json_open_object(&text, NULL);
+	assert_int_equal(type->finish(self, a), 0);
+	json_close_object(&text);
+	type->free(self);
+	assert_true(buf_ok(&text));
+	doc = json_parse(buf_slice(&text));
+	assert_non_null(doc);
+	buf_release(&text);
+	return doc;
+}
+
+#endif

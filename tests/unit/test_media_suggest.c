@@ -1,0 +1,234 @@
+/*
+ * Scores, segments, hooks and clips from findings made up by hand.
+ */
+#include "tests/unit/media_feed.h"
+#include "processor/media/score.h"
+#include "processor/media/suggest.h"
+
+#define SECONDS 120
+
+static double loudness[SECONDS], motion[SECONDS];
+static struct cut cuts[3];
+static struct span silences[1];
+
+/* Two minutes, quiet and still but for 40..55. */
+static struct findings
+burst(void)
+{
+	for (int i = 0; i < SECONDS; i++) {
+		bool loud = i >= 40 && i < 55;
+
+		loudness[i] = loud ? -14 : -45;
+		motion[i] = loud ? 0.8 : 0.05;
+	}
+	cuts[0] = (struct cut){ 39.5, 987, 1, false };
+	cuts[1] = (struct cut){ 47, 1175, 0.8, false };
+	cuts[2] = (struct cut){ 100, 2500, 1, true };
+	silences[0] = (struct span){ 60, 70 };
+	return (struct findings){ .duration = SECONDS,
+				  .cuts = cuts,
+				  .n_cuts = 3,
+				  .silences = silences,
+				  .n_silences = 1,
+				  .loudness = loudness,
+				  .n_loudness = SECONDS,
+				  .integrated = -20,
+				  .motion = motion,
+				  .n_motion = SECONDS };
+}
+
+static cJSON *
+suggest(const struct findings *f)
+{
+	struct buf text = BUF_INIT;
+	struct job job = { 0 };
+	struct analysis a = { .job = &job, .found = *f, .json = &text };
+	cJSON *doc;
+
+	json_open_object(&text, NULL);
+	assert_int_equal(suggest_write(&a), 0);
+	json_close_object(&text);
+	assert_true(buf_ok(&text));
+	doc = json_parse(buf_slice(&text));
+	assert_non_null(doc);
+	buf_release(&text);
+	return doc;
+}
+
+static double
+number(const cJSON *obj, const char *name)
+{
+	double v = NAN;
+
+	assert_true(json_num(obj, name, &v));
+	return v;
+}
+
+static void
+test_score_is_the_weighted_mean_of_its_parts(void **state)
+{
+	struct findings f = burst();
+	struct score s = score_span(&f, 40, 50);
+
+	(void)state;
+	assert_true(fabs(s.part[SCORE_ENERGY] - 0.9) < 1e-9);
+	assert_true(fabs(s.part[SCORE_MOTION] - 0.8) < 1e-9);
+	assert_true(fabs(s.part[SCORE_PACE] - 1.0 / 3) < 1e-9);
+	assert_true(s.part[SCORE_RISE] == 1);
+	assert_true(s.part[SCORE_SOUND] == 1);
+	assert_true(fabs(s.total - (0.3 * 0.9 + 0.3 * 0.8 + 0.15 / 3 + 0.1 +
+				    0.15)) < 1e-9);
+	assert_int_equal(s.cuts, 1);
+	assert_true(score_span(&f, 60, 70).part[SCORE_SOUND] == 0);
+}
+
+static void
+test_score_leaves_out_what_is_unknown(void **state)
+{
+	struct findings f = burst();
+	struct score s;
+
+	(void)state;
+	f.n_loudness = 0;
+	f.loudness = NULL;
+	f.n_silences = 0;
+	s = score_span(&f, 41, 46);
+	assert_true(isnan(s.part[SCORE_ENERGY]) && isnan(s.part[SCORE_SOUND]));
+	assert_true(fabs(s.total - 0.3 * 0.8 / 0.45) < 1e-9);
+	f.n_motion = 0;
+	s = score_span(&f, 41, 46);
+	assert_true(s.total == 0);
+}
+
+static void
+test_suggest_ranks_the_burst_first(void **state)
+{
+	struct findings f = burst();
+	cJSON *doc = suggest(&f), *list, *clip;
+	double moment;
+
+	(void)state;
+	list = cJSON_GetObjectItem(doc, "suggestions");
+	clip = cJSON_GetArrayItem(cJSON_GetObjectItem(list, "clips"), 0);
+	assert_true(number(clip, "startTime") < 45);
+	assert_true(number(clip, "endTime") > 50);
+	assert_true(number(clip, "start") == number(clip, "startTime"));
+	assert_true(number(list, "overallScore") == number(clip, "confidence"));
+	moment = cJSON_GetArrayItem(cJSON_GetObjectItem(list, "bestMoments"), 0)
+		     ->valuedouble;
+	assert_true(moment > 40 && moment < 55);
+	cJSON_Delete(doc);
+}
+
+static void
+test_suggest_clips_of_one_length_do_not_overlap(void **state)
+{
+	struct findings f = burst();
+	cJSON *doc = suggest(&f), *a, *b;
+	cJSON *clips = cJSON_GetObjectItem(
+	    cJSON_GetObjectItem(doc, "suggestions"), "clips");
+
+	(void)state;
+	cJSON_ArrayForEach(a, clips)
+	{
+		assert_true(number(a, "start") >= 0);
+		assert_true(number(a, "end") <= SECONDS);
+		for (b = a->next; b; b = b->next)
+			if (fabs(number(a, "duration") -
+				 number(b, "duration")) < 1)
+				assert_true(
+				    number(a, "end") <= number(b, "start") ||
+				    number(b, "end") <= number(a, "start"));
+	}
+	cJSON_Delete(doc);
+}
+
+static void
+test_suggest_segments_cover_the_file(void **state)
+{
+	struct findings f = burst();
+	cJSON *doc = suggest(&f), *s;
+	double end = 0;
+
+	(void)state;
+	cJSON_ArrayForEach(s, cJSON_GetObjectItem(doc, "segments"))
+	{
+		assert_true(number(s, "start_time") == end);
+		end = number(s, "end_time");
+		assert_in_range((int)number(s, "score"), 0, 100);
+		assert_true(cJSON_IsNull(cJSON_GetObjectItem(s, "pitch")));
+		assert_true(cJSON_IsNull(cJSON_GetObjectItem(s, "face_count")));
+	}
+	assert_true(end == SECONDS);
+	cJSON_Delete(doc);
+}
+
+static void
+test_hooks_are_where_something_begins(void **state)
+{
+	struct findings f = burst();
+	cJSON *doc = suggest(&f), *h;
+	bool audio = false, visual = false, transition = false;
+
+	(void)state;
+	cJSON_ArrayForEach(h, cJSON_GetObjectItem(doc, "hooks"))
+	{
+		const char *type = json_str(h, "type");
+		double t = number(h, "timestamp");
+
+		audio |= t == 40 && strcmp(type, "audio") == 0;
+		visual |= t == 40 && strcmp(type, "visual") == 0;
+		transition |= t == 100 && strcmp(type, "transition") == 0;
+	}
+	assert_true(audio && visual && transition);
+	cJSON_Delete(doc);
+}
+
+static void
+test_suggest_of_nothing_is_empty(void **state)
+{
+	struct findings f = { 0 };
+	cJSON *doc = suggest(&f), *list;
+
+	(void)state;
+	list = cJSON_GetObjectItem(doc, "suggestions");
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(list, "clips")),
+			 0);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(list, "overallScore")));
+	cJSON_Delete(doc);
+}
+
+static void
+test_series_grow_with_unknown_values_between(void **state)
+{
+	double *v = NULL;
+	size_t n = 0;
+
+	(void)state;
+	*series_at(&v, &n, 3) = 3;
+	*series_at(&v, &n, 1000) = 7;
+	*series_at(&v, &n, 64) = 5;
+	assert_int_equal(n, 1001);
+	assert_true(isnan(v[0]) && v[3] == 3 && v[64] == 5 && v[1000] == 7);
+	assert_true(isnan(score_mean(v, n, 10, 20)));
+	assert_true(score_mean(v, n, 60, 2000) == 6);
+	free(v);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_score_is_the_weighted_mean_of_its_parts),
+		cmocka_unit_test(test_score_leaves_out_what_is_unknown),
+		cmocka_unit_test(test_suggest_ranks_the_burst_first),
+		cmocka_unit_test(
+		    test_suggest_clips_of_one_length_do_not_overlap),
+		cmocka_unit_test(test_suggest_segments_cover_the_file),
+		cmocka_unit_test(test_hooks_are_where_something_begins),
+		cmocka_unit_test(test_suggest_of_nothing_is_empty),
+		cmocka_unit_test(test_series_grow_with_unknown_values_between),
+	};
+
+	return cmocka_run_group_tests_name("media_suggest", tests, NULL, NULL);
+}
