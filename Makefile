@@ -15,11 +15,17 @@ OPT.debug   := -Og -g3
 OPT.asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer \
 	       -fno-sanitize-recover=all
 OPT.tsan    := -O1 -g3 -fsanitize=thread -fno-omit-frame-pointer
+OPT.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	       -fno-omit-frame-pointer -fno-sanitize-recover=all
 LD.release  := -Wl,-z,relro,-z,now -pie
 LD.asan     := -fsanitize=address,undefined
 LD.tsan     := -fsanitize=thread
+LD.fuzz     := -fsanitize=fuzzer,address,undefined
 ifeq ($(OPT.$(MODE)),)
-$(error MODE is one of release, debug, asan, tsan)
+$(error MODE is one of release, debug, asan, tsan, fuzz)
+endif
+ifeq ($(MODE),fuzz)
+CC := clang-14
 endif
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -49,7 +55,7 @@ PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 	    $(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps test check unit http e2e crash fuzz asan tsan lint \
+.PHONY: all help deps test check unit http e2e crash fuzz fuzz-run fuzz-replay asan tsan lint \
 	format format-check layers conf install clean units
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -126,11 +132,35 @@ $(BUILD)/tests/test_tools_%: $(BUILD)/tests/unit/test_tools_%.o \
 	$(link) $^ -lcmocka $(LIBS.core)
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
+
+# A fuzz target is a libFuzzer program with MODE=fuzz; in the other modes the
+# same code runs over the committed corpus.
+FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 20
+ifneq ($(MODE),fuzz)
+FUZZ_MAIN := $(BUILD)/tests/fuzz/replay.o
+endif
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
+		$(BUILD)/gateway/range.o $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
 .PRECIOUS: $(BUILD)/%.o
 
 # ---- checking ---------------------------------------------------------------
 test: ## everything: install, build, all suites (tools/test)
 	tools/test
+
+fuzz: ## fuzz each target for FUZZ_SECONDS=20 (clang-14)
+	$(MAKE) MODE=fuzz fuzz-run
+fuzz-run: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
+	set -e; for t in $(FUZZERS); do mkdir -p build/corpus/$$t; \
+		$(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+		-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+		-artifact_prefix=build/corpus/$$t- \
+		build/corpus/$$t tests/fuzz/corpus/$$t; done
+
+fuzz-replay: $(addprefix $(BUILD)/fuzz/,$(FUZZERS)) ## run the fuzz corpora
+	@set -e; for t in $(FUZZERS); do \
+		$(BUILD)/fuzz/$$t tests/fuzz/corpus/$$t/*; done
 
 lint: layers conf format-check ## static checks
 
