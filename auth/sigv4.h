@@ -103,4 +103,31 @@ enum s3_error MUST_CHECK sigv4_parse(const struct auth_request *req,
 				     struct sigv4_claim *out,
 				     struct s3_detail *detail);
 
+/* ---- parts of a claim (sigv4_parts.c) ---------------------------------- */
+
+/* Where a claim stands: the error for malformed parts, how its text begins. */
+struct sigv4_place {
+	enum s3_error error;
+	const char *prefix;
+};
+
+/*
+ * Reads the credential into out->scope and out->access_key, and checks
+ * out->signed_headers and the day of out->amz_date against it.
+ */
+enum s3_error MUST_CHECK sigv4_parse_scope(struct slice credential,
+					   const struct sigv4_place *at,
+					   const char *service, struct arena *a,
+					   struct sigv4_claim *out,
+					   struct s3_detail *detail);
+/* A value of x-amz-content-sha256. */
+enum s3_error MUST_CHECK sigv4_parse_payload(struct slice value,
+					     struct sigv4_claim *out,
+					     struct s3_detail *detail);
+/* Both answer the error: the message into detail, ArgumentName and -Value. */
+enum s3_error sigv4_fail(struct s3_detail *detail, enum s3_error err,
+			 const char *message);
+enum s3_error sigv4_fail_argument(struct s3_detail *detail, const char *message,
+				  const char *name, struct slice value);
+
 #endif

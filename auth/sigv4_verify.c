@@ -293,8 +293,10 @@ verify(struct check *c, const struct auth_keys *keys, struct auth_identity *out)
 		if (err == S3_OK)
 			err = check_signature(c);
 	}
-	if (c->a->err)
+	if (c->a->err) { /* whatever was found, it could not be told */
+		*c->detail = (struct s3_detail){ 0 };
 		err = S3_ERR_SERVICE_UNAVAILABLE;
+	}
 	if (err == S3_OK)
 		fill_identity(c, &key, out);
 	secret_wipe(&key, sizeof(key));

@@ -779,6 +779,7 @@ test_verify_full_arena_is_unavailable_not_accepted(void **state)
 		if (f->err == S3_OK) /* sizes are rounded up: the last few */
 			break;
 		assert_int_equal(f->err, S3_ERR_SERVICE_UNAVAILABLE);
+		assert_int_equal(f->detail.n, 0);
 		assert_int_equal(f->id.kind, AUTH_ANONYMOUS);
 		tried++;
 	}
