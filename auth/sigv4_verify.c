@@ -13,6 +13,7 @@ struct check {
 	struct s3_detail *detail;
 	struct sigv4_query query;
 	struct sigv4_claim claim;
+	struct slice scope; /* its text */
 	uint8_t key[SHA256_BYTES];
 	char signature[SHA256_HEX_MAX]; /* what we computed */
 };
@@ -152,9 +153,8 @@ compute(struct check *c, struct slice host, struct slice *canonical,
 
 	if (sigv4_canonical_request(&form, c->a, canonical) != 0)
 		return -1;
-	*string_to_sign = sigv4_string_to_sign(
-	    slice_str(c->claim.amz_date),
-	    sigv4_scope_text(&c->claim.scope, c->a), *canonical, c->a);
+	*string_to_sign = sigv4_string_to_sign(slice_str(c->claim.amz_date),
+					       c->scope, *canonical, c->a);
 	sigv4_signature(c->key, *string_to_sign, c->signature);
 	return c->a->err ? -1 : 0;
 }
@@ -233,6 +233,7 @@ check_signature(struct check *c)
 static enum s3_error
 check_key(struct check *c, const struct auth_keys *keys, struct auth_key *key)
 {
+	c->scope = sigv4_scope_text(&c->claim.scope, c->a);
 	if (keys->lookup(keys->ctx, c->claim.access_key, key) == 0) {
 		sigv4_signing_key(c->claim.access_key, slice_str(key->secret),
 				  &c->claim.scope, c->key);
@@ -252,7 +253,6 @@ fill_identity(const struct check *c, const struct auth_key *key,
 	      struct auth_identity *out)
 {
 	const struct sigv4_claim *claim = &c->claim;
-	struct slice scope = sigv4_scope_text(&claim->scope, c->a);
 
 	*out = (struct auth_identity){ .kind = claim->kind,
 				       .payload = claim->payload };
@@ -267,7 +267,7 @@ fill_identity(const struct check *c, const struct auth_key *key,
 	memcpy(out->seed_signature, c->signature, SHA256_HEX_MAX);
 	snprintf(out->amz_date, sizeof(out->amz_date), "%.16s",
 		 claim->amz_date);
-	snprintf(out->scope, sizeof(out->scope), "%.*s", SLICE_ARG(scope));
+	snprintf(out->scope, sizeof(out->scope), "%.*s", SLICE_ARG(c->scope));
 }
 
 static enum s3_error
