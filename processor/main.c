@@ -102,6 +102,7 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 
 	if (conf_load(c, o->config, o->data, err) != 0)
 		return -1;
+	log_set_level_name(c->log_level);
 	if (!c->database_url[0]) {
 		snprintf(err, ERR_MAX,
 			 "no database: set DATABASE_URL, or run `reelgate up` "

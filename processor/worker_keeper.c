@@ -13,7 +13,7 @@
 #define CLEANUP_US (86400 * US_PER_S)
 #define CLEANUP_DAYS 7
 #define TICK_US (US_PER_S / 2)
-#define LISTEN_MS 1000
+#define LISTEN_MS 250
 
 void
 worker_wait(struct worker *w, int64_t us)
