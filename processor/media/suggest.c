@@ -11,7 +11,7 @@
 
 #define SEGMENT 5.0
 #define SEGMENTS_MAX 600
-#define STARTS_MAX 2000
+#define STARTS_MAX 2100 /* two thirds and SEGMENTS_MAX fit */
 #define PER_LENGTH 3
 #define MOMENTS 5
 #define OPENING 3.0 /* seconds that decide whether one stays */
@@ -96,16 +96,21 @@ by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Where a clip may begin: the start, cuts, ends of silences, windows. */
+/*
+ * Where a clip may begin: the start, cuts, ends of silences, segments. Of
+ * very many, every so many-th, so that all of the file is represented.
+ */
 static size_t
 collect_starts(const struct findings *f, const struct segment *seg, size_t n,
 	       double *starts)
 {
 	size_t count = 0;
+	size_t by_cut = 1 + f->n_cuts / (STARTS_MAX / 3);
+	size_t by_silence = 1 + f->n_silences / (STARTS_MAX / 3);
 
-	for (size_t i = 0; i < f->n_cuts && count < STARTS_MAX / 3; i++)
+	for (size_t i = 0; i < f->n_cuts; i += by_cut)
 		starts[count++] = f->cuts[i].time;
-	for (size_t i = 0; i < f->n_silences && count < STARTS_MAX / 3 * 2; i++)
+	for (size_t i = 0; i < f->n_silences; i += by_silence)
 		starts[count++] = f->silences[i].end;
 	for (size_t i = 0; i < n; i++)
 		starts[count++] = seg[i].start;
@@ -153,32 +158,43 @@ overlaps(const struct clips *clips, size_t from, const struct clip *c)
 	return false;
 }
 
-/* The best PER_LENGTH of one length that do not overlap each other. */
+/* Every window of one length that fits, scored. */
+static size_t
+list_windows(const struct findings *f, double length, const double *starts,
+	     size_t n, struct clip *windows)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct clip *w = &windows[count];
+		double end = starts[i] + length;
+
+		if (end > f->duration + 0.05)
+			break;
+		w->start = starts[i];
+		w->end = fmin(snap_end(f, w->start, end), f->duration);
+		w->value = clip_value(f, w->start, w->end);
+		count++;
+	}
+	return count;
+}
+
+/* The best PER_LENGTH windows that do not overlap each other. */
 static void
-choose(const struct findings *f, struct clips *clips, double length,
-       const double *starts, size_t n)
+choose(struct clips *clips, const struct clip *windows, size_t n)
 {
 	size_t from = clips->n;
 
 	while (clips->n - from < PER_LENGTH) {
-		struct clip best = { .value = -1 };
+		const struct clip *best = NULL;
 
-		for (size_t i = 0; i < n; i++) {
-			struct clip c = { .start = starts[i] };
-
-			if (c.start + length > f->duration + 0.05)
-				break;
-			c.end = fmin(snap_end(f, c.start, c.start + length),
-				     f->duration);
-			if (overlaps(clips, from, &c))
-				continue;
-			c.value = clip_value(f, c.start, c.end);
-			if (c.value > best.value)
-				best = c;
-		}
-		if (best.value < 0)
+		for (size_t i = 0; i < n; i++)
+			if ((!best || windows[i].value > best->value) &&
+			    !overlaps(clips, from, &windows[i]))
+				best = &windows[i];
+		if (!best)
 			return;
-		clips->list[clips->n++] = best;
+		clips->list[clips->n++] = *best;
 	}
 }
 
@@ -194,10 +210,11 @@ by_value(const void *a, const void *b)
 
 static void
 choose_clips(const struct findings *f, struct clips *clips,
-	     const double *starts, size_t n)
+	     const double *starts, size_t n, struct clip *windows)
 {
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
-		choose(f, clips, lengths[i], starts, n);
+		choose(clips, windows,
+		       list_windows(f, lengths[i], starts, n, windows));
 	/* Shorter than any length: the whole is the clip. */
 	if (!clips->n && f->duration >= CLIP_MIN)
 		clips->list[clips->n++] =
@@ -286,21 +303,24 @@ suggest_write(struct analysis *a)
 	const struct findings *f = &a->found;
 	struct segment *seg = calloc(SEGMENTS_MAX, sizeof(*seg));
 	double *starts = calloc(STARTS_MAX, sizeof(*starts));
+	struct clip *windows = calloc(STARTS_MAX, sizeof(*windows));
 	struct clips clips = { .n = 0 };
 	size_t n;
 	int rc = 0;
 
-	if (!seg || !starts) {
+	if (!seg || !starts || !windows) {
 		rc = job_fail(a->job, MEDIA_LIMIT, "out of memory");
 		goto out;
 	}
 	n = make_segments(f, seg);
-	choose_clips(f, &clips, starts, collect_starts(f, seg, n, starts));
+	choose_clips(f, &clips, starts, collect_starts(f, seg, n, starts),
+		     windows);
 	write_segments(a->json, f, seg, n);
 	hooks_write(a->json, f);
 	write_suggestions(a->json, f, seg, n, &clips);
 out:
 	free(seg);
 	free(starts);
+	free(windows);
 	return rc;
 }

@@ -198,6 +198,30 @@ test_suggest_of_nothing_is_empty(void **state)
 	cJSON_Delete(doc);
 }
 
+/* A file of a day with as many cuts and silences as are ever kept. */
+static void
+test_suggest_of_the_most_findings_stays_in_bounds(void **state)
+{
+	struct findings f = { .duration = SOURCE_SECONDS_MAX,
+			      .n_cuts = CUTS_MAX,
+			      .n_silences = SPANS_MAX };
+	cJSON *doc;
+
+	(void)state;
+	f.cuts = calloc(CUTS_MAX, sizeof(*f.cuts));
+	f.silences = calloc(SPANS_MAX, sizeof(*f.silences));
+	for (size_t i = 0; i < CUTS_MAX; i++)
+		f.cuts[i].time = 8.0 * (double)i;
+	for (size_t i = 0; i < SPANS_MAX; i++)
+		f.silences[i] =
+		    (struct span){ 17.0 * (double)i, 17.0 * (double)i + 2 };
+	doc = suggest(&f);
+	assert_int_equal(
+	    cJSON_GetArraySize(cJSON_GetObjectItem(doc, "segments")), 600);
+	cJSON_Delete(doc);
+	findings_release(&f);
+}
+
 static void
 test_series_grow_with_unknown_values_between(void **state)
 {
@@ -227,6 +251,8 @@ main(void)
 		cmocka_unit_test(test_suggest_segments_cover_the_file),
 		cmocka_unit_test(test_hooks_are_where_something_begins),
 		cmocka_unit_test(test_suggest_of_nothing_is_empty),
+		cmocka_unit_test(
+		    test_suggest_of_the_most_findings_stays_in_bounds),
 		cmocka_unit_test(test_series_grow_with_unknown_values_between),
 	};
 
