@@ -190,7 +190,7 @@ block_signals(sigset_t *set)
 int
 main(int argc, char **argv)
 {
-	struct processor p = { .work_lock = -1 };
+	static struct processor p = { .work_lock = -1 }; /* off the stack */
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
 	sigset_t signals;
