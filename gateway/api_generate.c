@@ -155,36 +155,64 @@ compare_clips(const void *pa, const void *pb)
 	       (a->start_time < b->start_time);
 }
 
+/* Do they show mostly the same: more than half of the shorter one? Analysers
+ * suggest one moment in several lengths. */
+static bool
+mostly_same(const struct queue_clip *a, const struct queue_clip *b)
+{
+	double both =
+	    fmin(a->end_time, b->end_time) - fmax(a->start_time, b->start_time);
+	double shorter =
+	    fmin(a->end_time - a->start_time, b->end_time - b->start_time);
+
+	return both > shorter / 2;
+}
+
+/* The suggestions with usable bounds, best first; NULL on memory shortage. */
+static struct queue_clip *
+read_suggestions(struct api_call *c, const cJSON *list, double duration,
+		 int64_t clip_duration, size_t *n)
+{
+	struct queue_clip *all =
+	    arena_array(&c->arena, SUGGESTIONS_MAX, sizeof(*all));
+	const cJSON *item;
+
+	*n = 0;
+	if (!all)
+		return NULL;
+	cJSON_ArrayForEach(item, list)
+	{
+		if (*n < SUGGESTIONS_MAX &&
+		    read_suggestion(c, item, duration, clip_duration, &all[*n]))
+			(*n)++;
+	}
+	qsort(all, *n, sizeof(*all), compare_clips);
+	return all;
+}
+
 /*
- * The suggestions at or above the threshold, best first, at most max_clips,
- * into out; *best is the best score there was, < 0 when there was none.
+ * The suggestions at or above the threshold, best first, at most max_clips and
+ * none that shows what a better one shows, into out; *best is the best score
+ * there was, < 0 when there was none.
  */
 static size_t
 choose(struct api_call *c, const cJSON *list, double duration,
        const struct settings *s, struct queue_clip out[CLIPS_MAX], double *best)
 {
-	struct queue_clip *all =
-	    arena_array(&c->arena, SUGGESTIONS_MAX, sizeof(*all));
-	const cJSON *item;
-	size_t n = 0, taken = 0;
+	size_t n, taken = 0;
+	const struct queue_clip *all =
+	    read_suggestions(c, list, duration, s->clip_duration, &n);
 
-	*best = -1;
-	if (!all)
-		return 0;
-	cJSON_ArrayForEach(item, list)
-	{
-		if (n < SUGGESTIONS_MAX &&
-		    read_suggestion(c, item, duration, s->clip_duration,
-				    &all[n]))
-			n++;
-	}
-	qsort(all, n, sizeof(*all), compare_clips);
-	if (n > 0)
-		*best = all[0].score;
-	while (taken < n && taken < (size_t)s->max_clips &&
-	       percent(all[taken].score) >= s->viral_threshold) {
-		out[taken] = all[taken];
-		taken++;
+	*best = n > 0 ? all[0].score : -1;
+	for (size_t i = 0; i < n && taken < (size_t)s->max_clips &&
+			   percent(all[i].score) >= s->viral_threshold;
+	     i++) {
+		bool seen = false;
+
+		for (size_t k = 0; k < taken; k++)
+			seen |= mostly_same(&all[i], &out[k]);
+		if (!seen)
+			out[taken++] = all[i];
 	}
 	return taken;
 }

@@ -125,6 +125,16 @@ def test_generate_obeys_max_clips_and_duration(stack, user):
         == [(0, 15), (10, 15), (20, 15)]
 
 
+def test_generate_takes_one_moment_once(stack, user):
+    video = make_video(stack, user, [
+        suggestion(0, 15, 0.9), suggestion(0, 30, 0.8),
+        suggestion(10, 24, 0.85), suggestion(14, 29, 0.8)])
+    answer = user.post("/api/clips/generate", {
+        "videoId": video, "settings": {"clipDuration": 30}})
+    assert [(c["startTime"], c["endTime"]) for c in answer.json["clips"]] \
+        == [(0, 15), (10, 24)]
+
+
 def test_generate_without_fitting_suggestion_says_so(stack, user):
     video = make_video(stack, user, [suggestion(0, 20, 0.6)])
     answer = user.post("/api/clips/generate", {"videoId": video})

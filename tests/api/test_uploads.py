@@ -153,6 +153,15 @@ def test_put_takes_the_metadata_also_as_headers(user):
     assert user.put(upload, b"hello", **upload["fields"]).status == 200
 
 
+@pytest.mark.parametrize("kind", [
+    'video/webm; codecs="vp9, opus"', "Video/MP4",
+    "video/x-matroska;a=b;  c=d"])
+def test_put_with_type_parameters_works(user, kind):
+    upload = user.upload_url(size=5, kind=kind)
+    assert user.put(upload, b"hello").status == 200
+    assert user.complete(upload).status == 201
+
+
 def test_put_other_than_signed_is_403(user):
     upload = user.upload_url(size=5)
     other_key = upload["uploadUrl"].replace("-a.mp4?", "-b.mp4?")
