@@ -292,6 +292,7 @@ gateway_start(struct gateway *g, char err[ERR_MAX])
 		start_s3,   start_api,
 	};
 
+	log_set_level_name(g->conf.log_level); /* before any thread */
 	if (make_run_dir(g, err) != 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
@@ -346,7 +347,6 @@ main(int argc, char **argv)
 	if (hash_setup() != 0)
 		return rc;
 	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
-		log_set_level_name(g.conf.log_level);
 		log_info("ready", "S3 on http://%s, video API on http://%s",
 			 http_server_address(g.s3), api_address(g.api));
 		sigwait(&signals, &sig);
