@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import threading
+import time
 
 import pytest
 
@@ -90,6 +91,24 @@ def test_process_of_a_peer_in_trouble_is_503(stack, peer, line):
     assert answer.status == 503
     assert answer.json["error"]
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_process_that_waits_ends_with_503_when_the_gateway_stops(own_stack):
+    stack = own_stack()
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind(os.path.join(stack.data, "run", "processor.sock"))
+    silent.listen(1)
+    answers = []
+    caller = threading.Thread(
+        target=lambda: answers.append(process(stack)))
+    caller.start()
+    with silent, silent.accept()[0] as peer:
+        assert peer.recv(100) == b'{"op":"process_one"}\n'
+        start = time.monotonic()
+        assert stack.stop() == 0
+        assert time.monotonic() - start < 5
+    caller.join()
+    assert answers[0].status == 503
 
 
 # ---- health, metrics, page --------------------------------------------------
