@@ -40,6 +40,8 @@ class Gateway:
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
             "REELGATE_MIN_FREE_BYTES": "0",
+            # The sanitizers leave less address space than the default takes.
+            "REELGATE_INDEX_MAP_SIZE": "8G",
             "LOG_FORMAT": "json",
         })
         env.update(self.settings)
