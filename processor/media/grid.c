@@ -24,7 +24,7 @@ struct view {
 
 /* One row of the plane added to the sums of its columns. */
 static void
-add_row(uint32_t *restrict sums, const struct view *v, int y, int w)
+add_row(uint16_t *restrict sums, const struct view *v, int y, int w)
 {
 	const uint8_t *row = v->p + y * v->stride;
 
@@ -33,7 +33,7 @@ add_row(uint32_t *restrict sums, const struct view *v, int y, int w)
 		int step = v->step / 2;
 
 		for (int x = 0; x < w; x++)
-			sums[x] += wide[x * step] >> v->shift & 0xff;
+			sums[x] += (uint8_t)(wide[x * step] >> v->shift);
 	} else if (v->step == 1) {
 		for (int x = 0; x < w; x++)
 			sums[x] += row[x];
@@ -49,8 +49,36 @@ box_size(int n)
 	return (n + GRID_MAX - 1) / GRID_MAX;
 }
 
-/* Columns are summed in runs of whole boxes, to keep the sums on the stack. */
+/*
+ * Columns are summed in runs of whole boxes, to keep the sums on the stack;
+ * at most 256 rows of a box count, so that 16 bits hold them.
+ */
 #define RUN 1024
+#define ROWS_MAX 256
+#define SIDE_MAX 65536 /* a box of it fits into a run many times */
+
+struct rows {
+	int from, n, skip;
+};
+
+/* One row of n boxes. */
+static void
+reduce_run(uint8_t *out, const struct view *v, int n, int fx, struct rows rows,
+	   uint32_t cells)
+{
+	uint16_t sums[RUN];
+
+	memset(sums, 0, sizeof(*sums) * (size_t)(n * fx));
+	for (int y = 0; y < rows.n; y += rows.skip)
+		add_row(sums, v, rows.from + y, n * fx);
+	for (int i = 0; i < n; i++) {
+		uint32_t sum = 0;
+
+		for (int x = 0; x < fx; x++)
+			sum += sums[i * fx + x];
+		out[i] = (uint8_t)(sum / cells);
+	}
+}
 
 static void
 reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
@@ -58,27 +86,18 @@ reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
 	int big = box_size(v->w > v->h ? v->w : v->h);
 	int fx = big < v->w ? big : v->w, fy = big < v->h ? big : v->h;
 	int w = v->w / fx, h = v->h / fy, per_run = RUN / fx;
-	uint32_t sums[RUN];
+	int skip = (fy + ROWS_MAX - 1) / ROWS_MAX;
+	uint32_t cells = (uint32_t)(fx * ((fy + skip - 1) / skip));
 
-	for (int gy = 0; gy < h; gy++) {
+	for (int gy = 0; gy < h; gy++)
 		for (int gx = 0; gx < w; gx += per_run) {
 			int n = w - gx < per_run ? w - gx : per_run;
 			struct view part = *v;
 
 			part.p += (ptrdiff_t)gx * fx * v->step;
-			memset(sums, 0, sizeof(sums));
-			for (int y = 0; y < fy; y++)
-				add_row(sums, &part, gy * fy + y, n * fx);
-			for (int i = 0; i < n; i++) {
-				uint32_t sum = 0;
-
-				for (int x = 0; x < fx; x++)
-					sum += sums[i * fx + x];
-				out[gy * w + gx + i] =
-				    (uint8_t)(sum / (uint32_t)(fx * fy));
-			}
+			reduce_run(out + gy * w + gx, &part, n, fx,
+				   (struct rows){ gy * fy, fy, skip }, cells);
 		}
-	}
 	*gw = w;
 	*gh = h;
 }
@@ -104,8 +123,8 @@ view_of(struct view *v, const AVFrame *frame, const AVPixFmtDescriptor *d,
 		v->w = AV_CEIL_RSHIFT(v->w, d->log2_chroma_w);
 		v->h = AV_CEIL_RSHIFT(v->h, d->log2_chroma_h);
 	}
-	return frame->data[c->plane] && v->w > 0 && v->h > 0 && c->depth >= 8 &&
-	       c->depth <= 16;
+	return frame->data[c->plane] && v->w > 0 && v->w <= SIDE_MAX &&
+	       v->h > 0 && v->h <= SIDE_MAX && c->depth >= 8 && c->depth <= 16;
 }
 
 void
