@@ -1,5 +1,6 @@
 """The job "analyze" of reelgate-media: ffprobe and ffmpeg's own filters on
 the same file are the oracle."""
+import functools
 import json
 import re
 import subprocess
@@ -30,14 +31,23 @@ def analyze(path, out, **more):
     return worker.run(path, out, **more).result
 
 
+@pytest.fixture(scope="module")
+def outcome_of(samples, tmp_path_factory):
+    """The outcome for a sample by name; each is analysed once."""
+    @functools.cache
+    def run(name):
+        return worker.run(samples / name, tmp_path_factory.mktemp("sample"))
+    return run
+
+
 # ---- probe -------------------------------------------------------------------
 def same_number(ours, theirs):
     return abs(float(ours) - float(theirs)) < 1e-5
 
 
 @pytest.mark.parametrize("name", PICTURES + ["mono.mp3"])
-def test_probe_agrees_with_ffprobe(samples, tmp_path, name):
-    probe = analyze(samples / name, tmp_path)["probe"]
+def test_probe_agrees_with_ffprobe(samples, outcome_of, name):
+    probe = outcome_of(name).result["probe"]
     oracle = ffprobe(samples / name)
     for key in "duration", "start_time", "size", "bit_rate":
         assert same_number(probe["format"][key], oracle["format"][key]), key
@@ -63,8 +73,8 @@ def test_probe_agrees_with_ffprobe(samples, tmp_path, name):
 
 @pytest.mark.parametrize("name, frames", [("example.mp4", 1272),
                                           ("testsrc-hevc.mp4", 60)])
-def test_decoded_frames_are_counted(samples, tmp_path, name, frames):
-    decoded = analyze(samples / name, tmp_path)["probe"]["decoded"]
+def test_decoded_frames_are_counted(outcome_of, name, frames):
+    decoded = outcome_of(name).result["probe"]["decoded"]
     assert decoded["video_frames"] == frames
     assert decoded["errors"] == 0
     assert decoded["variable_frame_rate"] is False
@@ -121,15 +131,15 @@ def test_faststart_is_told_by_the_order_of_boxes(files, tmp_path):
     ("example.mp4", (640, 360)), ("SAR-2by3.mp4", (427, 360)),
     ("h264-png.mp4", (640, 360)), ("mov_text.mp4", (300, 200)),
     ("testsrc-hevc.mp4", (640, 360))])
-def test_thumbnails_have_the_shape_of_the_shown_picture(samples, tmp_path,
-                                                        name, size):
-    result = analyze(samples / name, tmp_path)
+def test_thumbnails_have_the_shape_of_the_shown_picture(outcome_of, name,
+                                                        size):
+    result, out = outcome_of(name).result, outcome_of(name).out
     times = [t["time"] for t in result["thumbnails"]]
     assert len(times) == 3 and times == sorted(set(times))
     for thumb in result["thumbnails"]:
-        assert jpeg_size(tmp_path / thumb["file"]) == size
+        assert jpeg_size(out / thumb["file"]) == size
         assert (thumb["width"], thumb["height"]) == size
-    width, height = jpeg_size(tmp_path / result["poster"])
+    width, height = jpeg_size(out / result["poster"])
     assert width <= 1280
     assert abs(width / height - size[0] / size[1]) < 0.01
 
@@ -146,8 +156,8 @@ def test_poster_is_not_the_black_part(files, tmp_path):
     assert mean > 60
 
 
-def test_sound_alone_has_no_pictures(samples, tmp_path):
-    result = analyze(samples / "mono.mp3", tmp_path)
+def test_sound_alone_has_no_pictures(outcome_of):
+    result = outcome_of("mono.mp3").result
     assert result["poster"] is None
     assert result["thumbnails"] == []
     assert result["analysis"]["scenes"] == []
@@ -225,8 +235,8 @@ def oracle_loudness(path):
 
 
 @pytest.mark.parametrize("name", ["example.mp4", "mono.mp3"])
-def test_loudness_agrees_with_ebur128(samples, tmp_path, name):
-    loudness = analyze(samples / name, tmp_path)["analysis"]["loudness"]
+def test_loudness_agrees_with_ebur128(samples, outcome_of, name):
+    loudness = outcome_of(name).result["analysis"]["loudness"]
     integrated, spread, peak = oracle_loudness(samples / name)
     assert loudness["integrated"] == pytest.approx(integrated, abs=0.5)
     assert loudness["range"] == pytest.approx(spread, abs=1)
@@ -322,8 +332,8 @@ def test_extents_read_like_one_file(samples, tmp_path):
     assert result == whole
 
 
-def test_progress_rises_and_the_duration_is_told_once(samples, tmp_path):
-    frames = worker.run(samples / "example.mp4", tmp_path).frames
+def test_progress_rises_and_the_duration_is_told_once(outcome_of):
+    frames = outcome_of("example.mp4").frames
     kinds = [f["type"] for f in frames]
     assert kinds[0] == "deadline" and kinds.count("deadline") == 1
     assert frames[0]["duration"] == pytest.approx(42.45, abs=0.01)
