@@ -22,28 +22,37 @@ static const struct {
 	{ "expires", "response-expires" },
 };
 
-/* Words that change what is stored and cannot be honoured: an upload that
- * asks for them is refused, never stored differently in silence. */
+/* Headers that change what is made and cannot be honoured: a request that
+ * uses them is refused, never carried out differently in silence. */
 static const struct {
 	const char *header;
-	const char *harmless; /* this value asks for nothing */
 	enum s3_error error;
-	const char *element;
+	const char *harmless[2]; /* these values ask for nothing */
 } refused[] = {
-	{ "x-amz-storage-class", "STANDARD", S3_ERR_INVALID_STORAGE_CLASS,
-	  "StorageClassRequested" },
-	{ "x-amz-acl", "private", S3_ERR_NOT_IMPLEMENTED, "Header" },
-	{ "x-amz-tagging", "", S3_ERR_NOT_IMPLEMENTED, "Header" },
-	{ "x-amz-server-side-encryption", NULL, S3_ERR_NOT_IMPLEMENTED,
-	  "Header" },
-	{ "x-amz-server-side-encryption-customer-algorithm", NULL,
-	  S3_ERR_NOT_IMPLEMENTED, "Header" },
-	{ "x-amz-object-lock-mode", NULL, S3_ERR_NOT_IMPLEMENTED, "Header" },
-	{ "x-amz-object-lock-legal-hold", "OFF", S3_ERR_NOT_IMPLEMENTED,
-	  "Header" },
-	{ "x-amz-website-redirect-location", NULL, S3_ERR_NOT_IMPLEMENTED,
-	  "Header" },
-	{ "x-amz-write-offset-bytes", NULL, S3_ERR_NOT_IMPLEMENTED, "Header" },
+	{ "x-amz-storage-class", S3_ERR_INVALID_STORAGE_CLASS, { "STANDARD" } },
+	{ "x-amz-acl",
+	  S3_ERR_NOT_IMPLEMENTED,
+	  { "private", "bucket-owner-full-control" } },
+	{ "x-amz-grant-full-control", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-grant-read", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-grant-read-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-grant-write", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-grant-write-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-tagging", S3_ERR_NOT_IMPLEMENTED, { "" } },
+	{ "x-amz-server-side-encryption", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-server-side-encryption-customer-algorithm",
+	  S3_ERR_NOT_IMPLEMENTED,
+	  { NULL } },
+	{ "x-amz-object-lock-mode", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-object-lock-legal-hold", S3_ERR_NOT_IMPLEMENTED, { "OFF" } },
+	{ "x-amz-bucket-object-lock-enabled",
+	  S3_ERR_NOT_IMPLEMENTED,
+	  { "false" } },
+	{ "x-amz-object-ownership",
+	  S3_ERR_NOT_IMPLEMENTED,
+	  { "BucketOwnerEnforced" } },
+	{ "x-amz-website-redirect-location", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-write-offset-bytes", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 };
 
 /* A header, or the query parameter it was hoisted into by presigning. */
@@ -60,22 +69,28 @@ header_or_hoisted(const struct s3_request *rq, const char *name)
 	return v;
 }
 
-static enum s3_error
-check_refused(struct s3_request *rq)
+static bool
+is_harmless(const char *const harmless[2], struct slice value)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (harmless[i] && slice_eq_str(value, harmless[i]))
+			return true;
+	return false;
+}
+
+enum s3_error
+s3_refuse_headers(struct s3_request *rq)
 {
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
 		struct slice v = header_or_hoisted(rq, refused[i].header);
-		bool is_class =
-		    refused[i].error == S3_ERR_INVALID_STORAGE_CLASS;
 
-		if (!v.p || (refused[i].harmless &&
-			     slice_eq_str(v, refused[i].harmless)))
+		if (!v.p || is_harmless(refused[i].harmless, v))
 			continue;
-		/* With ACLs disabled AWS accepts this one everywhere. */
-		if (slice_eq_str(v, "bucket-owner-full-control"))
-			continue;
-		return s3_fail(rq, refused[i].error, NULL, refused[i].element,
-			       is_class ? v : slice_str(refused[i].header));
+		if (refused[i].error == S3_ERR_INVALID_STORAGE_CLASS)
+			return s3_fail(rq, refused[i].error, NULL,
+				       "StorageClassRequested", v);
+		return s3_fail(rq, refused[i].error, NULL, "Header",
+			       slice_str(refused[i].header));
 	}
 	return S3_OK;
 }
@@ -162,7 +177,7 @@ s3_metadata_read(struct s3_request *rq, struct store_headers *out)
 	struct http_request *http = rq->http;
 	size_t max = ARRAY_LEN(kept) + http->n_headers + rq->n_params;
 	struct store_header *v = arena_array(&http->arena, max, sizeof(*v));
-	enum s3_error err = check_refused(rq);
+	enum s3_error err = s3_refuse_headers(rq);
 
 	*out = (struct store_headers){ .v = v };
 	if (err != S3_OK)

@@ -98,7 +98,9 @@ op_create_bucket(struct s3_request *rq)
 
 	if (!store_bucket_name_valid(rq->bucket))
 		return S3_ERR_INVALID_BUCKET_NAME;
-	err = read_region(rq, &region);
+	err = s3_refuse_headers(rq);
+	if (err == S3_OK)
+		err = read_region(rq, &region);
 	if (err == S3_OK)
 		err = store_bucket_create(rq->world->store, rq->bucket,
 					  slice_str(rq->id.account_id), region);

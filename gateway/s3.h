@@ -133,6 +133,9 @@ enum s3_error s3_condition_failed(struct s3_request *rq, enum s3_error err);
 
 /* ---- metadata.c --------------------------------------------------------- */
 
+/* NOT_IMPLEMENTED, INVALID_STORAGE_CLASS: a header asks for what is not there.
+ */
+enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
 /* The headers to keep with the object, from headers and presigned query.
  * METADATA_TOO_LARGE, and refusals of what cannot be honoured. */
 enum s3_error MUST_CHECK s3_metadata_read(struct s3_request *rq,

@@ -40,7 +40,6 @@ def test_default_bucket_is_there_and_owned_by_the_caller(client):
 @pytest.mark.parametrize("name", ["Upper", "a_b", "192.168.0.1", "xn--a",
                                   "ab..cd", "-ab", "ab-", "a-s3alias"])
 def test_illegal_names_are_refused(gateway, client, name):
-    import urllib.request
     from sigv4 import Signer, head
     from wire import request
     path = f"/{name}"
@@ -105,3 +104,12 @@ def test_changes_of_configuration_are_refused_not_ignored(client, bucket):
             ("put_bucket_acl", {"ACL": "public-read"})):
         assert failure(getattr(client, name), Bucket=bucket, **options) == (
             501, "NotImplemented")
+
+
+def test_bucket_with_object_lock_or_open_acl_is_refused(client):
+    for options in ({"ObjectLockEnabledForBucket": True},
+                    {"ACL": "public-read"}):
+        assert failure(client.create_bucket, Bucket="locked-bucket",
+                       **options) == (501, "NotImplemented")
+        assert failure(client.head_bucket, Bucket="locked-bucket")[0] == 404
+    client.create_bucket(Bucket="private-bucket", ACL="private")

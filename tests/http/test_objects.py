@@ -192,6 +192,7 @@ def test_metadata_over_2_kib_is_refused_and_at_2_kib_kept(client, bucket):
 @pytest.mark.parametrize("options", [
     {"ServerSideEncryption": "AES256"}, {"Tagging": "a=b"},
     {"ACL": "public-read"}, {"WebsiteRedirectLocation": "/x"},
+    {"GrantRead": "id=1"}, {"ObjectLockLegalHoldStatus": "ON"},
 ])
 def test_upload_that_asks_for_more_than_is_there_is_refused(client, bucket,
                                                             options):
@@ -230,3 +231,21 @@ def test_upload_bound_holds_below_uploads_of_the_default_bucket_only(
     assert e.value.response["Error"]["MaxSizeAllowed"] == "1000"
     c.create_bucket(Bucket="another")
     c.put_object(Bucket="another", Key="uploads/u/b", Body=bytes(1001))
+
+
+def test_full_disk_is_said_before_the_body(own_gateway):
+    from sigv4 import Signer, head
+    from wire import Wire
+    g = own_gateway({"REELGATE_MIN_FREE_BYTES": "1125899906842624"})
+    path = "/socialitix-videos/k"
+    h = Signer().headers("PUT", path, f"127.0.0.1:{g.port}",
+                         "UNSIGNED-PAYLOAD")
+    h.update({"Content-Length": "5", "Expect": "100-continue"})
+    with Wire(g.port) as w:
+        w.send(head("PUT", path, h))
+        r = w.read()
+    assert r.status == 507 and "<Code>InsufficientStorage</Code>" in r.text
+    # Reading and deleting still work.
+    assert g.client().list_objects_v2(
+        Bucket="socialitix-videos")["KeyCount"] == 0
+    g.client().delete_object(Bucket="socialitix-videos", Key="k")

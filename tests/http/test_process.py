@@ -14,11 +14,13 @@ from sigv4 import Signer, head
 from wire import Wire
 
 PROGRAM = str(BIN / "reelgate-gateway")
+SMALL_INDEX = {"REELGATE_INDEX_MAP_SIZE": "8G"}  # fits beside sanitizers
 
 
 def run(*args, env=None):
     return subprocess.run([PROGRAM, *args], capture_output=True, text=True,
-                          timeout=30, env={**os.environ, **(env or {})})
+                          timeout=30, 
+                          env={**os.environ, **SMALL_INDEX, **(env or {})})
 
 
 def test_help_version_and_bad_options():
