@@ -55,8 +55,10 @@ PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 	    $(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps test check unit http e2e crash fuzz fuzz-run fuzz-replay asan tsan lint \
-	format format-check layers conf install clean units
+SUITES   := unit asan http httpasan api apiasan processor media e2e crash
+
+.PHONY: all help deps units test check suites $(SUITES) fuzz fuzz-run \
+	fuzz-replay lint layers conf format format-check install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
 help: ## list the targets
@@ -148,6 +150,12 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
 # ---- checking ---------------------------------------------------------------
 test: ## everything: install, build, all suites (tools/test)
 	tools/test
+check: lint unit ## static checks and unit tests, before each commit
+
+suites: ## each suite is a target of its own: make unit, http, api, e2e, ...
+	@echo $(SUITES)
+$(SUITES):
+	tools/test --only $@
 
 fuzz: ## fuzz each target for FUZZ_SECONDS=20 (clang-14)
 	$(MAKE) MODE=fuzz fuzz-run
@@ -170,7 +178,7 @@ layers: ## who may include whom, and which library lives where
 conf: ## settings table = sample file = documentation
 	tools/check-conf
 
-FORMATTED = $(shell git ls-files '*.c' '*.h')
+FORMATTED = $(shell find . -path ./build -prune -o -name '*.[ch]' -print)
 format: ## format the C files
 	clang-format-14 -i $(FORMATTED)
 format-check: ## fail when a C file is not formatted
