@@ -1,10 +1,12 @@
 -- Uploads, videos and what is computed from them; events and their cursor.
+-- Buckets and keys are bytes: COLLATE "C" says so, and keeps their indexes
+-- usable for the results of convert_from(), whose collation is "C" as well.
 
 CREATE TABLE upload_intents (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   user_id uuid NOT NULL,
-  bucket text NOT NULL,
-  key text NOT NULL,
+  bucket text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
   file_name text NOT NULL,
   content_type text NOT NULL,
   size bigint CHECK (size > 0),              -- NULL: not stated
@@ -21,8 +23,8 @@ CREATE TABLE videos (
   user_id uuid,                              -- NULL: nobody's, admin only
   title text NOT NULL,
   filename text NOT NULL,
-  bucket text NOT NULL,
-  s3_key text NOT NULL,
+  bucket text COLLATE "C" NOT NULL,
+  s3_key text COLLATE "C" NOT NULL,
   file_size bigint NOT NULL,
   content_type text NOT NULL DEFAULT '',
   etag text NOT NULL DEFAULT '',
@@ -112,9 +114,9 @@ CREATE TABLE object_events (
   event_id text NOT NULL,
   event_time timestamptz NOT NULL,
   event_name text NOT NULL,
-  bucket text NOT NULL,
+  bucket text COLLATE "C" NOT NULL,
   key_raw bytea NOT NULL,
-  key text,
+  key text COLLATE "C",
   size bigint NOT NULL,
   etag text,
   version_id text,

@@ -201,7 +201,7 @@ $$;
  */
 CREATE FUNCTION job_claim(p_worker text, p_types text[], p_n int,
                           p_lease interval, p_oldest boolean)
-RETURNS SETOF job_queue LANGUAGE plpgsql AS $$
+RETURNS SETOF job_queue ROWS 4 LANGUAGE plpgsql AS $$
 DECLARE
   ids uuid[] := '{}';
   more uuid[];

@@ -368,6 +368,38 @@ test_queue_relay_removed_object_cancels_pending_jobs(void **state)
 	assert_sql(w, "queued", "SELECT analysis_status FROM videos");
 }
 
+static void
+test_queue_statements_of_the_main_path_find_their_indexes(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4"),
+				    created(3, "e3", KEY) };
+	struct queue_outcome o = OUTCOME_NONE;
+	struct queue_job job;
+	struct queue_fence f;
+	int64_t deadline = time_mono_us() + 5 * US_PER_S;
+
+	make_intent(w, USER_A, KEY);
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	assert_true(claim(w, "w1", &job));
+	f = fence(&job, "w1");
+	assert_int_equal(queue_job_complete(w->q, &f, &o), QUEUE_OK);
+	/* a session reports its counts when it ends */
+	queue_close(w->q);
+	w->q = NULL;
+	while (strcmp(sql(w, "SELECT idx_scan > 0 FROM pg_stat_user_tables"
+			     " WHERE relname = 'clips'"),
+		      "t") != 0 &&
+	       time_mono_us() < deadline)
+		usleep(20000);
+	/* sequential scans are off: one is left where no index fits */
+	assert_sql(w, "0 true",
+		   "SELECT sum(seq_scan) || ' ' || bool_and(idx_scan > 0)"
+		   " FROM pg_stat_user_tables WHERE relname IN ('videos',"
+		   " 'upload_intents', 'clips', 'job_queue')");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -389,6 +421,8 @@ main(int argc, char **argv)
 		    test_queue_complete_upload_from_20_threads_beside_the_relay_makes_one),
 		TEST_WITH_DB(
 		    test_queue_relay_overwrite_begins_anew_and_cancels_the_old),
+		TEST_WITH_DB(
+		    test_queue_statements_of_the_main_path_find_their_indexes),
 		TEST_WITH_DB(
 		    test_queue_relay_removed_object_cancels_pending_jobs),
 	};
