@@ -228,6 +228,7 @@ answer_queue(struct http_exchange *x)
 		log_error("answer_failed", "request %s: cannot answer %u",
 			  x->req.request_id, x->answer.status);
 	x->phase = PHASE_ANSWERED;
+	sweep_enter(x->conn, SWEEP_SENDING);
 	return verdict;
 }
 

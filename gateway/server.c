@@ -22,7 +22,6 @@
 
 #define ARENA_MAX (8u << 20)
 #define CONNECTION_MEMORY 131072u
-#define TIMEOUT_S (SWEEP_IDLE_MS / 1000)
 #define DRAIN_MAX (1u << 20) /* rest of a refused body read to its end */
 
 /* The sanitizers' frames are several times as large. */
@@ -31,6 +30,8 @@
 #else
 #define STACK_BYTES (256u * 1024)
 #endif
+
+static const struct sweep_limits limits = SWEEP_LIMITS_DEFAULT;
 
 /* ---- one request -------------------------------------------------------- */
 
@@ -431,7 +432,7 @@ start_daemon(struct http_server *s)
 		{ MHD_OPTION_CONNECTION_LIMIT, s->max_connections, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, limits.idle_ms / 1000, NULL },
 		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, s },
@@ -466,7 +467,7 @@ http_server_start(const struct http_server_conf *conf, char err[512])
 	hex_encode(id, sizeof(id), s->host_id);
 	if (listen_on(s, conf->listen, err) != 0)
 		goto fail;
-	s->sweeper = sweeper_new(s->max_connections);
+	s->sweeper = sweeper_new(s->max_connections, &limits);
 	s->linger = linger_new();
 	if (s->sweeper && s->linger)
 		s->daemon = start_daemon(s);

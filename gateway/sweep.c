@@ -6,10 +6,10 @@
 #include "base/timeval.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
-
-#define TICK_MS 1000
 
 /* lock guards the list, count and stopping. */
 struct sweeper {
@@ -17,34 +17,59 @@ struct sweeper {
 	pthread_mutex_t lock;
 	pthread_cond_t stop;
 	bool stopping;
+	struct sweep_limits limits;
 	unsigned max;
 	unsigned count;
 	struct sweep_conn *first;
 };
 
+/* Bytes of ours that the peer's kernel has acknowledged, ever. */
+static uint64_t
+acknowledged(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t n = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+		return 0;
+	return info.tcpi_bytes_acked;
+}
+
+/* Whether a window is over in which fewer bytes moved than must; else the
+ * next window begins at @mark. */
+static bool
+is_slow(const struct sweep_limits *l, struct sweep_conn *c, int64_t now,
+	uint64_t moved, uint64_t mark)
+{
+	if ((now - atomic_load(&c->since_us)) / 1000 <= l->window_ms)
+		return false;
+	if (moved < (uint64_t)l->window_ms * l->rate / 1000)
+		return true;
+	atomic_store(&c->bytes, mark);
+	atomic_store(&c->since_us, now);
+	return false;
+}
+
 /* Why the connection is to be ended, or NULL. */
 static const char *
-verdict(struct sweep_conn *c, int64_t now)
+verdict(const struct sweep_limits *l, struct sweep_conn *c, int64_t now)
 {
 	int64_t ms = (now - atomic_load(&c->since_us)) / 1000;
+	uint64_t bytes = atomic_load(&c->bytes), acked;
 
 	switch (atomic_load(&c->phase)) {
 	case SWEEP_HEADERS:
-		return ms > SWEEP_HEADERS_MS ? "slow_headers" : NULL;
+		return ms > l->headers_ms ? "slow_headers" : NULL;
 	case SWEEP_IDLE:
 		/* Silence ends at the daemon's own timeout; who is still here
 		 * is sending a request line byte by byte. */
-		return ms > SWEEP_IDLE_MS + SWEEP_HEADERS_MS ? "slow_headers"
-							     : NULL;
+		return ms > l->idle_ms + l->headers_ms ? "slow_headers" : NULL;
 	case SWEEP_BODY:
-		if (ms <= SWEEP_BODY_MS)
-			return NULL;
-		if (atomic_load(&c->bytes) <
-		    (uint64_t)(SWEEP_BODY_MS / 1000) * SWEEP_BODY_RATE)
-			return "slow_body";
-		atomic_store(&c->bytes, 0);
-		atomic_store(&c->since_us, now);
-		return NULL;
+		return is_slow(l, c, now, bytes, 0) ? "slow_body" : NULL;
+	case SWEEP_SENDING:
+		acked = acknowledged(c->fd);
+		return is_slow(l, c, now, acked - bytes, acked) ? "slow_reader"
+								: NULL;
 	default:
 		return NULL;
 	}
@@ -57,7 +82,7 @@ sweep(struct sweeper *s)
 	const char *why;
 
 	for (struct sweep_conn *c = s->first; c; c = c->next) {
-		why = verdict(c, now);
+		why = verdict(&s->limits, c, now);
 		if (why) {
 			log_info(why, "ending a connection that is too slow");
 			shutdown(c->fd, SHUT_RDWR);
@@ -87,22 +112,24 @@ sweep_run(void *arg)
 {
 	struct sweeper *s = arg;
 	struct timespec until;
+	int64_t next;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += TICK_MS / 1000;
+		next = time_mono_us() + s->limits.tick_ms * 1000LL;
+		until = (struct timespec){ next / US_PER_S,
+					   next % US_PER_S * 1000 };
 		pthread_cond_timedwait(&s->stop, &s->lock, &until);
 		sweep(s);
 		if (crowded(s))
-			shut_idle(s, TICK_MS);
+			shut_idle(s, s->limits.tick_ms);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
 struct sweeper *
-sweeper_new(unsigned max_connections)
+sweeper_new(unsigned max_connections, const struct sweep_limits *limits)
 {
 	struct sweeper *s = calloc(1, sizeof(*s));
 	pthread_condattr_t attr;
@@ -110,6 +137,7 @@ sweeper_new(unsigned max_connections)
 	if (!s)
 		return NULL;
 	s->max = max_connections;
+	s->limits = *limits;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -211,7 +239,8 @@ sweep_enter(struct sweep_conn *c, enum sweep_phase phase)
 {
 	if (!c)
 		return;
-	atomic_store(&c->bytes, 0);
+	atomic_store(&c->bytes,
+		     phase == SWEEP_SENDING ? acknowledged(c->fd) : 0);
 	atomic_store(&c->since_us, time_mono_us());
 	atomic_store(&c->phase, phase);
 }

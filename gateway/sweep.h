@@ -17,16 +17,25 @@
 
 #include <stdatomic.h>
 
-#define SWEEP_HEADERS_MS 20000 /* a first request's headers */
-#define SWEEP_IDLE_MS 75000    /* silence between requests */
-#define SWEEP_BODY_MS 60000    /* window of the body's rate */
-#define SWEEP_BODY_RATE 1024   /* bytes per second at least */
+struct sweep_limits {
+	int headers_ms; /* a request's headers, from its first byte */
+	int idle_ms;	/* silence between requests: the daemon's timeout */
+	int window_ms;	/* over which a rate is measured */
+	unsigned rate;	/* bytes per second, of a body or an answer */
+	int tick_ms;	/* how often the sweeper looks */
+};
+#define SWEEP_LIMITS_DEFAULT                                               \
+	{                                                                  \
+		.headers_ms = 20000, .idle_ms = 75000, .window_ms = 60000, \
+		.rate = 1024, .tick_ms = 1000,                             \
+	}
 
 enum sweep_phase {
 	SWEEP_HEADERS, /* headers have begun, or none has come yet */
 	SWEEP_IDLE,    /* kept alive, waiting for the next request */
 	SWEEP_BODY,    /* waiting for the client's body */
-	SWEEP_WORKING  /* ours: a handler runs, or the answer is sent */
+	SWEEP_WORKING, /* ours: a handler runs */
+	SWEEP_SENDING  /* waiting for the client to take the answer */
 };
 
 struct sweep_conn {
@@ -34,13 +43,16 @@ struct sweep_conn {
 	int fd;
 	_Atomic int phase;
 	_Atomic int64_t since_us; /* start of the phase, or of the window */
-	_Atomic uint64_t bytes;	  /* of body since then */
+	_Atomic uint64_t bytes;	  /* of body since then; SENDING: what the
+				     client had acknowledged then */
 	int64_t entered_us;	  /* the connection's thread alone */
 };
 
 struct sweeper;
-struct sweeper *sweeper_new(unsigned max_connections); /* NULL with errno */
-void sweeper_free(struct sweeper *s);		       /* NULL is fine */
+/* NULL with errno. */
+struct sweeper *sweeper_new(unsigned max_connections,
+			    const struct sweep_limits *limits);
+void sweeper_free(struct sweeper *s); /* NULL is fine */
 
 /* NULL on memory shortage: the connection is then not watched. */
 struct sweep_conn *sweep_add(struct sweeper *s, int fd);

@@ -1,0 +1,216 @@
+/*
+ * The sweeper on real TCP connections, with limits of milliseconds.
+ */
+#include "gateway/sweep.h"
+#include "base/timeval.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 5000 /* what must happen */
+#define CALM_MS 250  /* what must not */
+
+static const struct sweep_limits limits = {
+	.headers_ms = 100,
+	.idle_ms = 100,
+	.window_ms = 100,
+	.rate = 100000, /* 10,000 bytes a window */
+	.tick_ms = 10,
+};
+
+struct fixture {
+	struct sweeper *sweeper;
+	struct sweep_conn *conn;
+	int server, client;
+};
+
+static void
+connect_pair(int fds[2])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof(a);
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(l, (struct sockaddr *)&a, n), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&a, &n), 0);
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fds[0], (struct sockaddr *)&a, n), 0);
+	fds[1] = accept(l, NULL, NULL);
+	assert_true(fds[1] >= 0);
+	close(l);
+}
+
+static int
+setup(void **state)
+{
+	static struct fixture f;
+	int fds[2];
+
+	connect_pair(fds);
+	f.client = fds[0];
+	f.server = fds[1];
+	f.sweeper = sweeper_new(10, &limits);
+	assert_non_null(f.sweeper);
+	f.conn = sweep_add(f.sweeper, f.server);
+	assert_non_null(f.conn);
+	*state = &f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	sweep_remove(f->sweeper, f->conn);
+	assert_int_equal(sweep_count(f->sweeper), 0);
+	sweeper_free(f->sweeper);
+	close(f->client);
+	close(f->server);
+	return 0;
+}
+
+/* The server's side was shut, which its own thread sees as an end. */
+static bool
+was_ended(const struct fixture *f, int timeout_ms)
+{
+	struct pollfd p = { .fd = f->server, .events = POLLRDHUP };
+
+	return poll(&p, 1, timeout_ms) == 1;
+}
+
+static void
+test_sweep_ends_who_sends_no_headers(void **state)
+{
+	assert_true(was_ended(*state, WAIT_MS));
+}
+
+static void
+test_sweep_ends_a_request_line_byte_by_byte(void **state)
+{
+	struct fixture *f = *state;
+	int64_t start = time_mono_us();
+
+	sweep_enter(f->conn, SWEEP_IDLE);
+	assert_true(was_ended(f, WAIT_MS));
+	assert_true(time_mono_us() - start > 190 * 1000);
+}
+
+static void
+test_sweep_leaves_a_working_handler_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	sweep_enter(f->conn, SWEEP_WORKING);
+	assert_false(was_ended(f, CALM_MS));
+}
+
+static void
+test_sweep_ends_a_slow_body_and_spares_a_fast_one(void **state)
+{
+	struct fixture *f = *state;
+
+	sweep_enter(f->conn, SWEEP_BODY);
+	for (int i = 0; i < 50; i++) {
+		sweep_body_begin(f->conn);
+		sweep_body_end(f->conn, 10000);
+		assert_false(was_ended(f, CALM_MS / 50));
+	}
+	assert_true(was_ended(f, WAIT_MS));
+}
+
+static void
+test_sweep_counts_our_own_time_not_against_a_body(void **state)
+{
+	struct fixture *f = *state;
+	const struct timespec pause = { .tv_nsec = CALM_MS * 1000000L };
+
+	sweep_enter(f->conn, SWEEP_BODY);
+	sweep_body_begin(f->conn);
+	nanosleep(&pause, NULL);
+	sweep_body_end(f->conn, 1);
+	assert_false(was_ended(f, 30));
+}
+
+static void
+send_some(int fd, size_t n)
+{
+	char block[4096] = { 0 };
+
+	for (; n > 0; n -= sizeof(block))
+		assert_int_equal(send(fd, block, sizeof(block), 0),
+				 sizeof(block));
+}
+
+static void
+test_sweep_ends_a_slow_reader_and_spares_a_fast_one(void **state)
+{
+	struct fixture *f = *state;
+
+	sweep_enter(f->conn, SWEEP_SENDING);
+	for (int i = 0; i < 25; i++) {
+		send_some(f->server, 8192);
+		assert_false(was_ended(f, CALM_MS / 25));
+	}
+	assert_true(was_ended(f, WAIT_MS));
+}
+
+static void
+test_sweep_shut_idle_takes_idle_ones_only(void **state)
+{
+	struct fixture *f = *state;
+
+	sweep_enter(f->conn, SWEEP_WORKING);
+	sweep_shut_idle(f->sweeper, 0);
+	assert_false(was_ended(f, 0));
+	sweep_enter(f->conn, SWEEP_IDLE);
+	sweep_shut_idle(f->sweeper, 60000);
+	assert_false(was_ended(f, 0));
+	sweep_shut_idle(f->sweeper, 0);
+	assert_true(was_ended(f, 0));
+}
+
+static void
+test_sweep_crowded_above_nine_tenths(void **state)
+{
+	struct fixture *f = *state;
+	struct sweep_conn *more[9];
+
+	sweep_enter(f->conn, SWEEP_WORKING);
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		assert_false(sweep_crowded(f->sweeper));
+		more[i] = sweep_add(f->sweeper, f->server);
+		sweep_enter(more[i], SWEEP_WORKING);
+	}
+	assert_true(sweep_crowded(f->sweeper));
+	for (size_t i = 0; i < ARRAY_LEN(more); i++)
+		sweep_remove(f->sweeper, more[i]);
+	assert_false(sweep_crowded(f->sweeper));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_sweep_ends_who_sends_no_headers),
+		T(test_sweep_ends_a_request_line_byte_by_byte),
+		T(test_sweep_leaves_a_working_handler_alone),
+		T(test_sweep_ends_a_slow_body_and_spares_a_fast_one),
+		T(test_sweep_counts_our_own_time_not_against_a_body),
+		T(test_sweep_ends_a_slow_reader_and_spares_a_fast_one),
+		T(test_sweep_shut_idle_takes_idle_ones_only),
+		T(test_sweep_crowded_above_nine_tenths),
+	};
+
+	return cmocka_run_group_tests_name("gateway_sweep", tests, NULL, NULL);
+}
