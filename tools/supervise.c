@@ -270,9 +270,26 @@ take_signals(struct supervisor *s)
 	}
 }
 
-/* One turn: waits at most TICK_MS for anything to happen, and handles it. */
+/* The shorter of timeout_ms and the time until a service is started again. */
+static int
+wait_ms(const struct supervisor *s, int timeout_ms)
+{
+	int64_t now = time_mono_us();
+
+	for (size_t i = 0; i < s->n; i++) {
+		int64_t due = s->children[i].restart_us;
+		int ms = due > now ? (int)((due - now) / 1000) + 1 : 0;
+
+		if (due && (timeout_ms < 0 || ms < timeout_ms))
+			timeout_ms = ms;
+	}
+	return timeout_ms;
+}
+
+/* One turn: waits at most timeout_ms (-1: for ever) for anything to happen,
+ * or for a service to be due, and handles it. */
 static void
-turn(struct supervisor *s)
+turn(struct supervisor *s, int timeout_ms)
 {
 	struct pollfd fds[SERVICES_MAX + 1];
 
@@ -280,13 +297,26 @@ turn(struct supervisor *s)
 	for (size_t i = 0; i < s->n; i++)
 		fds[i + 1] = (struct pollfd){ .fd = s->children[i].pipe,
 					      .events = POLLIN };
-	if (poll(fds, s->n + 1, TICK_MS) < 0 && errno != EINTR)
+	if (poll(fds, s->n + 1, wait_ms(s, timeout_ms)) < 0 && errno != EINTR)
 		abort(); /* only a wrong argument does that */
 	take_signals(s);
 	for (size_t i = 0; i < s->n; i++)
 		drain_pipe(&s->children[i]);
 	reap(s);
 	restart_due(s);
+}
+
+/* How long a turn may wait: a condition is looked at often. */
+static int
+patience(bool looking, bool for_ever, int64_t end_us)
+{
+	int64_t left_ms = (end_us - time_mono_us()) / 1000 + 1;
+
+	if (for_ever)
+		return looking ? TICK_MS : -1;
+	if (left_ms < 0)
+		left_ms = 0;
+	return looking && left_ms > TICK_MS ? TICK_MS : (int)left_ms;
 }
 
 enum supervise_end
@@ -296,7 +326,7 @@ supervisor_run(struct supervisor *s, bool (*until)(void *ctx), void *ctx,
 	int64_t end_us = time_mono_us() + timeout_ms * 1000LL;
 
 	for (;;) {
-		turn(s);
+		turn(s, patience(until != NULL, timeout_ms < 0, end_us));
 		if (s->failed)
 			return SUPERVISE_FAILED;
 		if (s->stop_wanted)
@@ -315,11 +345,10 @@ stop_child(struct supervisor *s, struct child *c)
 {
 	int64_t end_us = time_mono_us() + c->service->stop_ms * 1000LL;
 
-	c->restart_us = 0;
 	if (c->pid)
 		kill(c->pid, c->service->stop_signal);
 	while (c->pid && !s->hurry && time_mono_us() < end_us)
-		turn(s);
+		turn(s, TICK_MS);
 	if (c->pid) {
 		fprintf(stderr, "reelgate: %s does not end, it is killed\n",
 			c->service->name);
@@ -327,11 +356,11 @@ stop_child(struct supervisor *s, struct child *c)
 	}
 	end_us = time_mono_us() + 5 * US_PER_S;
 	while (c->pid && time_mono_us() < end_us)
-		turn(s);
+		turn(s, TICK_MS);
 	if (c->pid) {
 		kill(c->pid, SIGKILL);
 		while (c->pid)
-			turn(s);
+			turn(s, TICK_MS);
 	}
 	service_log_close(&c->log);
 	if (c->pipe >= 0)
@@ -342,6 +371,8 @@ void
 supervisor_stop(struct supervisor *s)
 {
 	s->stopping = true;
+	for (size_t i = 0; i < s->n; i++)
+		s->children[i].restart_us = 0;
 	for (; s->n; s->n--)
 		stop_child(s, &s->children[s->n - 1]);
 }
