@@ -6,11 +6,12 @@
 
 #include <math.h>
 
-#define QUIET (-50.0)  /* LUFS that count as 0 .. */
-#define LOUD (-10.0)   /* .. and as 1 */
+#define QUIET (-50.0) /* LUFS that count as 0 .. */
+#define LOUD (-14.0)  /* .. and as 1: what streaming services play at */
+#define MOTION_FULL 0.4
 #define RISE_FULL 12.0 /* LU above the time before */
 #define BEFORE 3.0     /* seconds of "before" */
-#define CUTS_PER_S 0.3 /* that count as 1 */
+#define CUTS_PER_S 0.2 /* that count as 1 */
 #define STANDS_OUT 0.5
 
 static const struct {
@@ -78,12 +79,13 @@ score_span(const struct findings *f, double from, double to)
 	    score_mean(f->loudness, f->n_loudness, from - BEFORE, floor(from));
 	struct score s = {
 		.loudness = score_mean(f->loudness, f->n_loudness, from, to),
+		.motion = score_mean(f->motion, f->n_motion, from, to),
 		.cuts = count_cuts(f, from, to),
 	};
 	double sum = 0, weights = 0;
 
 	s.part[SCORE_ENERGY] = clamp01((s.loudness - QUIET) / (LOUD - QUIET));
-	s.part[SCORE_MOTION] = score_mean(f->motion, f->n_motion, from, to);
+	s.part[SCORE_MOTION] = clamp01(s.motion / MOTION_FULL);
 	s.part[SCORE_PACE] =
 	    f->n_motion ? clamp01(s.cuts / (to - from) / CUTS_PER_S) : NAN;
 	s.part[SCORE_RISE] =
@@ -120,8 +122,7 @@ phrase(char *out, size_t size, const struct score *s, int part)
 		snprintf(out, size, "loud (%.1f LUFS)", s->loudness);
 		return true;
 	case SCORE_MOTION:
-		snprintf(out, size, "much motion (%.2f)",
-			 s->part[SCORE_MOTION]);
+		snprintf(out, size, "much motion (%.2f)", s->motion);
 		return true;
 	case SCORE_PACE:
 		snprintf(out, size, "%d cut%s", s->cuts,

@@ -20,6 +20,7 @@ enum component {
 struct score {
 	double part[SCORE_COMPONENTS]; /* 0..1, NAN: not known */
 	double loudness;	       /* LUFS, mean; NAN */
+	double motion;		       /* as measured, mean; NAN */
 	int cuts;
 	double total; /* 0..1, over the known parts */
 };

@@ -1,7 +1,8 @@
 /*
- * Segments: equal windows of about five seconds, each scored. Clips: for each
- * usual length, windows that begin at a cut or where a silence ends, end at
- * one if possible, scored as a whole with their first seconds counted extra.
+ * Segments: equal windows of about five seconds, each scored. Clips: windows
+ * of the usual lengths that begin at a cut or where a silence ends, end at one
+ * if possible, scored as a whole with their first seconds counted extra; the
+ * best that do not overlap.
  */
 #include "processor/media/suggest.h"
 #include "processor/media/hooks.h"
@@ -12,15 +13,24 @@
 #define SEGMENT 5.0
 #define SEGMENTS_MAX 600
 #define STARTS_MAX 2100 /* two thirds and SEGMENTS_MAX fit */
-#define PER_LENGTH 3
+#define SUGGESTED_MAX 10
 #define MOMENTS 5
 #define OPENING 3.0 /* seconds that decide whether one stays */
 #define OPENING_WEIGHT 0.3
 #define SNAP 2.0 /* seconds an end may move to a cut or a silence */
 #define CLIP_MIN 1.0
+#define SHARE_MAX 0.25 /* of the file in one clip, but for the shortest */
 #define FAR_BEHIND 0.5
+#define APART 0.1 /* better by that when far from the others */
 
-static const double lengths[] = { 15, 30, 60, 90 };
+/*
+ * The best seconds of a window are better than the window, so the shortest
+ * would always win: a longer one may be a little worse.
+ */
+static const struct {
+	double seconds;
+	double favour;
+} lengths[] = { { 15, 1 }, { 30, 1.05 }, { 60, 1.1 }, { 90, 1.15 } };
 
 struct segment {
 	double start, end;
@@ -30,10 +40,11 @@ struct segment {
 struct clip {
 	double start, end;
 	double value;
+	double favoured; /* the value, longer ones favoured */
 };
 
 struct clips {
-	struct clip list[ARRAY_LEN(lengths) * PER_LENGTH];
+	struct clip list[SUGGESTED_MAX];
 	size_t n;
 };
 
@@ -73,8 +84,7 @@ write_segments(struct buf *b, const struct findings *f,
 		json_put_null(b, "pitch");
 		json_put_null(b, "speech_rate");
 		json_put_null(b, "emotional_tone");
-		json_put_num(b, "motion_intensity",
-			     round_to(s->part[SCORE_MOTION], 3));
+		json_put_num(b, "motion_intensity", round_to(s->motion, 3));
 		json_put_null(b, "face_count");
 		if (f->n_motion)
 			json_put_bool(b, "scene_change", s->cuts > 0);
@@ -148,50 +158,66 @@ clip_value(const struct findings *f, double start, double end)
 	return (1 - OPENING_WEIGHT) * whole + OPENING_WEIGHT * opening;
 }
 
-static bool
-overlaps(const struct clips *clips, size_t from, const struct clip *c)
-{
-	for (size_t i = from; i < clips->n; i++)
-		if (c->start < clips->list[i].end &&
-		    clips->list[i].start < c->end)
-			return true;
-	return false;
-}
-
-/* Every window of one length that fits, scored. */
+/* Every window that fits, scored; all lengths of one start together. */
 static size_t
-list_windows(const struct findings *f, double length, const double *starts,
-	     size_t n, struct clip *windows)
+list_windows(const struct findings *f, const double *starts, size_t n,
+	     struct clip *windows)
 {
+	double longest = f->duration * SHARE_MAX;
 	size_t count = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct clip *w = &windows[count];
-		double end = starts[i] + length;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(lengths); k++) {
+			struct clip *w = &windows[count];
+			double end = starts[i] + lengths[k].seconds;
 
-		if (end > f->duration + 0.05)
-			break;
-		w->start = starts[i];
-		w->end = fmin(snap_end(f, w->start, end), f->duration);
-		w->value = clip_value(f, w->start, w->end);
-		count++;
-	}
+			if (end > f->duration + 0.05 ||
+			    (k > 0 && lengths[k].seconds > longest))
+				break;
+			w->start = starts[i];
+			w->end = fmin(snap_end(f, w->start, end), f->duration);
+			w->value = clip_value(f, w->start, w->end);
+			w->favoured = w->value * lengths[k].favour;
+			count++;
+		}
 	return count;
 }
 
-/* The best PER_LENGTH windows that do not overlap each other. */
-static void
-choose(struct clips *clips, const struct clip *windows, size_t n)
+/*
+ * How much a window adds to the clips chosen so far: nothing (< 0) when it
+ * shows some of what one of them shows, and a little more when it lies apart
+ * from them, so that of a file that is the same all over not only the first
+ * minutes are suggested.
+ */
+static double
+rank(const struct clips *clips, const struct clip *w, double duration)
 {
-	size_t from = clips->n;
+	double apart = duration / SUGGESTED_MAX;
 
-	while (clips->n - from < PER_LENGTH) {
+	for (size_t i = 0; i < clips->n; i++)
+		apart = fmin(apart, fmax(w->start - clips->list[i].end,
+					 clips->list[i].start - w->end));
+	return apart < 0 ? -1
+			 : w->favoured *
+			       (1 + APART * apart * SUGGESTED_MAX / duration);
+}
+
+static void
+choose(struct clips *clips, const struct clip *windows, size_t n,
+       double duration)
+{
+	while (clips->n < SUGGESTED_MAX) {
 		const struct clip *best = NULL;
+		double best_rank = -1;
 
-		for (size_t i = 0; i < n; i++)
-			if ((!best || windows[i].value > best->value) &&
-			    !overlaps(clips, from, &windows[i]))
+		for (size_t i = 0; i < n; i++) {
+			double r = rank(clips, &windows[i], duration);
+
+			if (r > best_rank) {
 				best = &windows[i];
+				best_rank = r;
+			}
+		}
 		if (!best)
 			return;
 		clips->list[clips->n++] = *best;
@@ -212,14 +238,13 @@ static void
 choose_clips(const struct findings *f, struct clips *clips,
 	     const double *starts, size_t n, struct clip *windows)
 {
-	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
-		choose(clips, windows,
-		       list_windows(f, lengths[i], starts, n, windows));
+	choose(clips, windows, list_windows(f, starts, n, windows),
+	       f->duration);
 	/* Shorter than any length: the whole is the clip. */
 	if (!clips->n && f->duration >= CLIP_MIN)
 		clips->list[clips->n++] =
-		    (struct clip){ 0, f->duration,
-				   clip_value(f, 0, f->duration) };
+		    (struct clip){ .end = f->duration,
+				   .value = clip_value(f, 0, f->duration) };
 	qsort(clips->list, clips->n, sizeof(*clips->list), by_value);
 	/* What is far behind the best is no suggestion. */
 	while (clips->n > 1 && clips->list[clips->n - 1].value <
@@ -303,7 +328,8 @@ suggest_write(struct analysis *a)
 	const struct findings *f = &a->found;
 	struct segment *seg = calloc(SEGMENTS_MAX, sizeof(*seg));
 	double *starts = calloc(STARTS_MAX, sizeof(*starts));
-	struct clip *windows = calloc(STARTS_MAX, sizeof(*windows));
+	struct clip *windows =
+	    calloc(STARTS_MAX * ARRAY_LEN(lengths), sizeof(*windows));
 	struct clips clips = { .n = 0 };
 	size_t n;
 	int rc = 0;

@@ -304,6 +304,55 @@ def test_suggestions_have_both_namings_and_usual_lengths(burst, tmp_path):
     assert scores == sorted(scores, reverse=True)
 
 
+def clips_of(path, out):
+    """The suggestions, which never show the same moment twice."""
+    clips = analyze(path, out)["analysis"]["suggestions"]["clips"]
+    in_time = sorted(clips, key=lambda c: c["start"])
+    for a, b in zip(in_time, in_time[1:]):
+        assert a["end"] <= b["start"]
+    return clips
+
+
+def test_a_dull_file_stays_below_every_threshold(samples, tmp_path):
+    clips = clips_of(samples / "example.mp4", tmp_path)
+    assert clips and all(c["viralPotential"] < 50 for c in clips)
+
+
+@pytest.fixture(scope="module")
+def show(files):
+    """Two minutes of a murmured title, but from 60 to 75 s a loud show with
+    a cut every three seconds."""
+    title = "smptebars=d=60:" + SIZE
+    shots = [f"testsrc2=d=3:{SIZE},hue=h={70 * i},scroll=h=0.02:v=0.01"
+             for i in range(5)]
+    parts = [title] + shots + [title.replace("60", "45")]
+    graph = ";".join(f"{part},setsar=1[p{i}]" for i, part in enumerate(parts))
+    inputs = "".join(f"[p{i}]" for i in range(len(parts)))
+    return files.video(
+        "show.mp4", f"{graph};{inputs}concat=n={len(parts)}",
+        audio="aevalsrc='if(between(t,60,75),0.25,0.01)"
+        "*sin(600*2*PI*t)':d=120:s=48000")
+
+
+def test_an_engaging_clip_passes_the_threshold_dull_ones_do_not(show,
+                                                                tmp_path):
+    suggestions = analyze(show, tmp_path)["analysis"]["suggestions"]
+    best, *others = clips_of(show, tmp_path)
+    assert best["viralPotential"] >= 75
+    assert best["start"] == pytest.approx(60, abs=0.1)
+    assert best["end"] == pytest.approx(75, abs=0.1)
+    assert all(c["viralPotential"] < 50 for c in others)
+    assert suggestions["overallScore"] == best["confidence"]
+
+
+def test_the_dull_parts_alone_are_not_engaging(files, tmp_path):
+    path = files.video("dull.mp4", f"smptebars=d=40:{SIZE}",
+                       audio="sine=d=40")
+    clips = clips_of(path, tmp_path)
+    assert len(clips) == 2
+    assert all(c["viralPotential"] < 50 for c in clips)
+
+
 def test_a_short_file_is_one_clip(files, tmp_path):
     path = files.video("plain.mp4", f"testsrc2=d=1:{SIZE}")
     (clip,) = analyze(path, tmp_path)["analysis"]["suggestions"]["clips"]

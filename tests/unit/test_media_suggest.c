@@ -18,8 +18,8 @@ burst(void)
 	for (int i = 0; i < SECONDS; i++) {
 		bool loud = i >= 40 && i < 55;
 
-		loudness[i] = loud ? -14 : -45;
-		motion[i] = loud ? 0.8 : 0.05;
+		loudness[i] = loud ? -24 : -45;
+		motion[i] = loud ? 0.3 : 0.01;
 	}
 	cuts[0] = (struct cut){ 39.5, 987, 1, false };
 	cuts[1] = (struct cut){ 47, 1175, 0.8, false };
@@ -71,13 +71,14 @@ test_score_is_the_weighted_mean_of_its_parts(void **state)
 	struct score s = score_span(&f, 40, 50);
 
 	(void)state;
-	assert_true(fabs(s.part[SCORE_ENERGY] - 0.9) < 1e-9);
-	assert_true(fabs(s.part[SCORE_MOTION] - 0.8) < 1e-9);
-	assert_true(fabs(s.part[SCORE_PACE] - 1.0 / 3) < 1e-9);
+	assert_true(fabs(s.part[SCORE_ENERGY] - 26.0 / 36) < 1e-9);
+	assert_true(fabs(s.part[SCORE_MOTION] - 0.75) < 1e-9);
+	assert_true(fabs(s.part[SCORE_PACE] - 0.5) < 1e-9);
 	assert_true(s.part[SCORE_RISE] == 1);
 	assert_true(s.part[SCORE_SOUND] == 1);
-	assert_true(fabs(s.total - (0.3 * 0.9 + 0.3 * 0.8 + 0.15 / 3 + 0.1 +
-				    0.15)) < 1e-9);
+	assert_true(fabs(s.total - (0.3 * 26 / 36 + 0.3 * 0.75 + 0.15 * 0.5 +
+				    0.1 + 0.15)) < 1e-9);
+	assert_true(fabs(s.motion - 0.3) < 1e-9);
 	assert_int_equal(s.cuts, 1);
 	assert_true(score_span(&f, 60, 70).part[SCORE_SOUND] == 0);
 }
@@ -94,7 +95,7 @@ test_score_leaves_out_what_is_unknown(void **state)
 	f.n_silences = 0;
 	s = score_span(&f, 41, 46);
 	assert_true(isnan(s.part[SCORE_ENERGY]) && isnan(s.part[SCORE_SOUND]));
-	assert_true(fabs(s.total - 0.3 * 0.8 / 0.45) < 1e-9);
+	assert_true(fabs(s.total - 0.3 * 0.75 / 0.45) < 1e-9);
 	f.n_motion = 0;
 	s = score_span(&f, 41, 46);
 	assert_true(s.total == 0);
@@ -120,27 +121,66 @@ test_suggest_ranks_the_burst_first(void **state)
 	cJSON_Delete(doc);
 }
 
-static void
-test_suggest_clips_of_one_length_do_not_overlap(void **state)
+/* The clips of @doc: inside the file, best first, and no two overlap. */
+static cJSON *
+checked_clips(const cJSON *doc, double duration)
 {
-	struct findings f = burst();
-	cJSON *doc = suggest(&f), *a, *b;
-	cJSON *clips = cJSON_GetObjectItem(
-	    cJSON_GetObjectItem(doc, "suggestions"), "clips");
+	cJSON *a, *b,
+	    *clips = cJSON_GetObjectItem(
+		cJSON_GetObjectItem(doc, "suggestions"), "clips");
 
-	(void)state;
 	cJSON_ArrayForEach(a, clips)
 	{
 		assert_true(number(a, "start") >= 0);
-		assert_true(number(a, "end") <= SECONDS);
-		for (b = a->next; b; b = b->next)
-			if (fabs(number(a, "duration") -
-				 number(b, "duration")) < 1)
-				assert_true(
-				    number(a, "end") <= number(b, "start") ||
+		assert_true(number(a, "end") <= duration);
+		for (b = a->next; b; b = b->next) {
+			assert_true(number(a, "end") <= number(b, "start") ||
 				    number(b, "end") <= number(a, "start"));
+			assert_true(number(a, "confidence") >=
+				    number(b, "confidence"));
+		}
 	}
+	return clips;
+}
+
+static void
+test_suggest_clips_do_not_overlap(void **state)
+{
+	struct findings f = burst();
+	cJSON *doc = suggest(&f);
+
+	(void)state;
+	assert_true(cJSON_GetArraySize(checked_clips(doc, SECONDS)) >= 1);
 	cJSON_Delete(doc);
+}
+
+/* An hour that is the same all over. */
+static void
+test_suggest_spreads_over_a_long_file(void **state)
+{
+	enum { HOUR = 3600 };
+	struct findings f = { .duration = HOUR,
+			      .n_loudness = HOUR,
+			      .n_motion = HOUR };
+	int in_third[3] = { 0 };
+	cJSON *doc, *clips, *c;
+
+	(void)state;
+	f.loudness = calloc(HOUR, sizeof(*f.loudness));
+	f.motion = calloc(HOUR, sizeof(*f.motion));
+	for (int i = 0; i < HOUR; i++) {
+		f.loudness[i] = -20;
+		f.motion[i] = 0.2;
+	}
+	doc = suggest(&f);
+	clips = checked_clips(doc, HOUR);
+	assert_int_equal(cJSON_GetArraySize(clips), 10);
+	cJSON_ArrayForEach(c, clips)
+	    in_third[(int)(number(c, "start") / (HOUR / 3.0))]++;
+	for (int i = 0; i < 3; i++)
+		assert_true(in_third[i] >= 2);
+	cJSON_Delete(doc);
+	findings_release(&f);
 }
 
 static void
@@ -218,6 +258,7 @@ test_suggest_of_the_most_findings_stays_in_bounds(void **state)
 	doc = suggest(&f);
 	assert_int_equal(
 	    cJSON_GetArraySize(cJSON_GetObjectItem(doc, "segments")), 600);
+	checked_clips(doc, f.duration);
 	cJSON_Delete(doc);
 	findings_release(&f);
 }
@@ -246,8 +287,8 @@ main(void)
 		cmocka_unit_test(test_score_is_the_weighted_mean_of_its_parts),
 		cmocka_unit_test(test_score_leaves_out_what_is_unknown),
 		cmocka_unit_test(test_suggest_ranks_the_burst_first),
-		cmocka_unit_test(
-		    test_suggest_clips_of_one_length_do_not_overlap),
+		cmocka_unit_test(test_suggest_clips_do_not_overlap),
+		cmocka_unit_test(test_suggest_spreads_over_a_long_file),
 		cmocka_unit_test(test_suggest_segments_cover_the_file),
 		cmocka_unit_test(test_hooks_are_where_something_begins),
 		cmocka_unit_test(test_suggest_of_nothing_is_empty),
