@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/json_write.h"
+#include "base/random.h"
 #include "base/timeval.h"
 
 #define TOKEN_MAX 8192

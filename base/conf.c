@@ -3,11 +3,13 @@
  * each source is a loop over names.
  */
 #include "base/conf.h"
-#include "base/encode.h"
+#include "base/credentials.h"
 #include "base/hash.h"
 #include "base/ini.h"
 #include "base/io.h"
 
+#include "base/random.h"
+#include "base/rundir.h"
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
@@ -39,9 +41,6 @@ static const struct row {
 #include "base/conf.def"
 #undef CONF
 };
-
-/* 107 bytes less "/run/" and the longest name, PostgreSQL's .s.PGSQL.5432. */
-#define DATA_SOCKET_MAX 88
 
 static const struct {
 	const char *alias;
@@ -373,53 +372,6 @@ conf_data_dir(const char *file, const char *option, char *out, size_t size,
 	return rc;
 }
 
-void
-conf_credentials_path(const char *data_dir, char *out, size_t size)
-{
-	snprintf(out, size, "%s/credentials", data_dir);
-}
-
-void
-conf_run_path(const char *data_dir, const char *name, char *out, size_t size)
-{
-	char hash[SHA256_HEX_MAX];
-
-	if (strlen(data_dir) <= DATA_SOCKET_MAX) {
-		snprintf(out, size, "%s/run/%s", data_dir, name);
-		return;
-	}
-	sha256_hex(data_dir, strlen(data_dir), hash);
-	snprintf(out, size, "/tmp/reelgate-%.16s/%s", hash, name);
-}
-
-int
-conf_endpoint(const char *data_dir, const char *name, char *out, size_t size)
-{
-	struct buf text = BUF_MAX(4096);
-	struct slice rest, line;
-	char path[PATH_MAX];
-	size_t n = strlen(name);
-	int rc = -1;
-
-	conf_run_path(data_dir, "endpoints", path, sizeof(path));
-	if (io_read_file(path, &text) == 0) {
-		rest = buf_slice(&text);
-		while (rc != 0 && slice_cut(&rest, '\n', &line)) {
-			if (!slice_starts(line, slice_str(name)) ||
-			    line.n <= n + 1 || line.p[n] != '=')
-				continue;
-			line = slice_from(line, n + 1);
-			if (line.n < size) {
-				memcpy(out, line.p, line.n);
-				out[line.n] = '\0';
-				rc = 0;
-			}
-		}
-	}
-	buf_release(&text);
-	return rc;
-}
-
 int
 conf_load(struct conf *c, const char *file, const char *data,
 	  char err[CONF_ERROR_MAX])
@@ -430,10 +382,10 @@ conf_load(struct conf *c, const char *file, const char *data,
 	if (load_defaults(c, err) != 0 ||
 	    conf_data_dir(file, data, dir, sizeof(dir), err) != 0)
 		return -1;
-	conf_credentials_path(dir, path, sizeof(path));
+	credentials_path(dir, path, sizeof(path));
 	if (access(path, F_OK) == 0 && load_file(c, path, err) != 0)
 		return -1;
-	conf_run_path(dir, "database", path, sizeof(path));
+	rundir_path(dir, "database", path, sizeof(path));
 	if (access(path, R_OK) == 0 && load_file(c, path, err) != 0)
 		return -1;
 	if (file && load_file(c, file, err) != 0)
@@ -469,59 +421,6 @@ conf_release(struct conf *c)
 		free(*text);
 		*text = NULL;
 	}
-}
-
-/* 40 characters of base64url: what AWS's secret keys look like. */
-static void
-put_secret(struct buf *b, const char *name)
-{
-	uint8_t r[30];
-
-	random_bytes(r, sizeof(r));
-	buf_printf(b, "%s=", name);
-	base64url_encode(b, r, sizeof(r));
-	buf_putc(b, '\n');
-	secret_wipe(r, sizeof(r));
-}
-
-static void
-put_access_key(struct buf *b, const char *name)
-{
-	uint8_t r[16];
-	char text[BASE32_TEXT_MAX];
-
-	random_bytes(r, sizeof(r));
-	base32_encode16(r, text);
-	/* The low digits: the first one holds three bits only. */
-	buf_printf(b, "%s=RG%s\n", name, text + 8);
-}
-
-int
-conf_credentials_create(const char *data_dir, char err[CONF_ERROR_MAX])
-{
-	struct buf b = BUF_INIT;
-	char path[PATH_MAX];
-	int rc = 0;
-
-	conf_credentials_path(data_dir, path, sizeof(path));
-	if (access(path, F_OK) == 0)
-		return 0;
-	buf_puts(&b, "# Made by Reelgate at its first start. Keep it secret; "
-		     "environment variables\n# of the same names win.\n");
-	put_access_key(&b, "REELGATE_ROOT_USER");
-	put_secret(&b, "REELGATE_ROOT_PASSWORD");
-	put_secret(&b, "JWT_SECRET");
-	put_secret(&b, "JOB_PROCESSOR_TOKEN");
-	put_secret(&b, "WEBHOOK_SECRET");
-	if (!buf_ok(&b) || io_write_file(path, buf_slice(&b), 0600) != 0) {
-		snprintf(err, CONF_ERROR_MAX, "cannot write %.300s: %s", path,
-			 strerror(errno));
-		rc = -1;
-	}
-	if (b.p)
-		secret_wipe(b.p, b.n);
-	buf_release(&b);
-	return rc;
 }
 
 /*

@@ -63,29 +63,6 @@ int MUST_CHECK conf_file_to_env(const char *file, char err[CONF_ERROR_MAX]);
 int MUST_CHECK conf_set(struct conf *c, const char *name, struct slice value,
 			char err[CONF_ERROR_MAX]);
 
-/*
- * conf_credentials_create - makes DATA/credentials (0600) when absent, with a
- * fresh root pair, JWT secret, job token and webhook secret. An existing file
- * is left alone. Call before conf_load(). 0 or -1 + err.
- */
-int MUST_CHECK conf_credentials_create(const char *data_dir,
-				       char err[CONF_ERROR_MAX]);
-/* DATA/credentials into out (PATH_MAX bytes). */
-void conf_credentials_path(const char *data_dir, char *out, size_t size);
-/*
- * DATA/run/NAME: sockets and what running services say of themselves. The
- * path of a unix socket has at most 107 bytes: below a data directory too long
- * for that, run/ is /tmp/reelgate-HASH instead, HASH made from its path.
- */
-void conf_run_path(const char *data_dir, const char *name, char *out,
-		   size_t size);
-/*
- * conf_endpoint - the address a running gateway uses, from DATA/run/endpoints:
- * @name: "S3_ENDPOINT" or "API_ENDPOINT"; out: "http://127.0.0.1:9000".
- * 0, or -1 when no gateway has written it.
- */
-int MUST_CHECK conf_endpoint(const char *data_dir, const char *name, char *out,
-			     size_t size);
 /* The directory conf_load() would choose, without loading. 0 or -1 + err. */
 int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
 			     size_t size, char err[CONF_ERROR_MAX]);

@@ -3,7 +3,6 @@
  * accepts blanks and missing padding, and none of these is longer than a page.
  */
 #include "base/encode.h"
-#include "base/hash.h"
 
 static const char hex_lower[] = "0123456789abcdef";
 static const char hex_upper[] = "0123456789ABCDEF";
@@ -222,32 +221,4 @@ base32_decode16(struct slice s, uint8_t out[16])
 	}
 	memcpy(out, v, sizeof(v));
 	return 0;
-}
-
-void
-uuid_new(char out[UUID_TEXT_MAX])
-{
-	uint8_t r[16];
-	char h[33];
-
-	random_bytes(r, sizeof(r));
-	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
-	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-	hex_encode(r, sizeof(r), h);
-	snprintf(out, UUID_TEXT_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8,
-		 h + 12, h + 16, h + 20);
-}
-
-bool
-uuid_valid(struct slice s)
-{
-	if (s.n != 36)
-		return false;
-	for (size_t i = 0; i < 36; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? s.p[i] != '-' : hex_value(s.p[i]) < 0)
-			return false;
-	}
-	return true;
 }

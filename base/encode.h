@@ -1,5 +1,5 @@
 /*
- * encode.h - hexadecimal, base64, percent encoding, Crockford base32, UUIDs.
+ * encode.h - hexadecimal, base64, percent encoding, Crockford base32.
  * Decoders are strict: anything but the canonical alphabet and length is an
  * error, so that one value has one spelling. Threads: any.
  */
@@ -7,8 +7,6 @@
 #define BASE_ENCODE_H
 
 #include "base/buf.h"
-
-#define UUID_TEXT_MAX 37 /* 36 characters and NUL */
 
 /* out holds 2 * n + 1 bytes; lower case. */
 void hex_encode(const void *p, size_t n, char *out);
@@ -37,10 +35,5 @@ int uri_decode(struct buf *b, struct slice s, bool plus);
 #define BASE32_TEXT_MAX 27
 void base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX]);
 int base32_decode16(struct slice s, uint8_t out[16]);
-
-/* Random version 4 UUID (RFC 9562). */
-void uuid_new(char out[UUID_TEXT_MAX]);
-/* 8-4-4-4-12 hex digits of either case. */
-bool uuid_valid(struct slice s);
 
 #endif

@@ -10,7 +10,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
 static EVP_MD *md[HASH_ALG_COUNT];
 static uint64_t crc64_table[8][256];
@@ -193,21 +192,6 @@ bool
 slice_equal_secret(struct slice a, struct slice b)
 {
 	return a.n == b.n && bytes_equal(a.p, b.p, a.n);
-}
-
-void
-random_bytes(void *p, size_t n)
-{
-	unsigned char *at = p;
-
-	while (n) {
-		ssize_t got = getrandom(at, n < 256 ? n : 256, 0);
-
-		if (got <= 0)
-			abort();
-		at += got;
-		n -= (size_t)got;
-	}
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * hash.h - digests, checksums, HMAC, constant-time comparison, randomness.
+ * hash.h - digests, checksums, HMAC, constant-time comparison.
  * The only user of OpenSSL's digests and of isa-l.
  *
  * hash_setup() fetches the algorithms once; call it first in main().
@@ -57,8 +57,6 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 /* Constant time in the contents; the lengths are not secret. */
 bool bytes_equal(const void *a, const void *b, size_t n);
 bool slice_equal_secret(struct slice a, struct slice b);
-/* From the kernel; aborts when it has none (never after boot). */
-void random_bytes(void *p, size_t n);
 void secret_wipe(void *p, size_t n);
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * Reading what a caller sent: query parameters, pages, ids.
  */
+#include "base/encode.h"
+#include "base/random.h"
 #include "gateway/api_call.h"
 
 #include <ctype.h>

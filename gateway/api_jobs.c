@@ -13,6 +13,7 @@
  * The answer comes when the job has ended, which may take as long as
  * REELGATE_MEDIA_TIMEOUT_S; a gateway that goes away does not stop the job.
  */
+#include "base/rundir.h"
 #include "gateway/api_call.h"
 #include "base/io.h"
 #include "base/timeval.h"
@@ -34,8 +35,8 @@ connect_processor(const struct conf *conf)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
-	conf_run_path(conf->data, "processor.sock", address.sun_path,
-		      sizeof(address.sun_path));
+	rundir_path(conf->data, "processor.sock", address.sun_path,
+		    sizeof(address.sun_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;

@@ -4,7 +4,7 @@
  */
 #include "gateway/api_names.h"
 #include "base/encode.h"
-#include "base/hash.h"
+#include "base/random.h"
 
 #include <ctype.h>
 #include <inttypes.h>

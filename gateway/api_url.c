@@ -1,6 +1,7 @@
 /*
  * Presigned URLs of the S3 port, path style, signed with the root pair.
  */
+#include "base/encode.h"
 #include "gateway/api_call.h"
 #include "base/timeval.h"
 

@@ -4,22 +4,20 @@
  * start is said in one line and ends with status 78 (EX_CONFIG).
  */
 #include "base/conf.h"
-#include "base/hash.h"
+#include "base/credentials.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/options.h"
+#include "base/rundir.h"
+#include "base/service.h"
 #include "gateway/api.h"
 #include "gateway/lease.h"
 #include "gateway/s3_app.h"
 #include "version.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #define DRAIN_MS 30000
@@ -46,62 +44,29 @@ struct options {
 	const char *api_listen;
 };
 
-static void
-usage(FILE *out)
-{
-	fputs("usage: reelgate-gateway [--config FILE] [--data DIR]\n"
-	      "           [--s3-listen ADDR:PORT] [--api-listen ADDR:PORT]\n"
-	      "       reelgate-gateway --help | --version\n"
-	      "Serves S3 (port 9000) and the video API (port 9001). Port 0\n"
-	      "takes a free one; the addresses in use stand in\n"
-	      "DATA/run/endpoints. Settings: see docs/configuration.md.\n",
-	      out);
-}
-
-/* 0 to go on, else the exit status + 1. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "data", required_argument, NULL, 'd' },
-		{ "s3-listen", required_argument, NULL, 's' },
-		{ "api-listen", required_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
+	const struct option options[] = {
+		OPTIONS_COMMON(o->config, o->data),
+		{ "--s3-listen", "ADDR:PORT", &o->s3_listen, NULL,
+		  "S3 address, 127.0.0.1:9000; port 0: a free one" },
+		{ "--api-listen", "ADDR:PORT", &o->api_listen, NULL,
+		  "video API address, 127.0.0.1:9001" },
 	};
-	int c;
+	const struct command_line line = {
+		.usage = "reelgate-gateway [--config FILE] [--data DIR] "
+			 "[--s3-listen ADDR:PORT] [--api-listen ADDR:PORT]",
+		.about = "Serves S3 and the video API. The addresses in use "
+			 "stand in\nDATA/run/endpoints. Settings: see "
+			 "docs/configuration.md.\n",
+		.version = "reelgate-gateway " REELGATE_VERSION,
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+	};
+	int n;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'd':
-			o->data = optarg;
-			break;
-		case 's':
-			o->s3_listen = optarg;
-			break;
-		case 'a':
-			o->api_listen = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return EX_OK + 1;
-		case 'v':
-			puts("reelgate-gateway " REELGATE_VERSION);
-			return EX_OK + 1;
-		default:
-			usage(stderr);
-			return EX_USAGE + 1;
-		}
-	}
-	if (optind == argc)
-		return 0;
-	usage(stderr);
-	return EX_USAGE + 1;
+	return options_parse(&line, argc, argv, &n);
 }
 
 static int
@@ -118,7 +83,7 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 			 dir, strerror(errno));
 		return -1;
 	}
-	if (conf_credentials_create(dir, err) != 0 ||
+	if (credentials_create(dir, err) != 0 ||
 	    conf_load(c, o->config, o->data, err) != 0)
 		return -1;
 	if (o->s3_listen && conf_set(c, "REELGATE_S3_LISTEN",
@@ -128,31 +93,6 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 				      slice_str(o->api_listen), err) != 0)
 		return -1;
 	return 0;
-}
-
-/* run/ may lie in /tmp (conf_run_path()), where anybody can be first: it must
- * be ours, or belong to whom the data belongs. */
-static int
-make_run_dir(struct gateway *g, char err[ERR_MAX])
-{
-	char path[PATH_MAX];
-	struct stat run, data;
-
-	conf_run_path(g->conf.data, "endpoints", g->endpoints,
-		      sizeof(g->endpoints));
-	conf_run_path(g->conf.data, "", path, sizeof(path));
-	path[strlen(path) - 1] = '\0'; /* lstat() of "run/" follows a link */
-	if (io_mkdirs(path, 0750) != 0 || lstat(path, &run) != 0 ||
-	    stat(g->conf.data, &data) != 0) {
-		snprintf(err, ERR_MAX, "cannot use %.300s: %s", path,
-			 strerror(errno));
-		return -1;
-	}
-	if (S_ISDIR(run.st_mode) &&
-	    (run.st_uid == geteuid() || run.st_uid == data.st_uid))
-		return 0;
-	snprintf(err, ERR_MAX, "%.300s belongs to somebody else", path);
-	return -1;
 }
 
 /* Where the ports are, for programs that took port 0. */
@@ -252,7 +192,7 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 	g->relay = relay_start(&relay, err);
 	if (!g->relay)
 		return -1;
-	conf_run_path(g->conf.data, "lease.sock", path, sizeof(path));
+	rundir_path(g->conf.data, "lease.sock", path, sizeof(path));
 	g->lease = lease_start(g->store, path, err);
 	return g->lease ? 0 : -1;
 }
@@ -293,8 +233,10 @@ gateway_start(struct gateway *g, char err[ERR_MAX])
 	};
 
 	log_set_level_name(g->conf.log_level); /* before any thread */
-	if (make_run_dir(g, err) != 0)
+	if (rundir_make(g->conf.data, err) != 0)
 		return -1;
+	rundir_path(g->conf.data, "endpoints", g->endpoints,
+		    sizeof(g->endpoints));
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i](g, err) != 0)
 			return -1;
@@ -318,44 +260,27 @@ gateway_stop(struct gateway *g)
 	store_close(g->store);
 }
 
-/* Signals are taken by sigwait() alone; every thread inherits the mask. */
-static void
-block_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 int
 main(int argc, char **argv)
 {
-	static struct gateway g;
+	static struct gateway g; /* off the stack */
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
-	sigset_t signals;
-	int sig, rc = parse_options(argc, argv, &o);
+	int status = parse_options(argc, argv, &o);
 
-	if (rc)
-		return rc - 1;
-	umask(027);
-	log_setup("reelgate-gateway");
-	block_signals(&signals);
-	rc = EX_CONFIG;
-	if (hash_setup() != 0)
-		return rc;
+	if (status == GO_ON)
+		status = service_begin("reelgate-gateway");
+	if (status != GO_ON)
+		return status;
 	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
 		log_info("ready", "S3 on http://%s, video API on http://%s",
 			 http_server_address(g.s3), api_address(g.api));
-		sigwait(&signals, &sig);
-		log_info("stopping", "%s", strsignal(sig));
-		rc = EX_OK;
+		service_wait();
+		status = EX_OK;
 	} else {
-		fprintf(stderr, "reelgate-gateway: %s\n", err);
+		status = service_refused(err);
 	}
 	gateway_stop(&g);
 	conf_release(&g.conf);
-	return rc;
+	return status;
 }

@@ -8,8 +8,8 @@
  * the thread.
  */
 #include "gateway/relay.h"
-#include "base/hash.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
 #include "gateway/event.h"
 

@@ -4,6 +4,7 @@
  */
 #include "base/json_write.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "processor/job.h"
 #include "processor/outputs.h"
 

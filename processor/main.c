@@ -5,22 +5,17 @@
  * waiting. What prevents the start is said in one line, status 78.
  */
 #include "base/conf.h"
-#include "base/hash.h"
-#include "base/io.h"
 #include "base/log.h"
+#include "base/options.h"
+#include "base/rundir.h"
+#include "base/service.h"
 #include "processor/control.h"
 #include "processor/media_spawn.h"
 #include "processor/workdir.h"
 #include "processor/worker.h"
 #include "version.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #define DRAIN_S 25
@@ -41,65 +36,31 @@ struct options {
 	bool on_demand;
 };
 
-static void
-usage(FILE *out)
-{
-	fputs("usage: reelgate-processor [--config FILE] [--data DIR]\n"
-	      "           [--on-demand]\n"
-	      "       reelgate-processor --help | --version\n"
-	      "Runs the jobs of the queue. With --on-demand only those that\n"
-	      "POST /api/jobs/process asks for. Settings: see\n"
-	      "docs/configuration.md.\n",
-	      out);
-}
-
-/* 0 to go on, else the exit status + 1. */
 static int
 parse_options(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "data", required_argument, NULL, 'd' },
-		{ "on-demand", no_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
+	const struct option options[] = {
+		OPTIONS_COMMON(o->config, o->data),
+		{ "--on-demand", NULL, NULL, &o->on_demand,
+		  "run only what POST /api/jobs/process asks for" },
 	};
-	int c;
+	const struct command_line line = {
+		.usage = "reelgate-processor [--config FILE] [--data DIR] "
+			 "[--on-demand]",
+		.about = "Runs the jobs of the queue. Settings: see "
+			 "docs/configuration.md.\n",
+		.version = "reelgate-processor " REELGATE_VERSION,
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+	};
+	int n;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'd':
-			o->data = optarg;
-			break;
-		case 'o':
-			o->on_demand = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return EX_OK + 1;
-		case 'v':
-			puts("reelgate-processor " REELGATE_VERSION);
-			return EX_OK + 1;
-		default:
-			usage(stderr);
-			return EX_USAGE + 1;
-		}
-	}
-	if (optind == argc)
-		return 0;
-	usage(stderr);
-	return EX_USAGE + 1;
+	return options_parse(&line, argc, argv, &n);
 }
 
 static int
 load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 {
-	char path[PATH_MAX];
-
 	if (conf_load(c, o->config, o->data, err) != 0)
 		return -1;
 	log_set_level_name(c->log_level);
@@ -109,13 +70,7 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 			 "with a private one");
 		return -1;
 	}
-	conf_run_path(c->data, "", path, sizeof(path));
-	if (io_mkdirs(path, 0750) != 0) {
-		snprintf(err, ERR_MAX, "cannot make %.300s: %s", path,
-			 strerror(errno));
-		return -1;
-	}
-	return 0;
+	return rundir_make(c->data, err);
 }
 
 static int
@@ -131,8 +86,8 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 	p->host.conf = &p->conf;
 	snprintf(p->host.work_dir, sizeof(p->host.work_dir), "%.4000s/work",
 		 p->conf.data);
-	conf_run_path(p->conf.data, "lease.sock", p->host.lease_socket,
-		      sizeof(p->host.lease_socket));
+	rundir_path(p->conf.data, "lease.sock", p->host.lease_socket,
+		    sizeof(p->host.lease_socket));
 	p->work_lock = workdir_open(p->host.work_dir, err);
 	if (p->work_lock < 0)
 		return -1;
@@ -146,7 +101,7 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 	p->worker = worker_start(&conf, err);
 	if (!p->worker)
 		return -1;
-	conf_run_path(p->conf.data, "processor.sock", path, sizeof(path));
+	rundir_path(p->conf.data, "processor.sock", path, sizeof(path));
 	p->control = control_start(p->worker, path, err);
 	return p->control ? 0 : -1;
 }
@@ -165,26 +120,12 @@ processor_stop(struct processor *p)
 
 /* Until nothing runs, the time is up, or a second signal comes. */
 static void
-drain(struct processor *p, const sigset_t *signals)
+drain(struct worker *w)
 {
-	const struct timespec now = { 0 };
-
-	worker_drain(p->worker);
+	worker_drain(w);
 	for (int tenths = 0; tenths < DRAIN_S * 10; tenths++)
-		if (worker_idle(p->worker, 100) ||
-		    sigtimedwait(signals, NULL, &now) > 0)
+		if (worker_idle(w, 100) || service_hurried())
 			return;
-}
-
-/* Signals are taken by sigwait() alone; every thread inherits the mask. */
-static void
-block_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 int
@@ -193,31 +134,25 @@ main(int argc, char **argv)
 	static struct processor p = { .work_lock = -1 }; /* off the stack */
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
-	sigset_t signals;
-	int sig, rc = parse_options(argc, argv, &o);
+	int status = parse_options(argc, argv, &o);
 
-	if (rc)
-		return rc - 1;
-	umask(027);
-	log_setup("reelgate-processor");
-	block_signals(&signals);
-	rc = EX_CONFIG;
-	if (hash_setup() != 0)
-		return rc;
+	if (status == GO_ON)
+		status = service_begin("reelgate-processor");
+	if (status != GO_ON)
+		return status;
 	p.host.media_program = media_program_open(err);
 	if (p.host.media_program >= 0 && load_conf(&p.conf, &o, err) == 0 &&
 	    processor_start(&p, &o, err) == 0) {
 		log_info("ready", "%u jobs at once%s",
 			 (unsigned)p.conf.processor_slots,
 			 o.on_demand ? ", on demand" : "");
-		sigwait(&signals, &sig);
-		log_info("stopping", "%s", strsignal(sig));
-		drain(&p, &signals);
-		rc = EX_OK;
+		service_wait();
+		drain(p.worker);
+		status = EX_OK;
 	} else {
-		fprintf(stderr, "reelgate-processor: %s\n", err);
+		status = service_refused(err);
 	}
 	processor_stop(&p);
 	conf_release(&p.conf);
-	return rc;
+	return status;
 }

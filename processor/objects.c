@@ -3,6 +3,7 @@
  */
 #include "processor/objects.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "base/timeval.h"
 
 #define COPY_BYTES (1u << 20)
@@ -60,8 +61,8 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 		conf.endpoint = c->s3_endpoint;
 	} else if (strcmp(c->backend, "s3") == 0) {
 		conf.endpoint = region_endpoint;
-	} else if (conf_endpoint(c->data, "S3_ENDPOINT", endpoint,
-				 sizeof(endpoint)) == 0) {
+	} else if (rundir_endpoint(c->data, "S3_ENDPOINT", endpoint,
+				   sizeof(endpoint)) == 0) {
 		conf.endpoint = endpoint;
 	} else {
 		snprintf(err, 512, "no gateway runs on %.300s", c->data);

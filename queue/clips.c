@@ -1,6 +1,7 @@
 /*
  * Clips: asked for by a user, cut by a generate_clips job.
  */
+#include "base/random.h"
 #include "queue/pg.h"
 #include "base/json_write.h"
 

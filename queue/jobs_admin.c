@@ -1,6 +1,7 @@
 /*
  * Jobs as an operator sees them: look, retry, cancel, count, sweep.
  */
+#include "base/random.h"
 #include "queue/jobs.h"
 
 #define JOBS_AND_VIDEOS \

@@ -18,7 +18,8 @@
 #define QUEUE_QUEUE_H
 
 #include "base/arena.h"
-#include "base/encode.h"
+#include "base/buf.h"
+#include "base/random.h"
 
 enum queue_error {
 	QUEUE_OK,

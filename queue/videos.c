@@ -1,6 +1,7 @@
 /*
  * Videos as their owners see them, and the completion of an upload.
  */
+#include "base/random.h"
 #include "queue/pg.h"
 
 #define VIDEO_COLUMNS                                                   \

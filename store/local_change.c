@@ -6,7 +6,7 @@
 #include "store/local_change.h"
 
 #include "base/encode.h"
-#include "base/hash.h"
+#include "base/random.h"
 #include "base/timeval.h"
 
 #include <errno.h>

@@ -5,10 +5,10 @@
  * keeps it from being opened twice in one process, which would break LMDB's
  * own locks silently.
  */
+#include "base/random.h"
 #include "store/local.h"
 #include "store/bytes.h"
 
-#include "base/encode.h"
 #include "base/io.h"
 #include "base/log.h"
 

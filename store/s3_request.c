@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
 #include "base/xml_read.h"
 

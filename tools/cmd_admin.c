@@ -2,6 +2,7 @@
  * reelgate admin - looks at and steers jobs (in the database) and services
  * (by their health addresses).
  */
+#include "base/rundir.h"
 #include "base/timeval.h"
 #include "queue/queue.h"
 #include "tools/command.h"
@@ -152,8 +153,8 @@ info(struct admin *a, const char *unused)
 		char address[256];
 		unsigned answer = 0;
 
-		if (conf_endpoint(a->conf.data, checks[i].endpoint, address,
-				  sizeof(address)) == 0)
+		if (rundir_endpoint(a->conf.data, checks[i].endpoint, address,
+				    sizeof(address)) == 0)
 			answer = health_get(address, checks[i].path, NULL);
 		else
 			snprintf(address, sizeof(address), "-");

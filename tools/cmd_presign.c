@@ -5,6 +5,7 @@
  */
 #include "auth/auth.h"
 #include "base/encode.h"
+#include "base/rundir.h"
 #include "base/timeval.h"
 #include "tools/command.h"
 
@@ -34,7 +35,7 @@ endpoint(const struct conf *c, char *out, size_t size)
 
 	if (slice_cut(&all, ',', &first) && first.n)
 		snprintf(out, size, "%.*s", SLICE_ARG(slice_trim(first)));
-	else if (conf_endpoint(c->data, "S3_ENDPOINT", out, size) != 0)
+	else if (rundir_endpoint(c->data, "S3_ENDPOINT", out, size) != 0)
 		snprintf(out, size, "http://%s", c->s3_listen);
 	for (size_t n = strlen(out); n && out[n - 1] == '/'; n--)
 		out[n - 1] = '\0';

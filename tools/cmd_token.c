@@ -2,7 +2,7 @@
  * reelgate token - a user token of the video API, printed alone on stdout.
  */
 #include "auth/auth.h"
-#include "base/encode.h"
+#include "base/random.h"
 #include "base/timeval.h"
 #include "tools/command.h"
 

@@ -5,7 +5,9 @@
  * Everything a service needs to know it gets by its environment, because
  * after the change of user neither --config nor the checkout may be in reach.
  */
+#include "base/credentials.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "queue/queue.h"
 #include "tools/command.h"
 #include "tools/datadir.h"
@@ -128,7 +130,7 @@ publish_database(const struct up *u, const char *url, const char *migrate_url)
 	char path[PATH_MAX];
 	int status = GO_ON;
 
-	conf_run_path(u->dir.path, "database", path, sizeof(path));
+	rundir_path(u->dir.path, "database", path, sizeof(path));
 	buf_printf(&text, "DATABASE_URL=%s\nDATABASE_MIGRATE_URL=%s\n", url,
 		   migrate_url);
 	if (!buf_ok(&text) || io_write_file(path, buf_slice(&text), 0600) != 0)
@@ -188,10 +190,10 @@ gateway_is_up(void *ctx)
 {
 	struct up *u = ctx;
 
-	return conf_endpoint(u->dir.path, "S3_ENDPOINT", u->s3,
-			     sizeof(u->s3)) == 0 &&
-	       conf_endpoint(u->dir.path, "API_ENDPOINT", u->api,
-			     sizeof(u->api)) == 0;
+	return rundir_endpoint(u->dir.path, "S3_ENDPOINT", u->s3,
+			       sizeof(u->s3)) == 0 &&
+	       rundir_endpoint(u->dir.path, "API_ENDPOINT", u->api,
+			       sizeof(u->api)) == 0;
 }
 
 static bool
@@ -207,7 +209,7 @@ print_places(const struct up *u)
 {
 	char credentials[PATH_MAX];
 
-	conf_credentials_path(u->dir.path, credentials, sizeof(credentials));
+	credentials_path(u->dir.path, credentials, sizeof(credentials));
 	printf("  S3 endpoint  %s\n"
 	       "  video API    %s\n"
 	       "  credentials  %s\n"
@@ -265,7 +267,7 @@ forget_last_start(const struct up *u)
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		conf_run_path(u->dir.path, names[i], path, sizeof(path));
+		rundir_path(u->dir.path, names[i], path, sizeof(path));
 		unlink(path);
 	}
 }

@@ -6,7 +6,9 @@
  */
 #include "tools/datadir.h"
 #include "base/conf.h"
+#include "base/credentials.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "tools/program.h"
 
 #include <dirent.h>
@@ -78,7 +80,7 @@ check_content(const char *path, char err[512])
 
 	if (!dir)
 		return failed(err, "cannot read the data directory", path);
-	conf_credentials_path(path, credentials, sizeof(credentials));
+	credentials_path(path, credentials, sizeof(credentials));
 	while ((entry = readdir(dir)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0 &&
@@ -154,7 +156,7 @@ open_lock(const char *data, const char *name, int flags, char err[512])
 	char path[PATH_MAX];
 	int fd;
 
-	conf_run_path(data, name, path, sizeof(path));
+	rundir_path(data, name, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CREAT | flags, 0600);
 	if (fd < 0)
 		return failed(err, "cannot write", path);
@@ -191,7 +193,7 @@ take_locks(struct datadir *d, char err[512])
 	return 0;
 }
 
-/* run/ may lie in /tmp (conf_run_path()), where anybody can be first. */
+/* run/ may lie in /tmp (rundir_path()), where anybody can be first. */
 static int
 make_folder(const char *path, char err[512])
 {
@@ -210,7 +212,7 @@ make_folders(const char *data, char err[512])
 {
 	char path[PATH_MAX + 8];
 
-	conf_run_path(data, "", path, PATH_MAX);
+	rundir_path(data, "", path, PATH_MAX);
 	path[strlen(path) - 1] = '\0';
 	if (make_folder(path, err) != 0)
 		return -1;
@@ -238,7 +240,7 @@ datadir_open(struct datadir *d, char err[512])
 		return -1;
 	if (chdir(path) != 0)
 		return failed(err, "cannot enter", path);
-	return conf_credentials_create(path, err);
+	return credentials_create(path, err);
 }
 
 void

@@ -6,6 +6,7 @@
 #include "base/conf.h"
 #include "base/encode.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "tools/program.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ postgres_prepare(struct postgres *p, const char *data_dir, char err[512])
 		errno = ENAMETOOLONG;
 		return failed(err, "data directory", data_dir);
 	}
-	conf_run_path(data_dir, "", p->run, sizeof(p->run));
+	rundir_path(data_dir, "", p->run, sizeof(p->run));
 	p->run[strlen(p->run) - 1] = '\0'; /* the folder without its '/' */
 	if (access(p->data, F_OK) != 0 && make_cluster(p, err) != 0)
 		return -1;

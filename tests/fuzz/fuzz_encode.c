@@ -3,6 +3,7 @@
  * encoders write is accepted.
  */
 #include "base/encode.h"
+#include "base/random.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

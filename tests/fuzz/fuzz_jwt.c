@@ -4,6 +4,7 @@
  */
 #include "auth/auth.h"
 #include "base/encode.h"
+#include "base/random.h"
 #include "base/timeval.h"
 #include "tests/fuzz/fuzz.h"
 

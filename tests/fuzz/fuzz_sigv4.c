@@ -4,6 +4,7 @@
  * accepted as signed; the same request presigned by us is.
  */
 #include "auth/auth.h"
+#include "base/random.h"
 #include "base/timeval.h"
 #include "tests/fuzz/fuzz.h"
 

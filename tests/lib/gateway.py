@@ -69,7 +69,7 @@ class Gateway:
 
     def run_dir(self):
         """DATA/run; of a path too long for sockets it lies in /tmp
-        (conf_run_path)."""
+        (rundir_path)."""
         if len(str(self.data)) <= 88:
             return self.data / "run"
         name = hashlib.sha256(str(self.data).encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 /*
- * Settings: sources and their order, paths.
+ * Settings: sources and their order, generated secrets.
  */
 #include "base/conf.h"
+#include "base/credentials.h"
 #include "base/hash.h"
 #include "base/io.h"
 
@@ -102,43 +103,22 @@ test_conf_file_to_env_bad_value_exports_nothing(void **state)
 }
 
 static void
-test_conf_run_path_fits_a_socket_address(void **state)
-{
-	char data[200], path[4096], other[4096];
-
-	(void)state;
-	conf_run_path("/d", "lease.sock", path, sizeof(path));
-	assert_string_equal(path, "/d/run/lease.sock");
-	for (size_t n = 80; n < sizeof(data); n++) {
-		memset(data, 'x', n);
-		data[0] = '/';
-		data[n] = '\0';
-		conf_run_path(data, ".s.PGSQL.5432", path, sizeof(path));
-		assert_true(strlen(path) <= 107);
-	}
-	/* Another directory, another place. */
-	data[150] = 'y';
-	conf_run_path(data, ".s.PGSQL.5432", other, sizeof(other));
-	assert_string_not_equal(path, other);
-}
-
-static void
-test_conf_credentials_create_makes_private_secrets_once(void **state)
+test_credentials_create_makes_private_secrets_once(void **state)
 {
 	char path[160], err[CONF_ERROR_MAX], key[64];
 	struct conf c;
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(conf_credentials_create(dir, err), 0);
-	conf_credentials_path(dir, path, sizeof(path));
+	assert_int_equal(credentials_create(dir, err), 0);
+	credentials_path(dir, path, sizeof(path));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
 	assert_true(strlen(c.jwt_secret) >= 40);
 	snprintf(key, sizeof(key), "%s", conf_root_access_key(&c));
 	conf_release(&c);
-	assert_int_equal(conf_credentials_create(dir, err), 0);
+	assert_int_equal(credentials_create(dir, err), 0);
 	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
 	assert_string_equal(key, conf_root_access_key(&c));
 	conf_release(&c);
@@ -153,9 +133,8 @@ main(void)
 		cmocka_unit_test(test_conf_file_to_env_keeps_what_is_set),
 		cmocka_unit_test(
 		    test_conf_file_to_env_bad_value_exports_nothing),
-		cmocka_unit_test(test_conf_run_path_fits_a_socket_address),
 		cmocka_unit_test(
-		    test_conf_credentials_create_makes_private_secrets_once),
+		    test_credentials_create_makes_private_secrets_once),
 	};
 
 	return cmocka_run_group_tests_name("base_conf", tests, make_dir,

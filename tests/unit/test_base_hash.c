@@ -3,6 +3,7 @@
  */
 #include "base/encode.h"
 #include "base/hash.h"
+#include "base/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,18 +132,6 @@ test_slice_equal_secret_compares_all(void **state)
 	assert_false(slice_equal_secret(SLICE("abc"), SLICE("abcd")));
 }
 
-static void
-test_random_bytes_fills_all(void **state)
-{
-	uint8_t a[1000] = { 0 }, b[1000] = { 0 };
-
-	(void)state;
-	random_bytes(a, sizeof(a));
-	random_bytes(b, sizeof(b));
-	assert_memory_not_equal(a, b, sizeof(a));
-	assert_memory_not_equal(a + 900, b + 900, 100);
-}
-
 static int
 setup(void **state)
 {
@@ -159,7 +148,6 @@ main(void)
 		cmocka_unit_test(test_crc32c_continues),
 		cmocka_unit_test(test_hmac_sha256_rfc_examples),
 		cmocka_unit_test(test_slice_equal_secret_compares_all),
-		cmocka_unit_test(test_random_bytes_fills_all),
 	};
 
 	return cmocka_run_group_tests_name("base_hash", tests, setup, NULL);

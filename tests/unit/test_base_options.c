@@ -1,7 +1,7 @@
 /*
- * Options of the commands.
+ * Command lines: what is taken, moved and refused.
  */
-#include "tools/command.h"
+#include "base/options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,28 +71,16 @@ test_options_parse_refuses_wrong_use(void **state)
 }
 
 static void
-test_parse_duration_reads_units_and_refuses_the_rest(void **state)
+test_options_parse_version_ends_only_where_there_is_one(void **state)
 {
-	static const struct {
-		const char *text;
-		uint64_t seconds;
-	} good[] = { { "90", 90 },
-		     { "90s", 90 },
-		     { "15m", 900 },
-		     { "1h", 3600 },
-		     { "7d", 604800 } };
-	static const char *const bad[] = {
-		"", "h", "-1h", "1w", "1.5h", "300000000000000000d"
-	};
-	uint64_t s;
+	char name[] = "x", word[] = "--version", *argv[] = { name, word, NULL };
+	struct command_line line = { .usage = "x", .about = "" };
+	int n;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-		assert_int_equal(parse_duration(good[i].text, &s), 0);
-		assert_int_equal(s, good[i].seconds);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(parse_duration(bad[i], &s), -1);
+	assert_int_equal(options_parse(&line, 2, argv, &n), EX_USAGE);
+	line.version = "x 1";
+	assert_int_equal(options_parse(&line, 2, argv, &n), EX_OK);
 }
 
 int
@@ -103,8 +91,8 @@ main(void)
 		    test_options_parse_takes_options_and_arguments_in_any_order),
 		cmocka_unit_test(test_options_parse_refuses_wrong_use),
 		cmocka_unit_test(
-		    test_parse_duration_reads_units_and_refuses_the_rest),
+		    test_options_parse_version_ends_only_where_there_is_one),
 	};
 
-	return cmocka_run_group_tests_name("tools_options", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("base_options", tests, NULL, NULL);
 }
