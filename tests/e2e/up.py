@@ -1,5 +1,6 @@
 """A real `reelgate up` in a data directory of its own, and what a user of its
 addresses does."""
+import hashlib
 import json
 import os
 import pathlib
@@ -137,6 +138,9 @@ class Up:
         if self.process and self.process.poll() is None:
             self.stop(signal.SIGTERM)
         shutil.rmtree(self.home, ignore_errors=True)
+        # where sockets are when the path of the data is too long for them
+        digest = hashlib.sha256(str(self.data).encode()).hexdigest()
+        shutil.rmtree(f"/tmp/reelgate-{digest[:16]}", ignore_errors=True)
 
     # ---- the command line ---------------------------------------------------
     def run(self, *args):
