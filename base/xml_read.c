@@ -68,6 +68,11 @@ on_start(void *data, const char *name, const char **attrs)
 	(void)attrs;
 	if (r->failed)
 		return;
+	rule = find_rule(r);
+	if (rule && rule->end && !rule->start) {
+		fail(r);
+		return;
+	}
 	if (r->depth++)
 		buf_putc(&r->path, '/');
 	buf_put(&r->path, local_name(name));

@@ -18,7 +18,8 @@
 
 struct xml_rule {
 	const char *path;
-	/* Either may be NULL. Non-zero ends the parse with -1. */
+	/* Either may be NULL. Non-zero ends the parse with -1. A rule with an
+	 * end alone wants text: such an element may hold no others. */
 	int (*start)(void *ctx);
 	int (*end)(void *ctx, struct slice text);
 };

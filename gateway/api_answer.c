@@ -108,8 +108,8 @@ api_answer_cached(struct api_call *c, struct buf *b)
 	snprintf(tag, sizeof(tag), "\"%.32s\"", hex);
 	http_set_header(c->http, "ETag", slice_str(tag));
 	if (wanted.p && buf_ok(b) && has_tag(wanted, slice_str(tag))) {
+		http_answer_head(c->http, 304, b->n);
 		buf_release(b);
-		http_answer(c->http, 304, SLICE_EMPTY);
 		return;
 	}
 	send(c, 200, b);

@@ -12,8 +12,8 @@ static const char *const single[] = {
 	"Authorization",  "x-amz-content-sha256", "Range",
 };
 
-static bool
-is_token(struct slice s)
+bool
+http_is_token(struct slice s)
 {
 	static const char other[] = "!#$%&'*+-.^_`|~";
 
@@ -41,7 +41,7 @@ static const char *
 check_headers(const struct http_request *req)
 {
 	for (size_t i = 0; i < req->n_headers; i++)
-		if (!is_token(req->headers[i].name))
+		if (!http_is_token(req->headers[i].name))
 			return "A header name is not a token.";
 	for (size_t i = 0; i < ARRAY_LEN(single); i++)
 		if (count_header(req, single[i]) > 1)

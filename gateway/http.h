@@ -73,6 +73,11 @@ struct http_app {
 		       const char *why);
 };
 
+/* May stand as the name, as the value of a header (RFC 9110 §5.1, §5.5): what
+ * does not could smuggle in another header. */
+bool http_is_token(struct slice s);
+bool http_is_value(struct slice s);
+
 /* First value of that name, any case; .p is NULL when absent. */
 struct slice http_header_get(const struct http_request *req, const char *name);
 bool http_header_has(const struct http_request *req, const char *name);
@@ -83,7 +88,8 @@ bool http_answered(const struct http_request *req);
 /*
  * Headers of the answer are collected first, then one http_answer_*() call
  * sends it. Date, Server, Content-Length, Connection, x-amz-request-id and
- * x-amz-id-2 are the server's. Names and values are copied.
+ * x-amz-id-2 are the server's. Names and values are copied; what is no header
+ * is left out.
  */
 void http_set_header(struct http_request *req, const char *name,
 		     struct slice value);
@@ -109,7 +115,8 @@ struct http_source {
 void http_answer_source(struct http_request *req, unsigned status, uint64_t n,
 			const struct http_source *source);
 
-/* The answer to a HEAD request whose GET would send n bytes. */
+/* The answer to a HEAD request whose GET would send n bytes, and 304 for a
+ * representation of n bytes. */
 void http_answer_head(struct http_request *req, unsigned status, uint64_t n);
 
 /* ---- the server --------------------------------------------------------- */

@@ -126,33 +126,72 @@ lower(struct s3_request *rq, struct slice name)
 	return p ? slice_mem(p, name.n) : SLICE_EMPTY;
 }
 
-/*
- * Adds one item of user metadata. A repeated header is one value joined by
- * commas; a header beside the query parameter it was hoisted into has the
- * same value (the signature check saw to that) and is kept once.
- */
-static void
-add_meta(struct s3_request *rq, struct store_headers *h, struct store_header *v,
-	 struct slice name, struct slice value, bool hoisted)
-{
-	name = lower(rq, name);
-	for (size_t i = 0; i < h->n; i++) {
-		if (!slice_eq(v[i].name, name))
-			continue;
-		if (!hoisted)
-			v[i].value = arena_printf(&rq->http->arena, "%.*s,%.*s",
-						  SLICE_ARG(v[i].value),
-						  SLICE_ARG(value));
-		return;
-	}
-	v[h->n++] = (struct store_header){ name, value };
-}
-
 static bool
 is_meta(struct slice name)
 {
 	return name.n > strlen(META) &&
 	       slice_ieq_str(slice_head(name, strlen(META)), META);
+}
+
+static struct store_header *
+find_header(struct store_header *v, size_t n, struct slice name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(v[i].name, name))
+			return &v[i];
+	return NULL;
+}
+
+/*
+ * User metadata, from the presigned query first: what stands there is what
+ * the signer wanted, and a header beside it only repeats it (the signature
+ * check saw to that). A header that is repeated is one value joined by commas.
+ */
+static void
+read_meta(struct s3_request *rq, struct store_headers *h,
+	  struct store_header *v)
+{
+	const struct http_request *http = rq->http;
+	size_t n_hoisted;
+
+	for (size_t i = 0; i < rq->n_params; i++) {
+		const struct s3_param *p = &rq->params[i];
+
+		if (rq->id.kind == AUTH_PRESIGNED && is_meta(p->name) &&
+		    !find_header(v, h->n, lower(rq, p->name)))
+			v[h->n++] =
+			    (struct store_header){ lower(rq, p->name),
+						   slice_trim(p->value) };
+	}
+	n_hoisted = h->n;
+	for (size_t i = 0; i < http->n_headers; i++) {
+		struct slice name = lower(rq, http->headers[i].name);
+		struct slice value = http->headers[i].value;
+		struct store_header *old = find_header(v, h->n, name);
+
+		if (!is_meta(name) || (old && old < v + n_hoisted))
+			continue;
+		if (old)
+			old->value = arena_printf(&rq->http->arena, "%.*s,%.*s",
+						  SLICE_ARG(old->value),
+						  SLICE_ARG(value));
+		else
+			v[h->n++] = (struct store_header){ name, value };
+	}
+}
+
+/* What could not be given back as a header is refused now: a query can hold
+ * any byte, even in a name. */
+static enum s3_error
+check_headers(struct s3_request *rq, const struct store_headers *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (!http_is_token(h->v[i].name) ||
+		    !http_is_value(h->v[i].value))
+			return s3_bad_argument(
+			    rq, "This name or value cannot be a header.",
+			    "Header", h->v[i].name);
+	return S3_OK;
 }
 
 static enum s3_error
@@ -196,18 +235,11 @@ s3_metadata_read(struct s3_request *rq, struct store_headers *out)
 			    (struct store_header){ slice_str(kept[i].header),
 						   value };
 	}
-	for (size_t i = 0; i < http->n_headers; i++)
-		if (is_meta(http->headers[i].name))
-			add_meta(rq, out, v, http->headers[i].name,
-				 http->headers[i].value, false);
-	for (size_t i = 0; i < rq->n_params; i++)
-		if (rq->id.kind == AUTH_PRESIGNED &&
-		    is_meta(rq->params[i].name))
-			add_meta(rq, out, v, rq->params[i].name,
-				 slice_trim(rq->params[i].value), true);
+	read_meta(rq, out, v);
 	if (http->arena.err)
 		return S3_ERR_INTERNAL_ERROR;
-	return check_meta_size(rq, out);
+	err = check_headers(rq, out);
+	return err == S3_OK ? check_meta_size(rq, out) : err;
 }
 
 static struct slice
@@ -248,14 +280,14 @@ s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
 	for (size_t i = 0; i < o->headers.n; i++) {
 		const struct store_header *h = &o->headers.v[i];
 
-		if (!override_of(rq, h->name).p)
+		if (!override_of(rq, h->name).n)
 			http_set_header(http, arena_cstr(&http->arena, h->name),
 					h->value);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
 		struct slice v = s3_param(rq, kept[i].override);
 
-		if (v.p)
+		if (v.n)
 			http_set_header(http, kept[i].header, v);
 	}
 	if (whole)

@@ -76,12 +76,16 @@ on_object(void *ctx)
 	return 0;
 }
 
+/* Which of two keys is meant, nobody knows: none is deleted. */
 static int
 on_key(void *ctx, struct slice text)
 {
 	struct delete_list *l = ctx;
+	struct victim *v = &l->v[l->n - 1];
 
-	l->v[l->n - 1].key = arena_copy(l->arena, text);
+	if (v->key.n)
+		return -1;
+	v->key = arena_copy(l->arena, text);
 	return 0;
 }
 

@@ -41,9 +41,8 @@ http_answered(const struct http_request *req)
 	return req->exchange->answer.kind != ANSWER_NONE;
 }
 
-/* A header value cannot hold these: no header may be smuggled in by a value. */
-static bool
-is_field_safe(struct slice v)
+bool
+http_is_value(struct slice v)
 {
 	for (size_t i = 0; i < v.n; i++) {
 		unsigned char c = (unsigned char)v.p[i];
@@ -54,6 +53,19 @@ is_field_safe(struct slice v)
 	return true;
 }
 
+/* The daemon takes neither an empty value nor a tab: a blank in their place
+ * means the same (RFC 9110 §5.5). */
+static char *
+field_value(struct arena *a, struct slice value)
+{
+	char *text = arena_cstr(a, value.n ? value : SLICE(" "));
+
+	for (char *p = text; p && *p; p++)
+		if (*p == '\t')
+			*p = ' ';
+	return text;
+}
+
 void
 http_set_header(struct http_request *req, const char *name, struct slice value)
 {
@@ -61,13 +73,13 @@ http_set_header(struct http_request *req, const char *name, struct slice value)
 	struct answer_header *h;
 
 	value = slice_trim(value);
-	if (!is_field_safe(value))
+	if (!http_is_token(slice_str(name)) || !http_is_value(value))
 		return;
 	h = arena_alloc(&req->arena, sizeof(*h));
 	if (!h)
 		return;
 	h->name = arena_cstr(&req->arena, slice_str(name));
-	h->value = arena_cstr(&req->arena, value);
+	h->value = field_value(&req->arena, value);
 	if (!h->name || !h->value)
 		return;
 	*a->last = h;

@@ -97,7 +97,7 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 	unsigned status = s3_error_info(err)->status;
 	struct buf b = BUF_INIT;
 
-	if (status == 304 || slice_eq_str(rq->http->method, "HEAD")) {
+	if (slice_eq_str(rq->http->method, "HEAD")) {
 		http_answer(rq->http, status, SLICE_EMPTY);
 		return;
 	}

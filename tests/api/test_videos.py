@@ -80,6 +80,7 @@ def test_status_unchanged_is_304(stack, user, video):
         again = user.get(path, **{"If-None-Match": value})
         assert (again.status, again.body) == (304, b""), value
         assert again.headers["ETag"] == tag
+        assert again.headers["Content-Length"] == str(len(first.body))
     stack.sql(f"UPDATE videos SET width = 640 WHERE id = '{video}'")
     changed = user.get(path, **{"If-None-Match": tag})
     assert changed.status == 200 and changed.headers["ETag"] != tag

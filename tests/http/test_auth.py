@@ -198,6 +198,30 @@ def test_presigned_metadata_is_kept_from_the_query(gateway, host, client,
     assert client.get_object(Bucket=bucket, Key="meta")["Body"].read() == b"x"
 
 
+def test_hoisted_metadata_is_kept_once(gateway, host, client, bucket):
+    target = Signer().presign("PUT", f"/{bucket}/meta", host,
+                              query=[("x-amz-meta-user", "u")])
+    r = request(gateway.port, (
+        f"PUT {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1\r\n"
+        "x-amz-meta-user: u\r\nx-amz-meta-user: u\r\n\r\nx"))
+    assert r.status == 200
+    assert client.head_object(Bucket=bucket, Key="meta")["Metadata"] == {
+        "user": "u"}
+
+
+@pytest.mark.parametrize("name,value", [
+    ("x-amz-meta-a b", "v"), ("x-amz-meta-a:b", "v"),
+    ("x-amz-meta-a\r\nset-cookie", "v"), ("x-amz-meta-\u00e9", "v"),
+    ("x-amz-meta-a", "v\r\nset-cookie: s"), ("x-amz-meta-a", "\x01")])
+def test_hoisted_metadata_that_is_no_header_is_refused(
+        gateway, host, client, bucket, name, value):
+    target = Signer().presign("PUT", f"/{bucket}/meta", host,
+                              query=[(name, value)])
+    r = get(gateway, target, host, method="PUT", body=b"x")
+    assert (r.status, code(r)) == (400, "InvalidArgument")
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
 def test_boto3_presigned_urls_work(gateway, client, bucket):
     import urllib.request
     url = client.generate_presigned_url(

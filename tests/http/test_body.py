@@ -270,6 +270,17 @@ def test_decoded_length_must_be_true(put, stored, stated):
     assert stored() is None
 
 
+@pytest.mark.parametrize("name", [
+    "x-amz-meta-a", "x-amz-checksum-" + "a" * 100, "expires",
+    "x-amz-checksum-crc32,x-amz-meta-a"])
+def test_trailer_that_is_no_checksum_is_refused(put, stored, name):
+    r = put(b"1\r\nx\r\n0\r\n" + name.encode() + b":v\r\n\r\n",
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            x_amz_decoded_content_length="1", x_amz_trailer=name)
+    assert r.status == 400 and "<Code>InvalidRequest</Code>" in r.text
+    assert stored() is None
+
+
 def test_decoded_length_must_be_there(put, stored):
     r = put(b"", SIGNED, lambda s: s.chunks(b"x") + b"\r\n")
     assert (r.status, code(r)) == (411, "MissingContentLength")

@@ -81,6 +81,9 @@ def test_body_must_be_protected(gateway, client, bucket):
     (b"<Delete>", "MalformedXML"),
     (b"<Delete></Delete>", "MalformedXML"),
     (b"<Delete><Object></Object></Delete>", "MalformedXML"),
+    (b"<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>",
+     "MalformedXML"),
+    (b"<Delete><Object><Key>a<x/>b</Key></Object></Delete>", "MalformedXML"),
     (b"<Other/>", "MalformedXML"),
     (b"", "MissingRequestBodyError"),
     (b'<!DOCTYPE d [<!ENTITY a "b">]><Delete><Object><Key>&a;</Key></Object>'

@@ -74,6 +74,15 @@ def test_headers_kept_with_the_object_come_back(client, bucket):
         assert answer["AcceptRanges"] == "bytes"
 
 
+def test_empty_metadata_and_tabs_keep_the_object_readable(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      Metadata={"empty": "", "tab": "a\tb"}, CacheControl="")
+    for answer in (client.get_object(Bucket=bucket, Key="o"),
+                   client.head_object(Bucket=bucket, Key="o")):
+        assert answer["Metadata"] == {"empty": "", "tab": "a b"}
+        assert "CacheControl" not in answer
+
+
 def test_content_type_defaults_to_octet_stream(client, bucket):
     url = client.generate_presigned_url("put_object",
                                         {"Bucket": bucket, "Key": "o"})
@@ -94,6 +103,15 @@ def test_response_overrides_win(client, bucket):
     assert got["ContentType"] == "text/html"
     assert got["ContentDisposition"] == "inline; filename=a"
     assert got["CacheControl"] == "no-store"
+
+
+def test_empty_override_overrides_nothing(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      ContentType="text/plain")
+    got = client.get_object(Bucket=bucket, Key="o", ResponseContentType="",
+                            ResponseContentDisposition="")
+    assert got["ContentType"] == "text/plain"
+    assert "ContentDisposition" not in got
 
 
 # ---- ranges -------------------------------------------------------------------

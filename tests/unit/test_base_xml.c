@@ -79,6 +79,7 @@ static const struct {
 	{ "<!DOCTYPE Delete [<!ENTITY a \"b\">]><Delete/>", "!" },
 	{ "<!DOCTYPE Delete SYSTEM \"file:///etc/passwd\"><Delete/>", "!" },
 	{ "<Delete>\xff</Delete>", "!" },
+	{ "<Delete><Object><Key>a<b/>c</Key></Object></Delete>", "{!" },
 	{ "<Delete><Object><Key>stop</Key></Object><Object/></Delete>",
 	  "{<stop>!" },
 };
