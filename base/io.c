@@ -114,19 +114,27 @@ io_fsync_dir(const char *path)
 	return rc;
 }
 
+/* The folder in which @path stands. */
+static void
+folder_of(const char *path, char out[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(out, PATH_MAX, "%.*s", slash ? (int)(slash - path + 1) : 1,
+		 slash ? path : ".");
+}
+
 int
 io_write_file(const char *path, struct slice data, mode_t mode)
 {
 	char temp[PATH_MAX], dir[PATH_MAX];
-	const char *slash = strrchr(path, '/');
 	int fd, rc;
 
 	if (snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1,
-		 slash ? path : ".");
+	folder_of(path, dir);
 	(void)unlink(temp);
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		  mode);
@@ -148,7 +156,7 @@ io_write_file(const char *path, struct slice data, mode_t mode)
 int
 io_mkdirs(const char *path, mode_t mode)
 {
-	char part[PATH_MAX];
+	char part[PATH_MAX], folder[PATH_MAX];
 	struct stat st;
 	size_t n = strlen(path);
 
@@ -161,8 +169,13 @@ io_mkdirs(const char *path, mode_t mode)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, mode) != 0 && errno != EEXIST)
+		if (mkdir(part, mode) == 0) {
+			folder_of(part, folder);
+			if (io_fsync_dir(folder) != 0)
+				return -1;
+		} else if (errno != EEXIST) {
 			return -1;
+		}
 	}
 	if (stat(path, &st) != 0)
 		return -1;

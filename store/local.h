@@ -83,6 +83,11 @@ local_of(struct store *s)
 /* Logs an LMDB failure and translates it: INSUFFICIENT_STORAGE, SLOW_DOWN or
  * INTERNAL_ERROR. */
 enum s3_error local_error(const char *what, int mdb_rc);
+/* The same for a system call on a blob: errno. */
+enum s3_error local_io_error(const char *what);
+/* After MDB_PANIC the index cannot be repaired in place: ends the process,
+ * whose next start opens it anew. */
+void local_exit_on_panic(int mdb_rc);
 
 /* ---- local_meta.c ----------------------------------------------------- */
 
@@ -144,8 +149,7 @@ struct slice blob_crcs(const struct blob_file *f);
 
 enum blob_fate {
 	BLOB_COMMITTED,
-	BLOB_DROPPED, /* unlinked */
-	BLOB_UNKNOWN  /* a commit failed half-way: the next start decides */
+	BLOB_DROPPED /* unlinked; where that fails, by the next start */
 };
 void blob_settle(struct blob_file *f, enum blob_fate fate); /* frees f */
 /* A descriptor for reading, or -1 with errno. */

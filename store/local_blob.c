@@ -7,23 +7,12 @@
 
 #include "base/hash.h"
 #include "base/io.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #define BLOCK_BYTES (1u << 20) /* of one CRC */
-
-static enum s3_error
-io_error(const char *what)
-{
-	int e = errno;
-
-	log_error("blob_error", "%s: %s", what, strerror(e));
-	return e == ENOSPC || e == EDQUOT ? S3_ERR_INSUFFICIENT_STORAGE
-					  : S3_ERR_INTERNAL_ERROR;
-}
 
 enum s3_error
 blob_create(struct local *ls, struct blob_file **out)
@@ -45,7 +34,7 @@ blob_create(struct local *ls, struct blob_file **out)
 	    openat(ls->blobs.root, name,
 		   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (f->fd < 0) {
-		err = io_error("create");
+		err = local_io_error("create");
 		blob_settle(f, BLOB_DROPPED);
 		return err;
 	}
@@ -85,7 +74,7 @@ enum s3_error
 blob_append(struct blob_file *f, const void *p, size_t n)
 {
 	if (io_pwrite_all(f->fd, p, n, (off_t)f->size) != 0)
-		return io_error("write");
+		return local_io_error("write");
 	add_crc(f, p, n);
 	return S3_OK;
 }
@@ -111,7 +100,7 @@ sync_entry(struct blob_file *f)
 		pthread_mutex_unlock(&b->mu);
 		rc = fsync(dir->fd);
 		if (rc != 0)
-			io_error("sync of a directory");
+			local_io_error("sync of a directory");
 		pthread_mutex_lock(&b->mu);
 		dir->syncing = false;
 		if (rc == 0)
@@ -137,13 +126,13 @@ blob_sync(struct blob_file *f)
 	rc = fdatasync(fd);
 	f->fd = -1;
 	if (rc != 0) {
-		enum s3_error err = io_error("sync");
+		enum s3_error err = local_io_error("sync");
 
 		close(fd);
 		return err;
 	}
 	if (close(fd) != 0)
-		return io_error("close");
+		return local_io_error("close");
 	return sync_entry(f);
 }
 
@@ -171,11 +160,9 @@ blob_settle(struct blob_file *f, enum blob_fate fate)
 	f->fd = -1;
 	buf_release(&f->crcs);
 	blob_file_name(f->id, name);
+	/* One that cannot be unlinked stays in flight: the next start does. */
 	if (fate == BLOB_DROPPED && unlinkat(f->ls->blobs.root, name, 0) != 0 &&
 	    errno != ENOENT)
-		fate = BLOB_UNKNOWN;
-	/* An unknown one stays in flight: the next start looks at it. */
-	if (fate == BLOB_UNKNOWN)
 		return;
 	blob_space_leave(f->ls, f);
 	free(f);

@@ -127,12 +127,34 @@ struct reap {
 	uint64_t id[REAP_MAX];
 };
 
+/*
+ * A due row into *p. One that makes no sense stays where it is and keeps its
+ * file: never unlink what may be named, and never let it stop the others.
+ */
+static void
+take_due(struct local *ls, MDB_txn *txn, struct slice key, struct reap *p)
+{
+	uint64_t id = be_get(key.p + 8, 8);
+	struct blob_row row;
+	int rc = blob_row_get(ls, txn, id, &row);
+
+	if (rc != 0 || row.refs > 0) {
+		log_error("gc_damaged", "blob %016llx is kept: %s",
+			  (unsigned long long)id,
+			  rc == 0 ? "it is still referenced"
+				  : "its record is damaged");
+		return;
+	}
+	p->due_us[p->n] = be_get(key.p, 8);
+	p->id[p->n] = id;
+	p->n++;
+}
+
 /* The rows that are due, at most REAP_MAX. */
 static int
 find_due(struct local *ls, struct reap *p)
 {
 	uint64_t now = (uint64_t)time_now_us();
-	struct blob_row row;
 	MDB_cursor *c;
 	MDB_txn *txn;
 	MDB_val k, v;
@@ -148,14 +170,11 @@ find_due(struct local *ls, struct reap *p)
 	}
 	while (rc == 0 && p->n < REAP_MAX) {
 		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-		if (rc != 0 || k.mv_size != 16 || be_get(k.mv_data, 8) > now)
+		if (rc == 0 && k.mv_size != 16)
+			rc = MDB_CORRUPTED;
+		if (rc != 0 || be_get(k.mv_data, 8) > now)
 			break;
-		p->due_us[p->n] = be_get(k.mv_data, 8);
-		p->id[p->n] = be_get((char *)k.mv_data + 8, 8);
-		rc = blob_row_get(ls, txn, p->id[p->n], &row);
-		if (rc == 0 && row.refs > 0)
-			rc = MDB_CORRUPTED; /* never unlink what is named */
-		p->n++;
+		take_due(ls, txn, slice_mem(k.mv_data, 16), p);
 	}
 	mdb_cursor_close(c);
 	mdb_txn_abort(txn);

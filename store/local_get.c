@@ -150,12 +150,11 @@ local_get(struct store *s, struct slice bucket, struct slice key,
 			*read = &r->base;
 			return S3_OK;
 		}
-		rc = errno;
+		if (errno != ENOENT)
+			err = local_io_error("open");
 		local_read_close(&r->base);
-		if (rc != ENOENT) {
-			log_error("blob_error", "open: %s", strerror(rc));
-			return S3_ERR_INTERNAL_ERROR;
-		}
+		if (err != S3_OK)
+			return err;
 	}
 	log_error("object_damaged", "a blob is missing");
 	return S3_ERR_INTERNAL_ERROR;

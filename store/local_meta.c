@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define TABLES_MAX 32u /* room for tables of later formats */
@@ -35,6 +36,28 @@ local_error(const char *what, int rc)
 	if (rc == MDB_READERS_FULL)
 		return S3_ERR_SLOW_DOWN;
 	return S3_ERR_INTERNAL_ERROR;
+}
+
+enum s3_error
+local_io_error(const char *what)
+{
+	int e = errno;
+
+	log_error("blob_error", "%s: %s", what, strerror(e));
+	if (e == ENOSPC || e == EDQUOT)
+		return S3_ERR_INSUFFICIENT_STORAGE;
+	if (e == EMFILE || e == ENFILE)
+		return S3_ERR_SLOW_DOWN;
+	return S3_ERR_INTERNAL_ERROR;
+}
+
+void
+local_exit_on_panic(int rc)
+{
+	if (rc != MDB_PANIC)
+		return;
+	log_error("index_panic", "the index refuses all work: exiting");
+	_exit(EX_SOFTWARE);
 }
 
 static int PRINTF_LIKE(2, 3) fail(char err[512], const char *fmt, ...)
@@ -64,7 +87,10 @@ val(struct slice s)
 int
 local_read_begin(struct local *ls, MDB_txn **txn)
 {
-	return mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
+	int rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
+
+	local_exit_on_panic(rc);
+	return rc;
 }
 
 int
@@ -234,6 +260,24 @@ open_tables(struct local *ls, struct local_state *st, char err[512])
 	return rc == 0 ? 0 : fail(err, "index: %s", mdb_strerror(rc));
 }
 
+/*
+ * A first start that ended while LMDB laid out its file can leave one that
+ * LMDB does not open again. Nothing was stored then: the file has no page
+ * beyond the two meta pages, and blobs/ comes after the index.
+ */
+static void
+drop_unfinished(const char *data_dir)
+{
+	char index[PATH_MAX], blobs[PATH_MAX];
+	struct stat st;
+
+	snprintf(index, sizeof(index), "%s/index/data.mdb", data_dir);
+	snprintf(blobs, sizeof(blobs), "%s/blobs", data_dir);
+	if (stat(index, &st) == 0 && st.st_size <= 2 * sysconf(_SC_PAGESIZE) &&
+	    lstat(blobs, &st) != 0 && errno == ENOENT)
+		(void)unlink(index);
+}
+
 static int
 open_env(struct local *ls, const struct store_local_conf *conf,
 	 const char *path, char err[512])
@@ -278,6 +322,7 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 				? "%s is in use by another process"
 				: "%s cannot be locked",
 			    conf->data_dir);
+	drop_unfinished(conf->data_dir);
 	if (open_env(ls, conf, path, err) != 0 ||
 	    open_tables(ls, &st, err) != 0)
 		return -1;

@@ -197,9 +197,7 @@ local_put_commit(struct store_put *put, const struct store_put_final *fin,
 		*out = c.object.o;
 		out->headers = (struct store_headers){ 0 };
 	}
-	blob_settle(p->blob, err == S3_OK   ? BLOB_COMMITTED
-			     : c.op.unknown ? BLOB_UNKNOWN
-					    : BLOB_DROPPED);
+	blob_settle(p->blob, err == S3_OK ? BLOB_COMMITTED : BLOB_DROPPED);
 	put_free(p);
 	return err;
 }

@@ -169,7 +169,7 @@ take_lease(struct local *ls)
 	if (dir->fd >= 0)
 		err = writer_run(ls, &l.op);
 	else
-		log_error("blob_dir", "%s", strerror(errno));
+		err = local_io_error("directory");
 	pthread_mutex_lock(&b->mu);
 	if (err != S3_OK) {
 		if (dir->fd >= 0)
@@ -239,7 +239,7 @@ drop_orphans(struct local *ls, MDB_txn *txn, uint64_t no, uint64_t from)
 	struct dirent *e;
 	size_t dropped = 0;
 	DIR *d;
-	int fd;
+	int fd, rc;
 
 	blob_dir_name(no, name);
 	fd = openat(ls->blobs.root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -264,11 +264,14 @@ drop_orphans(struct local *ls, MDB_txn *txn, uint64_t no, uint64_t from)
 			continue;
 		if (unlinkat(dirfd(d), e->d_name, 0) == 0)
 			dropped++;
+		else
+			local_io_error("unlink of an unfinished upload");
 	}
+	rc = dropped ? fsync(dirfd(d)) : 0;
 	closedir(d);
 	if (dropped)
 		log_info("orphans_dropped", "%zu unfinished uploads", dropped);
-	return 0;
+	return rc;
 }
 
 int

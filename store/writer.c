@@ -6,44 +6,37 @@
  */
 #include "store/local.h"
 
-#include "base/log.h"
 #include "base/timeval.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <unistd.h>
 
 #define BATCH_OPS 256u
 #define BATCH_BYTES (8u << 20)
-#define EXIT_PANIC 70 /* EX_SOFTWARE: the supervisor restarts us */
 
-/* After MDB_PANIC the environment cannot be repaired in place. */
-static void
-exit_on_panic(int rc)
-{
-	if (rc != MDB_PANIC)
-		return;
-	log_error("index_panic", "the index refuses all work: exiting");
-	_exit(EXIT_PANIC);
-}
-
+/*
+ * A commit that failed before it wrote LMDB's meta page did not happen. One
+ * that failed there is known to the disk alone: nobody may be told either
+ * answer, and LMDB refuses all work until the index is opened again.
+ */
 static enum s3_error
 commit(struct local *ls, MDB_txn *txn, struct writer_op *ops)
 {
 	enum s3_error err;
-	int rc = mdb_txn_commit(txn);
+	int rc = mdb_txn_commit(txn), probe;
 
 	if (rc == 0)
 		return S3_OK;
-	exit_on_panic(rc);
 	err = local_error("commit", rc);
+	probe = mdb_txn_begin(ls->env, NULL, 0, &txn);
+	local_exit_on_panic(probe);
+	if (probe == 0)
+		mdb_txn_abort(txn);
 	/* A full disk reaches LMDB as EIO. */
 	if (rc == EIO && blob_free_bytes(ls) < BATCH_BYTES)
 		err = S3_ERR_INSUFFICIENT_STORAGE;
-	for (struct writer_op *op = ops; op; op = op->next) {
-		op->unknown = true;
+	for (struct writer_op *op = ops; op; op = op->next)
 		op->result = err;
-	}
 	return err;
 }
 
@@ -71,18 +64,17 @@ attempt(struct local *ls, struct writer_op *ops)
 	struct writer_txn t = { .ls = ls, .state = &st };
 	int rc = mdb_txn_begin(ls->env, NULL, 0, &t.txn);
 
-	exit_on_panic(rc);
+	local_exit_on_panic(rc);
 	if (rc != 0)
 		return rc;
 	for (struct writer_op *op = ops; rc == 0 && op; op = op->next) {
 		op->result = S3_OK;
-		op->unknown = false;
 		rc = op->run(op, &t);
 	}
 	if (rc == 0 && memcmp(&st, &ls->writer.state, sizeof(st)) != 0)
 		rc = local_state_store(ls, t.txn, &st);
 	if (rc != 0) {
-		exit_on_panic(rc);
+		local_exit_on_panic(rc);
 		mdb_txn_abort(t.txn);
 		return rc;
 	}

@@ -46,8 +46,6 @@ struct writer_op {
 	int (*run)(struct writer_op *op, struct writer_txn *t);
 	size_t bytes;	      /* rough size of what it writes */
 	enum s3_error result; /* set by run: S3_OK or the logical failure */
-	bool unknown;	      /* the commit failed: perhaps on disk, perhaps
-				 not */
 	/* the writer's own */
 	struct writer_op *next;
 	pthread_cond_t woken;

@@ -212,6 +212,38 @@ test_replaced_blobs_go_after_the_delay(void **state)
 	free(q);
 }
 
+static int
+run_damage_blob_0(struct writer_op *op, struct writer_txn *t)
+{
+	uint8_t key[8] = { 0 };
+
+	(void)op;
+	return local_row_put(t->ls, t->txn, TABLE_BLOB, slice_mem(key, 8),
+			     SLICE("nonsense"));
+}
+
+static void
+test_damaged_row_does_not_stop_reclamation(void **state)
+{
+	struct fixture *f = *state;
+	struct store_note note = fixture_note("ObjectRemoved:Delete");
+	struct writer_op op = { .run = run_damage_blob_0 };
+
+	f->conf.gc_delay_ms = 300; /* time to damage a row that waits */
+	fixture_reopen(f);
+	put_big(f, "a", 1);
+	put_big(f, "b", 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(store_remove(f->s, BUCKET,
+					      i ? SLICE("b") : SLICE("a"), NULL,
+					      &note, NULL),
+				 S3_OK);
+	assert_int_equal(writer_run(local_of(f->s), &op), S3_OK);
+	EVENTUALLY(rows(f, TABLE_GC) == 1);
+	assert_int_equal(fixture_blobs(f), 1);
+	assert_int_equal(rows(f, TABLE_BLOB), 1);
+}
+
 static void
 test_aborted_and_refused_puts_leave_no_file(void **state)
 {
@@ -476,6 +508,7 @@ main(void)
 		STORE_TEST(test_unknown_format_is_refused),
 		STORE_TEST(test_failing_operation_spares_its_batch),
 		STORE_TEST(test_replaced_blobs_go_after_the_delay),
+		STORE_TEST(test_damaged_row_does_not_stop_reclamation),
 		STORE_TEST(test_aborted_and_refused_puts_leave_no_file),
 		STORE_TEST(test_orphans_of_a_crash_are_dropped_at_open),
 		STORE_TEST(test_orphan_of_an_earlier_lease_is_dropped_too),
