@@ -38,6 +38,7 @@ static const struct {
 	{ "x-amz-grant-read-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 	{ "x-amz-grant-write", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 	{ "x-amz-grant-write-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+	{ "x-amz-copy-source", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 	{ "x-amz-tagging", S3_ERR_NOT_IMPLEMENTED, { "" } },
 	{ "x-amz-server-side-encryption", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 	{ "x-amz-server-side-encryption-customer-algorithm",
@@ -55,9 +56,8 @@ static const struct {
 	{ "x-amz-write-offset-bytes", S3_ERR_NOT_IMPLEMENTED, { NULL } },
 };
 
-/* A header, or the query parameter it was hoisted into by presigning. */
-static struct slice
-header_or_hoisted(const struct s3_request *rq, const char *name)
+struct slice
+s3_header_or_hoisted(const struct s3_request *rq, const char *name)
 {
 	struct slice v = http_header_get(rq->http, name);
 
@@ -82,7 +82,7 @@ enum s3_error
 s3_refuse_headers(struct s3_request *rq)
 {
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		struct slice v = header_or_hoisted(rq, refused[i].header);
+		struct slice v = s3_header_or_hoisted(rq, refused[i].header);
 
 		if (!v.p || is_harmless(refused[i].harmless, v))
 			continue;
@@ -113,17 +113,6 @@ without_aws_chunked(struct s3_request *rq, struct slice v)
 	out = arena_copy(&rq->http->arena, buf_slice(&b));
 	buf_release(&b);
 	return out;
-}
-
-static struct slice
-lower(struct s3_request *rq, struct slice name)
-{
-	char *p = arena_cstr(&rq->http->arena, name);
-
-	for (size_t i = 0; p && i < name.n; i++)
-		if (p[i] >= 'A' && p[i] <= 'Z')
-			p[i] = (char)(p[i] + ('a' - 'A'));
-	return p ? slice_mem(p, name.n) : SLICE_EMPTY;
 }
 
 static bool
@@ -158,14 +147,14 @@ read_meta(struct s3_request *rq, struct store_headers *h,
 		const struct s3_param *p = &rq->params[i];
 
 		if (rq->id.kind == AUTH_PRESIGNED && is_meta(p->name) &&
-		    !find_header(v, h->n, lower(rq, p->name)))
+		    !find_header(v, h->n, s3_lower(rq, p->name)))
 			v[h->n++] =
-			    (struct store_header){ lower(rq, p->name),
+			    (struct store_header){ s3_lower(rq, p->name),
 						   slice_trim(p->value) };
 	}
 	n_hoisted = h->n;
 	for (size_t i = 0; i < http->n_headers; i++) {
-		struct slice name = lower(rq, http->headers[i].name);
+		struct slice name = s3_lower(rq, http->headers[i].name);
 		struct slice value = http->headers[i].value;
 		struct store_header *old = find_header(v, h->n, name);
 

@@ -96,7 +96,8 @@ op_create_bucket(struct s3_request *rq)
 	struct slice region;
 	enum s3_error err;
 
-	if (!store_bucket_name_valid(rq->bucket))
+	if (!store_bucket_name_valid(rq->bucket) ||
+	    slice_eq_str(rq->bucket, S3_RESERVED_BUCKET))
 		return S3_ERR_INVALID_BUCKET_NAME;
 	err = s3_refuse_headers(rq);
 	if (err == S3_OK)

@@ -62,7 +62,8 @@ parse_query(struct s3_request *rq)
 	return S3_OK;
 }
 
-/* host:port without the port; an IPv6 literal keeps its brackets. */
+/* host:port without the port and the dot of a name from the root; an IPv6
+ * literal keeps its brackets. */
 static struct slice
 without_port(struct slice host)
 {
@@ -70,8 +71,10 @@ without_port(struct slice host)
 	ptrdiff_t colon =
 	    slice_chr(slice_from(host, (size_t)(bracket + 1)), ':');
 
-	return colon < 0 ? host
-			 : slice_head(host, (size_t)(bracket + 1 + colon));
+	if (colon >= 0)
+		host = slice_head(host, (size_t)(bracket + 1 + colon));
+	return slice_ends(host, SLICE(".")) ? slice_head(host, host.n - 1)
+					    : host;
 }
 
 /* The labels before ".base", or the empty slice. */
@@ -82,6 +85,17 @@ labels_before(struct slice host, struct slice base)
 	    !slice_ieq(slice_from(host, host.n - base.n), base))
 		return SLICE_EMPTY;
 	return slice_head(host, host.n - base.n - 1);
+}
+
+struct slice
+s3_lower(struct s3_request *rq, struct slice name)
+{
+	char *p = arena_cstr(&rq->http->arena, name);
+
+	for (size_t i = 0; p && i < name.n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] + ('a' - 'A'));
+	return p ? slice_mem(p, name.n) : SLICE_EMPTY;
 }
 
 static void
@@ -97,8 +111,9 @@ parse_host(struct s3_request *rq)
 	for (h = rq->world->hosts; *h; h++)
 		if (slice_ieq(host, without_port(slice_str(*h))))
 			bucket = SLICE_EMPTY;
-	rq->bucket = bucket;
-	rq->bucket_in_host = bucket.n > 0;
+	/* The case of host names means nothing; buckets have lower case. */
+	rq->bucket = s3_lower(rq, bucket);
+	rq->bucket_in_host = rq->bucket.n > 0;
 }
 
 static enum s3_error

@@ -20,6 +20,7 @@
 #define S3_METADATA_MAX 2048 /* bytes of user metadata */
 #define S3_PARAMS_MAX 128
 #define S3_HOSTS_MAX 16
+#define S3_RESERVED_BUCKET "minio" /* holds the health checks only */
 
 /* What all requests see; read-only after the start. */
 struct s3_world {
@@ -82,6 +83,8 @@ struct s3_request {
 /* Bucket, key and query from the target and the Host. INVALID_URI,
  * REQUEST_HEADER_SECTION_TOO_LARGE, BAD_REQUEST. */
 enum s3_error MUST_CHECK s3_request_parse(struct s3_request *rq);
+/* A copy in lower case. */
+struct slice s3_lower(struct s3_request *rq, struct slice name);
 /* First value of that query parameter; .p is NULL when absent. */
 struct slice s3_param(const struct s3_request *rq, const char *name);
 bool s3_param_has(const struct s3_request *rq, const char *name);
@@ -133,6 +136,10 @@ enum s3_error s3_condition_failed(struct s3_request *rq, enum s3_error err);
 
 /* ---- metadata.c --------------------------------------------------------- */
 
+/* A header, or the query parameter it was hoisted into by presigning; .p is
+ * NULL when there is neither. */
+struct slice s3_header_or_hoisted(const struct s3_request *rq,
+				  const char *name);
 /* NOT_IMPLEMENTED, INVALID_STORAGE_CLASS: a header asks for what is not there.
  */
 enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);

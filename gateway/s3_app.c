@@ -119,7 +119,7 @@ static enum s3_error
 authorise(struct s3_request *rq)
 {
 	struct slice owner =
-	    http_header_get(rq->http, "x-amz-expected-bucket-owner");
+	    s3_header_or_hoisted(rq, "x-amz-expected-bucket-owner");
 
 	if (rq->id.kind == AUTH_ANONYMOUS)
 		return S3_ERR_ACCESS_DENIED;
@@ -159,25 +159,23 @@ begin_operation(struct s3_request *rq)
 	return err;
 }
 
-/* Load balancers ask here, on a path that is no bucket's name. */
+/* Load balancers ask here, in the one bucket that nobody can make. */
 static bool
 answer_health(struct s3_request *rq)
 {
 	struct http_request *http = rq->http;
 	struct store_info info;
+	bool live = slice_eq_str(rq->key, "health/live");
 
-	if (!slice_starts(http->raw_path, SLICE("/minio/health/")))
+	if (rq->bucket_in_host ||
+	    !slice_eq_str(rq->bucket, S3_RESERVED_BUCKET) ||
+	    !(live || slice_eq_str(rq->key, "health/ready")) ||
+	    !(slice_eq_str(http->method, "GET") ||
+	      slice_eq_str(http->method, "HEAD")))
 		return false;
 	http->operation = "health";
-	if (slice_ends(http->raw_path, SLICE("/live")))
-		http_answer(http, 200, SLICE_EMPTY);
-	else if (slice_ends(http->raw_path, SLICE("/ready")))
-		http_answer(http,
-			    store_info(rq->world->store, &info) == S3_OK ? 200
-									 : 503,
-			    SLICE_EMPTY);
-	else
-		http_answer(http, 404, SLICE_EMPTY);
+	live = live || store_info(rq->world->store, &info) == S3_OK;
+	http_answer(http, live ? 200 : 503, SLICE_EMPTY);
 	return true;
 }
 
@@ -204,9 +202,9 @@ s3_begin(struct http_request *http)
 		http_answer(http, 500, SLICE_EMPTY);
 		return;
 	}
-	if (answer_health(rq))
-		return;
 	err = s3_request_parse(rq);
+	if (err == S3_OK && answer_health(rq))
+		return;
 	if (err == S3_OK && slice_eq_str(http->method, "OPTIONS")) {
 		http->operation = "Preflight";
 		cors_preflight(rq);

@@ -198,6 +198,19 @@ def test_presigned_metadata_is_kept_from_the_query(gateway, host, client,
     assert client.get_object(Bucket=bucket, Key="meta")["Body"].read() == b"x"
 
 
+@pytest.mark.parametrize("name,value,expected", [
+    ("x-amz-expected-bucket-owner", "0" * 64, (403, "AccessDenied")),
+    ("x-amz-copy-source", "/b/k", (501, "NotImplemented")),
+    ("x-amz-acl", "public-read", (501, "NotImplemented"))])
+def test_hoisted_headers_count_as_headers(gateway, host, client, bucket, name,
+                                          value, expected):
+    target = Signer().presign("PUT", f"/{bucket}/o", host,
+                              query=[(name, value)])
+    r = get(gateway, target, host, method="PUT", body=b"x")
+    assert (r.status, code(r)) == expected
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
 def test_hoisted_metadata_is_kept_once(gateway, host, client, bucket):
     target = Signer().presign("PUT", f"/{bucket}/meta", host,
                               query=[("x-amz-meta-user", "u")])
@@ -251,6 +264,29 @@ def test_virtual_host_style(gateway, client, bucket):
     h = Signer().headers("GET", "/", host, query=[("list-type", "2")])
     r = get(gateway, "/?list-type=2", host, h)
     assert "<Key>a/b</Key>" in r.text
+
+
+def test_case_and_final_dot_of_the_host_mean_nothing(gateway, client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"v")
+    for name in (bucket.upper() + ".LocalHost", bucket + ".localhost."):
+        host = f"{name}:{gateway.port}"
+        r = get(gateway, "/o", host, Signer().headers("GET", "/o", host))
+        assert (r.status, r.body) == (200, b"v"), name
+
+
+def test_health_checks_hide_no_object(gateway, client, bucket):
+    host = f"{bucket}.localhost:{gateway.port}"
+    path = "/minio/health/live"
+    h = Signer().headers("PUT", path, host, "UNSIGNED-PAYLOAD")
+    assert get(gateway, path, host, h, "PUT", b"v").status == 200
+    key = path.removeprefix("/")
+    assert client.get_object(Bucket=bucket, Key=key)["Body"].read() == b"v"
+    h = Signer().headers("GET", path, host)
+    assert get(gateway, path, host, h).body == b"v"
+    host = f"127.0.0.1:{gateway.port}"
+    r = get(gateway, "/minio", host,
+            Signer().headers("PUT", "/minio", host), "PUT")
+    assert (r.status, code(r)) == (400, "InvalidBucketName")
 
 
 def test_signature_for_a_path_does_not_open_a_bucket_in_the_host(
