@@ -7,9 +7,9 @@
 #include "base/hash.h"
 #include "base/ini.h"
 #include "base/io.h"
-
 #include "base/random.h"
 #include "base/rundir.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /*
  * Reading what a caller sent: query parameters, pages, ids.
  */
+#include "gateway/api_call.h"
 #include "base/encode.h"
 #include "base/random.h"
-#include "gateway/api_call.h"
 
 #include <ctype.h>
 

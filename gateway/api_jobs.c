@@ -13,38 +13,31 @@
  * The answer comes when the job has ended, which may take as long as
  * REELGATE_MEDIA_TIMEOUT_S; a gateway that goes away does not stop the job.
  */
-#include "base/rundir.h"
 #include "gateway/api_call.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "base/timeval.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (4u << 20)
 #define SLICE_MS 500 /* how often a waiting request looks for the drain */
-#define GRACE_S 60   /* beyond the longest job, for publishing */
+#define CONNECT_S 10
+#define GRACE_S 60 /* beyond the longest job, for publishing */
 
 /* A connected socket, or -1. */
 static int
 connect_processor(const struct conf *conf)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
+	char path[PATH_MAX];
 
-	rundir_path(conf->data, "processor.sock", address.sun_path,
-		    sizeof(address.sun_path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) ==
-	    0)
-		return fd;
-	close(fd);
-	return -1;
+	rundir_path(conf->data, "processor.sock", path, sizeof(path));
+	return unix_connect(path, CONNECT_S);
 }
 
 /* One line without its newline; 0 or -1 (ended, late, drained, too long). */

@@ -3,8 +3,8 @@
  * there. The intent row is what ties a key to its user; the object's own
  * record, never the request, says what was uploaded.
  */
-#include "base/encode.h"
 #include "gateway/api_call.h"
+#include "base/encode.h"
 #include "base/timeval.h"
 #include "gateway/api_names.h"
 

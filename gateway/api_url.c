@@ -1,8 +1,8 @@
 /*
  * Presigned URLs of the S3 port, path style, signed with the root pair.
  */
-#include "base/encode.h"
 #include "gateway/api_call.h"
+#include "base/encode.h"
 #include "base/timeval.h"
 
 #define URL_STEP_US (1800 * US_PER_S)

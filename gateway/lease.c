@@ -1,8 +1,8 @@
 /*
  * The lease server: one thread, one peer at a time. Peers are our own
- * processors (same uid, or root), a lease is one index look-up, and a peer
- * that dawdles is dropped after PEER_TIMEOUT_MS, so serving them in turn is
- * enough and keeps this file short.
+ * processors, a lease is one index look-up, and a peer that dawdles is dropped
+ * after PEER_TIMEOUT_MS, so serving them in turn is enough and keeps this file
+ * short.
  */
 #include "gateway/lease.h"
 #include "base/encode.h"
@@ -10,14 +10,11 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/timeval.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 8192 /* a key of 1024 bytes, escaped, and a bucket */
@@ -26,23 +23,20 @@
 
 struct lease_server {
 	struct store *store;
-	struct sockaddr_un address;
-	int listener;
-	int stop; /* eventfd: readable once the server is to end */
-	pthread_t thread;
+	struct unix_server *server;
 };
 
 /* ---- one request -------------------------------------------------------- */
 
 /* The line without its newline into b; 0 or -1 (late, too long, ended). */
 static int
-read_line(const struct lease_server *l, int fd, struct buf *b)
+read_line(int fd, int stop, struct buf *b)
 {
 	int64_t until = time_mono_us() + PEER_TIMEOUT_MS * 1000LL;
 
 	for (;;) {
 		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-				       { .fd = l->stop, .events = POLLIN } };
+				       { .fd = stop, .events = POLLIN } };
 		int64_t left_ms = (until - time_mono_us()) / 1000;
 		char *room = buf_reserve(b, 1024);
 		ssize_t n;
@@ -185,8 +179,9 @@ open_lease(struct lease_server *l, struct slice line, struct arena *a,
 }
 
 static void
-serve_peer(struct lease_server *l, int fd)
+serve_peer(void *ctx, int fd, int stop)
 {
+	struct lease_server *l = ctx;
 	struct buf line = BUF_MAX(LINE_MAX_BYTES), answer = BUF_INIT;
 	struct store_extent extents[EXTENTS_MAX];
 	struct store_object object = { 0 };
@@ -196,7 +191,8 @@ serve_peer(struct lease_server *l, int fd)
 	size_t n = 0;
 
 	arena_init(&a, 1 << 20);
-	if (read_line(l, fd, &line) == 0)
+	unix_set_timeout(fd, PEER_TIMEOUT_MS / 1000);
+	if (read_line(fd, stop, &line) == 0)
 		err = open_lease(l, buf_slice(&line), &a, &object, &read,
 				 extents, &n);
 	if (err == S3_OK) {
@@ -211,141 +207,33 @@ serve_peer(struct lease_server *l, int fd)
 	buf_release(&answer);
 	buf_release(&line);
 	arena_release(&a);
+	close(fd);
 }
 
 /* ---- the server --------------------------------------------------------- */
 
-static bool
-peer_allowed(int fd)
-{
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
-		return false;
-	if (peer.uid == geteuid() || peer.uid == 0)
-		return true;
-	log_warn("lease_refused", "peer with uid %u", (unsigned)peer.uid);
-	return false;
-}
-
-static void *
-lease_main(void *arg)
-{
-	struct lease_server *l = arg;
-	const struct timeval timeout = { .tv_sec = PEER_TIMEOUT_MS / 1000 };
-
-	pthread_setname_np(pthread_self(), "lease");
-	for (;;) {
-		struct pollfd p[2] = { { .fd = l->listener, .events = POLLIN },
-				       { .fd = l->stop, .events = POLLIN } };
-		int fd;
-
-		if (poll(p, 2, -1) < 0)
-			continue;
-		if (p[1].revents)
-			return NULL;
-		fd = accept4(l->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0) {
-			/* Out of descriptors: do not spin on it. */
-			if (errno != EAGAIN && errno != ECONNABORTED)
-				poll(&p[1], 1, 100);
-			continue;
-		}
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
-			   sizeof(timeout));
-		if (peer_allowed(fd))
-			serve_peer(l, fd);
-		close(fd);
-	}
-}
-
-/* A socket left by a killed gateway is in the way; the store's lock has shown
- * that no other gateway runs on this data. */
-static int
-remove_stale(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : -1;
-	if (!S_ISSOCK(st.st_mode)) {
-		errno = EEXIST;
-		return -1;
-	}
-	return unlink(path);
-}
-
-static int
-open_listener(struct lease_server *l, const char *path, char err[512])
-{
-	if (strlen(path) >= sizeof(l->address.sun_path)) {
-		snprintf(err, 512,
-			 "socket path %s is longer than %zu bytes: choose a "
-			 "shorter data directory",
-			 path, sizeof(l->address.sun_path) - 1);
-		return -1;
-	}
-	l->address.sun_family = AF_UNIX;
-	snprintf(l->address.sun_path, sizeof(l->address.sun_path), "%s", path);
-	l->listener =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->listener < 0 || remove_stale(path) != 0 ||
-	    bind(l->listener, (const struct sockaddr *)&l->address,
-		 sizeof(l->address)) != 0 ||
-	    chmod(path, 0600) != 0 || listen(l->listener, 64) != 0) {
-		snprintf(err, 512, "cannot make the socket %s: %s", path,
-			 strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
-static void
-lease_free(struct lease_server *l)
-{
-	if (l->listener >= 0)
-		close(l->listener);
-	if (l->stop >= 0)
-		close(l->stop);
-	free(l);
-}
-
 struct lease_server *
 lease_start(struct store *s, const char *socket_path, char err[512])
 {
-	struct lease_server *l = calloc(1, sizeof(*l));
+	struct lease_server *l = malloc(sizeof(*l));
 
 	if (!l) {
-		snprintf(err, 512, "lease: out of memory");
+		snprintf(err, 512, "out of memory");
 		return NULL;
 	}
 	l->store = s;
-	l->listener = -1;
-	l->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (open_listener(l, socket_path, err) != 0) {
-		lease_free(l);
-		return NULL;
-	}
-	if (l->stop < 0 ||
-	    pthread_create(&l->thread, NULL, lease_main, l) != 0) {
-		snprintf(err, 512, "lease: cannot start its thread");
-		lease_free(l);
-		return NULL;
-	}
-	return l;
+	l->server = unix_server_start(socket_path, "lease", serve_peer, l, err);
+	if (l->server)
+		return l;
+	free(l);
+	return NULL;
 }
 
 void
 lease_stop(struct lease_server *l)
 {
-	const uint64_t one = 1;
-
 	if (!l)
 		return;
-	if (write(l->stop, &one, sizeof(one)) != sizeof(one))
-		abort(); /* an eventfd at 0 always takes a 1 */
-	pthread_join(l->thread, NULL);
-	unlink(l->address.sun_path);
-	lease_free(l);
+	unix_server_stop(l->server);
+	free(l);
 }

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DRAIN_MS 30000
@@ -187,7 +186,7 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 					  .queue = g->queue,
 					  .region = g->conf.aws_region,
 					  .bucket = g->conf.aws_s3_bucket };
-	char path[sizeof((struct sockaddr_un){ 0 }.sun_path)];
+	char path[PATH_MAX];
 
 	g->relay = relay_start(&relay, err);
 	if (!g->relay)

@@ -2,8 +2,8 @@
  * DeleteObject and DeleteObjects. Deleting what is not there succeeds.
  */
 #include "gateway/body.h"
-#include "gateway/ops.h"
 #include "base/xml_read.h"
+#include "gateway/ops.h"
 
 #define KEYS_MAX 1000u
 

@@ -4,8 +4,8 @@
  * through a copy.
  */
 #include "gateway/ops.h"
-#include "gateway/range.h"
 #include "base/timeval.h"
+#include "gateway/range.h"
 
 #include <fcntl.h>
 

@@ -4,8 +4,8 @@
  * promises and commits. An upload that fails anywhere leaves nothing.
  */
 #include "gateway/body.h"
-#include "gateway/ops.h"
 #include "base/encode.h"
+#include "gateway/ops.h"
 
 #define UPLOADS "uploads/"
 

@@ -5,10 +5,10 @@
  * the body is over, or at once when much of it is still to come.
  */
 #include "gateway/s3_app.h"
+#include "base/timeval.h"
 #include "gateway/body.h"
 #include "gateway/cors.h"
 #include "gateway/ops.h"
-#include "base/timeval.h"
 
 /* ---- the world ---------------------------------------------------------- */
 

@@ -5,11 +5,11 @@
  * answer queued in the first call closes the connection, so that call answers
  * only where closing is meant.
  */
-#include "base/random.h"
 #include "gateway/exchange.h"
 #include "base/conf.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
 
 #include <arpa/inet.h>

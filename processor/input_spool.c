@@ -2,9 +2,9 @@
  * An object of a remote store as a local file without a name: it is gone with
  * its last descriptor, whatever becomes of this process.
  */
+#include "processor/input.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "processor/input.h"
 
 #include <errno.h>
 #include <fcntl.h>

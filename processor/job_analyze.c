@@ -3,9 +3,9 @@
  * poster, thumbnails and the analysis document; the second reads that document
  * back, and decodes by itself only when there is none of this analyser.
  */
+#include "processor/job.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "processor/job.h"
 #include "processor/outputs.h"
 #include "processor/result.h"
 

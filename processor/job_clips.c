@@ -2,10 +2,10 @@
  * generate_clips: the clips of one payload cut in one run of the worker. A
  * clip that cannot be cut keeps its own error; the others are made.
  */
+#include "processor/job.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "processor/job.h"
 #include "processor/outputs.h"
 
 /* The worker's part of the payload: ids and bounds, nothing else. NULL when

@@ -2,15 +2,15 @@
  * The asking end of gateway/lease.h. Whatever arrives is closed again unless
  * the answer is right as a whole.
  */
+#include "processor/input.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/json_write.h"
-#include "base/io.h"
 #include "base/log.h"
-#include "processor/input.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_MAX (64u << 10)
@@ -28,29 +28,6 @@ input_release(struct input *in)
 	for (size_t i = 0; i < in->n; i++)
 		close(in->extents[i].fd);
 	in->n = 0;
-}
-
-static int
-dial(const char *path)
-{
-	const struct timeval timeout = { .tv_sec = TIMEOUT_S };
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0)
-		return fd;
-	close(fd);
-	return -1;
 }
 
 static int
@@ -187,7 +164,7 @@ input_lease(struct input *in, const char *socket_path, const char *bucket,
 	    const char *key)
 {
 	struct buf line = BUF_MAX(ANSWER_MAX);
-	int fd = dial(socket_path);
+	int fd = unix_connect(socket_path, TIMEOUT_S);
 	enum s3_error err = S3_ERR_SERVICE_UNAVAILABLE;
 
 	if (fd < 0) {

@@ -2,10 +2,10 @@
  * Slots: each claims one job, runs it, settles it, and looks for the next at
  * once; an idle one sleeps until a notification or for 10 s.
  */
-#include "base/random.h"
 #include "processor/worker_state.h"
 #include "base/json_write.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
 
 #include <sys/eventfd.h>

@@ -2,9 +2,9 @@
  * The threads beside the slots: the listener wakes them, the keeper talks to
  * the database about runs that take long and workers that are gone.
  */
+#include "processor/worker_state.h"
 #include "base/log.h"
 #include "base/timeval.h"
-#include "processor/worker_state.h"
 
 #include <unistd.h>
 

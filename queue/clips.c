@@ -1,9 +1,9 @@
 /*
  * Clips: asked for by a user, cut by a generate_clips job.
  */
-#include "base/random.h"
 #include "queue/pg.h"
 #include "base/json_write.h"
+#include "base/random.h"
 
 #define CLIP_COLUMNS                                                     \
 	"id, video_id, title, description, start_time, end_time, score," \

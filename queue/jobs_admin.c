@@ -1,8 +1,8 @@
 /*
  * Jobs as an operator sees them: look, retry, cancel, count, sweep.
  */
-#include "base/random.h"
 #include "queue/jobs.h"
+#include "base/random.h"
 
 #define JOBS_AND_VIDEOS \
 	" FROM job_queue j LEFT JOIN videos v ON v.id = j.video_id"

@@ -5,9 +5,9 @@
  * error, never a silent difference between databases.
  */
 #include "queue/pg.h"
-#include "queue/schema.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "queue/schema.h"
 
 /* Any number, the same for all programs of this project. */
 #define LOCK "SELECT pg_advisory_lock(7236837251194)"

@@ -3,9 +3,9 @@
  * said on a connection of the pool: that one broke while idle is found out
  * before anything is done on it.
  */
-#include "base/random.h"
 #include "queue/pool.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
 
 #include <math.h>

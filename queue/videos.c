@@ -1,8 +1,8 @@
 /*
  * Videos as their owners see them, and the completion of an upload.
  */
-#include "base/random.h"
 #include "queue/pg.h"
+#include "base/random.h"
 
 #define VIDEO_COLUMNS                                                   \
 	"id, user_id, title, filename, bucket, s3_key, file_size,"      \

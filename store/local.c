@@ -2,7 +2,6 @@
  * The local backend put together: opening in order, closing in reverse.
  */
 #include "store/local.h"
-
 #include "base/timeval.h"
 
 #define GC_DELAY_US (15 * 60 * US_PER_S)

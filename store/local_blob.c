@@ -4,7 +4,6 @@
  * the first that waits syncs for the others.
  */
 #include "store/local_blob.h"
-
 #include "base/hash.h"
 #include "base/io.h"
 

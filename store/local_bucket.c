@@ -2,7 +2,6 @@
  * Buckets: one row each in table bucket, by name.
  */
 #include "store/local_index.h"
-
 #include "base/timeval.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * has changed.
  */
 #include "store/local_change.h"
-
 #include "base/encode.h"
 #include "base/random.h"
 #include "base/timeval.h"

@@ -8,10 +8,9 @@
  * are about to open it.
  */
 #include "store/local.h"
-#include "store/bytes.h"
-
 #include "base/log.h"
 #include "base/timeval.h"
+#include "store/bytes.h"
 
 #include <errno.h>
 

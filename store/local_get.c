@@ -4,7 +4,6 @@
  * happens to the key later can touch an open read.
  */
 #include "store/local_index.h"
-
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"

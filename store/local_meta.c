@@ -5,12 +5,11 @@
  * keeps it from being opened twice in one process, which would break LMDB's
  * own locks silently.
  */
-#include "base/random.h"
 #include "store/local.h"
-#include "store/bytes.h"
-
 #include "base/io.h"
 #include "base/log.h"
+#include "base/random.h"
+#include "store/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

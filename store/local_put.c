@@ -4,7 +4,6 @@
  * file, and the rest is written there as it comes.
  */
 #include "store/local_change.h"
-
 #include "base/hash.h"
 
 #define ALLOCATE_MIN (1u << 20)

@@ -8,10 +8,9 @@
  * everything.
  */
 #include "store/local_blob.h"
-#include "store/bytes.h"
-
 #include "base/io.h"
 #include "base/log.h"
+#include "store/bytes.h"
 
 #include <dirent.h>
 #include <errno.h>

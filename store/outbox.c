@@ -8,9 +8,8 @@
  * so a row stays between one and two retention times after its delivery.
  */
 #include "store/local.h"
-#include "store/bytes.h"
-
 #include "base/timeval.h"
+#include "store/bytes.h"
 
 #define EVENTS_MAX 1000u
 #define TRIM_MAX 512u

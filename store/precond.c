@@ -3,7 +3,6 @@
  * whole seconds, so an object's time is compared without its fraction.
  */
 #include "store/store.h"
-
 #include "base/timeval.h"
 
 /* @tag without quotes; *weak when it had W/. */

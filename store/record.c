@@ -2,9 +2,8 @@
  * Sealed records: the frame, then the two large bodies, objects and events.
  */
 #include "store/record.h"
-#include "store/bytes.h"
-
 #include "base/hash.h"
+#include "store/bytes.h"
 
 #define HEAD_BYTES 6u
 #define CRC_BYTES 4u

@@ -6,12 +6,12 @@
  * first byte leaves, it can be repeated, and nothing half-done is ever
  * visible there. Streaming comes with the gateway's own proxy mode.
  */
+#include "store/s3_request.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/timeval.h"
-#include "store/s3_request.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,6 @@
  * the next batch.
  */
 #include "store/local.h"
-
 #include "base/timeval.h"
 
 #include <assert.h>

@@ -2,10 +2,10 @@
  * reelgate admin - looks at and steers jobs (in the database) and services
  * (by their health addresses).
  */
+#include "tools/command.h"
 #include "base/rundir.h"
 #include "base/timeval.h"
 #include "queue/queue.h"
-#include "tools/command.h"
 #include "tools/health.h"
 
 #define LIST_MAX 100

@@ -2,8 +2,8 @@
  * reelgate migrate - the database schema, brought up to date. `reelgate up`
  * does the same at each start.
  */
-#include "queue/queue.h"
 #include "tools/command.h"
+#include "queue/queue.h"
 
 int
 cmd_migrate(int argc, char **argv)

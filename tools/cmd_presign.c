@@ -3,11 +3,11 @@
  * a while, as the SDKs make it. Needs no running server: what signs is the
  * root key pair.
  */
+#include "tools/command.h"
 #include "auth/auth.h"
 #include "base/encode.h"
 #include "base/rundir.h"
 #include "base/timeval.h"
-#include "tools/command.h"
 
 struct target {
 	struct slice bucket;

@@ -1,10 +1,10 @@
 /*
  * reelgate token - a user token of the video API, printed alone on stdout.
  */
+#include "tools/command.h"
 #include "auth/auth.h"
 #include "base/random.h"
 #include "base/timeval.h"
-#include "tools/command.h"
 
 #define TTL_MAX_S (366u * 86400u)
 

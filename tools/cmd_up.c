@@ -5,11 +5,11 @@
  * Everything a service needs to know it gets by its environment, because
  * after the change of user neither --config nor the checkout may be in reach.
  */
+#include "tools/command.h"
 #include "base/credentials.h"
 #include "base/io.h"
 #include "base/rundir.h"
 #include "queue/queue.h"
-#include "tools/command.h"
 #include "tools/datadir.h"
 #include "tools/health.h"
 #include "tools/postgres.h"

@@ -1,0 +1,39 @@
+/*
+ * unix_socket.h - unix sockets between our own programs on one machine.
+ *
+ * A server is one thread that accepts and hands each peer to its function.
+ * Peers must have our own uid or be root (SO_PEERCRED); others are logged and
+ * dropped. Threads: any.
+ */
+#ifndef BASE_UNIX_SOCKET_H
+#define BASE_UNIX_SOCKET_H
+
+#include "base/slice.h"
+
+struct unix_server;
+
+/*
+ * One peer, in the server's thread: the next one waits until this returns.
+ * @fd: the function's own, to be closed by it, without timeouts
+ * @stop: readable once the server is to end; poll it in long waits
+ */
+typedef void (*unix_peer)(void *ctx, int fd, int stop);
+
+/*
+ * unix_server_start - listens at @path (0600). A socket that a killed process
+ * left there is replaced, so only the holder of a lock may call this; any
+ * other file in the way is left alone.
+ * @name: of the thread and in the log; must outlive the server
+ * Returns NULL with one line in err.
+ */
+struct unix_server *unix_server_start(const char *path, const char *name,
+				      unix_peer peer, void *ctx, char err[512]);
+/* Ends the thread, removes the socket. NULL is fine. */
+void unix_server_stop(struct unix_server *s);
+
+/* Connected, each later wait bounded by @timeout_s; or -1 with errno. */
+int MUST_CHECK unix_connect(const char *path, int timeout_s);
+/* Bounds each blocking send and receive. */
+void unix_set_timeout(int fd, int timeout_s);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * Sockets between our own programs: their place, their peers, their end.
+ */
+#include "base/unix_socket.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[32], path[64], err[512];
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test-unix-XXXXXX");
+	err[0] = '\0';
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/a.sock", dir);
+	return 0;
+}
+
+static int
+remove_dir(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(dir);
+}
+
+static void
+echo(void *ctx, int fd, int stop)
+{
+	char c;
+
+	(void)ctx;
+	(void)stop;
+	if (recv(fd, &c, 1, 0) == 1)
+		send(fd, &c, 1, MSG_NOSIGNAL);
+	close(fd);
+}
+
+static void
+wait_for_stop(void *ctx, int fd, int stop)
+{
+	struct pollfd p = { .fd = stop, .events = POLLIN };
+
+	(void)ctx;
+	send(fd, "w", 1, MSG_NOSIGNAL);
+	poll(&p, 1, 60000);
+	close(fd);
+}
+
+static void
+test_unix_server_start_path_too_long_says_so(void **state)
+{
+	char deep[109];
+
+	(void)state;
+	memset(deep, 'p', sizeof(deep));
+	deep[0] = '/';
+	deep[108] = '\0';
+	assert_null(unix_server_start(deep, "test", echo, NULL, err));
+	assert_non_null(strstr(err, "107 bytes"));
+	assert_int_equal(unix_connect(deep, 1), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+static void
+test_unix_server_start_other_file_in_the_way_is_left_alone(void **state)
+{
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_null(unix_server_start(path, "test", echo, NULL, err));
+	assert_non_null(strstr(err, "File exists"));
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void
+test_unix_server_start_replaces_the_socket_of_a_killed_process(void **state)
+{
+	struct unix_server *first, *second;
+
+	(void)state;
+	first = unix_server_start(path, "test", echo, NULL, err);
+	assert_non_null(first);
+	second = unix_server_start(path, "test", echo, NULL, err);
+	assert_non_null(second);
+	unix_server_stop(second);
+	unix_server_stop(first);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+test_unix_server_serves_peers_one_after_another(void **state)
+{
+	struct unix_server *s;
+	struct stat st;
+
+	(void)state;
+	s = unix_server_start(path, "test", echo, NULL, err);
+	assert_non_null(s);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	for (char c = 'a'; c < 'd'; c++) {
+		int fd = unix_connect(path, 10);
+		char back = 0;
+
+		assert_true(fd >= 0);
+		assert_int_equal(send(fd, &c, 1, MSG_NOSIGNAL), 1);
+		assert_int_equal(recv(fd, &back, 1, 0), 1);
+		assert_int_equal(back, c);
+		close(fd);
+	}
+	unix_server_stop(s);
+	assert_int_equal(unix_connect(path, 10), -1);
+}
+
+static void
+test_unix_server_stop_wakes_a_waiting_peer_function(void **state)
+{
+	struct unix_server *s;
+	char c;
+	int fd;
+
+	(void)state;
+	s = unix_server_start(path, "test", wait_for_stop, NULL, err);
+	assert_non_null(s);
+	fd = unix_connect(path, 10);
+	assert_true(fd >= 0);
+	assert_int_equal(recv(fd, &c, 1, 0), 1); /* it waits now */
+	unix_server_stop(s);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	close(fd);
+}
+
+static void
+test_unix_connect_gives_up_on_a_silent_server(void **state)
+{
+	struct unix_server *s;
+	char c[2];
+	int fd;
+
+	(void)state;
+	s = unix_server_start(path, "test", wait_for_stop, NULL, err);
+	assert_non_null(s);
+	fd = unix_connect(path, 1);
+	assert_true(fd >= 0);
+	assert_int_equal(recv(fd, c, 2, MSG_WAITALL), 1);
+	unix_server_stop(s);
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_unix_server_start_path_too_long_says_so),
+		TEST(
+		    test_unix_server_start_other_file_in_the_way_is_left_alone),
+		TEST(
+		    test_unix_server_start_replaces_the_socket_of_a_killed_process),
+		TEST(test_unix_server_serves_peers_one_after_another),
+		TEST(test_unix_server_stop_wakes_a_waiting_peer_function),
+		TEST(test_unix_connect_gives_up_on_a_silent_server),
+	};
+
+	return cmocka_run_group_tests_name("base_unix_socket", tests, NULL,
+					   NULL);
+}
