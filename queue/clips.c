@@ -10,9 +10,9 @@
 	" status, s3_key, thumbnail_key, error, " PG_US("created_at")
 
 static void
-read_clip(const PGresult *r, int row, struct arena *a, struct queue_clip *out)
+read_clip(const PGresult *r, int row, struct arena *a, void *out)
 {
-	*out = (struct queue_clip){
+	*(struct queue_clip *)out = (struct queue_clip){
 		.id = pg_get(r, row, 0, a),
 		.video_id = pg_get(r, row, 1, a),
 		.title = pg_get(r, row, 2, a),
@@ -122,7 +122,6 @@ queue_clip_list(struct queue *q, const char *user, const char *video,
 		uint32_t offset, uint32_t limit, struct arena *a,
 		struct queue_clip **out, size_t *n, uint64_t *total)
 {
-	/* The count stands in every row, and in one of NULLs past the end. */
 	static const struct pg_stmt stmt = {
 		"clip_list",
 		"WITH own AS (SELECT * FROM clips"
@@ -145,12 +144,7 @@ queue_clip_list(struct queue *q, const char *user, const char *video,
 	err = pg_run_row(q, user, &stmt, &args, &r);
 	if (err)
 		return err;
-	*total = (uint64_t)pg_get_int(r, 0, 12, 0);
-	*n = PQgetisnull(r, 0, 0) ? 0 : (size_t)PQntuples(r);
-	*out = arena_array(a, *n, sizeof(**out));
-	for (size_t i = 0; *out && i < *n; i++)
-		read_clip(r, (int)i, a, &(*out)[i]);
-	PQclear(r);
+	*out = pg_page(r, read_clip, sizeof(**out), a, n, 12, total);
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
 
@@ -161,17 +155,6 @@ queue_clip_get(struct queue *q, const char *user, const char *id,
 	static const struct pg_stmt stmt = { "clip_get",
 					     "SELECT " CLIP_COLUMNS
 					     " FROM clips WHERE id = $1" };
-	struct pg_args args = { 0 };
-	PGresult *r;
-	enum queue_error err;
 
-	if (!uuid_valid(slice_str(id)))
-		return QUEUE_NOT_FOUND;
-	pg_text(&args, id);
-	err = pg_run_row(q, user, &stmt, &args, &r);
-	if (err)
-		return err;
-	read_clip(r, 0, a, out);
-	PQclear(r);
-	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+	return pg_find(q, user, &stmt, id, read_clip, a, out);
 }

@@ -13,10 +13,9 @@ static const char *const known_types[] = { "process_video", "ai_analysis",
 					   "generate_clips", NULL };
 
 void
-queue_read_job(const PGresult *r, int row, struct arena *a,
-	       struct queue_job *out)
+queue_read_job(const PGresult *r, int row, struct arena *a, void *out)
 {
-	*out = (struct queue_job){
+	*(struct queue_job *)out = (struct queue_job){
 		.id = pg_get(r, row, 0, a),
 		.type = pg_get(r, row, 1, a),
 		.payload = pg_get(r, row, 2, a),
@@ -37,17 +36,6 @@ queue_read_job(const PGresult *r, int row, struct arena *a,
 		.started_us = pg_get_int(r, row, 17, 0),
 		.completed_us = pg_get_int(r, row, 18, 0),
 	};
-}
-
-enum queue_error
-queue_read_jobs(PGresult *r, struct arena *a, struct queue_job **out, size_t *n)
-{
-	*n = (size_t)PQntuples(r);
-	*out = arena_array(a, *n, sizeof(**out));
-	for (size_t i = 0; *out && i < *n; i++)
-		queue_read_job(r, (int)i, a, &(*out)[i]);
-	PQclear(r);
-	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
 
 /* {"a","b"} of plain words. */

@@ -14,10 +14,7 @@
 	"NULL, " PG_US("j.run_at") ", " PG_US("j.created_at") ", " PG_US( \
 	    "j.started_at") ", " PG_US("j.completed_at")
 
-void queue_read_job(const PGresult *r, int row, struct arena *a,
-		    struct queue_job *out);
-/* All rows, into the arena; clears r. */
-enum queue_error MUST_CHECK queue_read_jobs(PGresult *r, struct arena *a,
-					    struct queue_job **out, size_t *n);
+/* A pg_reader: out is a struct queue_job. */
+void queue_read_job(const PGresult *r, int row, struct arena *a, void *out);
 
 #endif

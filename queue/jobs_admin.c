@@ -15,19 +15,8 @@ queue_job_get(struct queue *q, const char *id, struct arena *a,
 		"job_get",
 		"SELECT " QUEUE_JOB_COLUMNS JOBS_AND_VIDEOS " WHERE j.id = $1"
 	};
-	struct pg_args args = { 0 };
-	PGresult *r;
-	enum queue_error err;
 
-	if (!uuid_valid(slice_str(id)))
-		return QUEUE_NOT_FOUND;
-	pg_text(&args, id);
-	err = pg_run_row(q, NULL, &stmt, &args, &r);
-	if (err)
-		return err;
-	queue_read_job(r, 0, a, out);
-	PQclear(r);
-	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+	return pg_find(q, NULL, &stmt, id, queue_read_job, a, out);
 }
 
 enum queue_error
@@ -46,7 +35,10 @@ queue_job_list(struct queue *q, const char *status, uint32_t limit,
 	pg_text(&args, status);
 	pg_int(&args, limit);
 	err = pg_run(q, NULL, &stmt, &args, &r);
-	return err ? err : queue_read_jobs(r, a, out, n);
+	if (err)
+		return err;
+	*out = pg_page(r, queue_read_job, sizeof(**out), a, n, 0, NULL);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
 
 /* One statement about one job. */

@@ -220,6 +220,44 @@ pg_run_row(struct queue *q, const char *user, const struct pg_stmt *stmt,
 	return err;
 }
 
+enum queue_error
+pg_find(struct queue *q, const char *user, const struct pg_stmt *stmt,
+	const char *id, pg_reader read, struct arena *a, void *out)
+{
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	if (!uuid_valid(slice_str(id)))
+		return QUEUE_NOT_FOUND;
+	pg_text(&args, id);
+	err = pg_run_row(q, user, stmt, &args, &r);
+	if (err)
+		return err;
+	read(r, 0, a, out);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+void *
+pg_page(PGresult *res, pg_reader read, size_t size, struct arena *a, size_t *n,
+	int total_column, uint64_t *total)
+{
+	int rows = PQntuples(res);
+	char *out;
+
+	if (total)
+		*total = (uint64_t)pg_get_int(res, 0, total_column, 0);
+	if (rows == 1 && PQgetisnull(res, 0, 0))
+		rows = 0;
+	*n = (size_t)rows;
+	out = arena_array(a, *n, size);
+	for (int i = 0; out && i < rows; i++)
+		read(res, i, a, out + (size_t)i * size);
+	PQclear(res);
+	return out;
+}
+
 /* ---- arguments and results ---------------------------------------------- */
 
 static void

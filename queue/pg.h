@@ -68,6 +68,21 @@ enum queue_error MUST_CHECK pg_run_row(struct queue *q, const char *user,
 				       const struct pg_args *args,
 				       PGresult **res);
 
+/* Reads a row into *out, its texts into the arena. */
+typedef void (*pg_reader)(const PGresult *res, int row, struct arena *a,
+			  void *out);
+/* The row of the table that the UUID @id names as $1: NOT_FOUND without. */
+enum queue_error MUST_CHECK pg_find(struct queue *q, const char *user,
+				    const struct pg_stmt *stmt, const char *id,
+				    pg_reader read, struct arena *a, void *out);
+/*
+ * pg_page - all rows as an array in the arena; clears res. @total, if not
+ * NULL, comes from column @total_column, which stands in every row, and in one
+ * row of NULLs where the page is empty. Memory shortage shows in a->err.
+ */
+void *pg_page(PGresult *res, pg_reader read, size_t size, struct arena *a,
+	      size_t *n, int total_column, uint64_t *total);
+
 /* What a SQLSTATE means to the caller. */
 enum queue_error pg_error(const char *sqlstate);
 

@@ -11,9 +11,9 @@
 	    "created_at") ", " PG_US("updated_at")
 
 static void
-read_video(const PGresult *r, int row, struct arena *a, struct queue_video *out)
+read_video(const PGresult *r, int row, struct arena *a, void *out)
 {
-	*out = (struct queue_video){
+	*(struct queue_video *)out = (struct queue_video){
 		.id = pg_get(r, row, 0, a),
 		.user_id = pg_get(r, row, 1, a),
 		.title = pg_get(r, row, 2, a),
@@ -145,19 +145,8 @@ queue_video_get(struct queue *q, const char *user, const char *id,
 	static const struct pg_stmt stmt = { "video_get",
 					     "SELECT " VIDEO_COLUMNS
 					     " FROM videos WHERE id = $1" };
-	struct pg_args args = { 0 };
-	PGresult *r;
-	enum queue_error err;
 
-	if (!uuid_valid(slice_str(id)))
-		return QUEUE_NOT_FOUND;
-	pg_text(&args, id);
-	err = pg_run_row(q, user, &stmt, &args, &r);
-	if (err)
-		return err;
-	read_video(r, 0, a, out);
-	PQclear(r);
-	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+	return pg_find(q, user, &stmt, id, read_video, a, out);
 }
 
 enum queue_error
@@ -165,7 +154,6 @@ queue_video_list(struct queue *q, const char *user, uint32_t offset,
 		 uint32_t limit, struct arena *a, struct queue_video **out,
 		 size_t *n, uint64_t *total)
 {
-	/* The count stands in every row, and in one of NULLs past the end. */
 	static const struct pg_stmt stmt = {
 		"video_list",
 		"SELECT " VIDEO_COLUMNS ", c.total"
@@ -183,11 +171,6 @@ queue_video_list(struct queue *q, const char *user, uint32_t offset,
 	err = pg_run_row(q, user, &stmt, &args, &r);
 	if (err)
 		return err;
-	*total = (uint64_t)pg_get_int(r, 0, 19, 0);
-	*n = PQgetisnull(r, 0, 0) ? 0 : (size_t)PQntuples(r);
-	*out = arena_array(a, *n, sizeof(**out));
-	for (size_t i = 0; *out && i < *n; i++)
-		read_video(r, (int)i, a, &(*out)[i]);
-	PQclear(r);
+	*out = pg_page(r, read_video, sizeof(**out), a, n, 19, total);
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
