@@ -38,7 +38,8 @@ LIBS.core    := -llmdb -lpq -lcurl -lexpat -lisal -lcjson -lcrypto \
 		-lpthread -lm
 LIBS.gateway := -lmicrohttpd $(LIBS.core)
 LIBS.media   := -lavformat -lavcodec -lavutil -lswscale -lswresample \
-		-lebur128 -lwebp -lmagic -lseccomp -lisal -lcjson -lcrypto -lpthread -lm
+		-lebur128 -lmagic -lseccomp -lisal -lcjson -lcrypto \
+		-lpthread -lm
 CPPFLAGS += -I/usr/include/postgresql
 
 # Every .c of a folder belongs to it: a new file needs no edit here.
@@ -58,7 +59,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzz-run \
-	fuzz-replay lint layers conf format format-check install clean
+	fuzz-replay lint layers conf docs format format-check install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
 help: ## list the targets
@@ -170,13 +171,16 @@ fuzz-replay: $(addprefix $(BUILD)/fuzz/,$(FUZZERS)) ## run the fuzz corpora
 	@set -e; for t in $(FUZZERS); do \
 		$(BUILD)/fuzz/$$t tests/fuzz/corpus/$$t/*; done
 
-lint: layers conf format-check ## static checks
+lint: layers conf docs format-check ## static checks
 
 layers: ## who may include whom, and which library lives where
 	tools/check-layers
 
 conf: ## settings table = sample file = documentation
 	tools/check-conf
+
+docs: ## "Code structure" of each README = files of the folder
+	tools/check-docs
 
 FORMATTED = $(shell find . -path ./build -prune -o -name '*.[ch]' -print)
 format: ## format the C files

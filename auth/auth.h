@@ -130,16 +130,6 @@ int MUST_CHECK auth_presign(const struct auth_request *req,
 			    uint32_t expires_s, int64_t now_us,
 			    struct buf *out);
 
-/* The chunk and trailer signatures of an aws-chunked body, in hex. */
-void auth_chunk_signature(const struct auth_identity *id,
-			  const char previous[SHA256_HEX_MAX],
-			  const uint8_t sha256_of_chunk[32],
-			  char out[SHA256_HEX_MAX]);
-void auth_trailer_signature(const struct auth_identity *id,
-			    const char previous[SHA256_HEX_MAX],
-			    const uint8_t sha256_of_trailer[32],
-			    char out[SHA256_HEX_MAX]);
-
 /* ---- aws-chunked bodies ------------------------------------------------ */
 
 /*

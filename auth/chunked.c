@@ -68,21 +68,19 @@ sign_part(const struct auth_identity *id, const char *kind,
 	hex_encode(mac, sizeof(mac), out);
 }
 
-void
-auth_chunk_signature(const struct auth_identity *id,
-		     const char previous[SHA256_HEX_MAX],
-		     const uint8_t sha256_of_chunk[32],
-		     char out[SHA256_HEX_MAX])
+static void
+chunk_signature(const struct auth_identity *id,
+		const char previous[SHA256_HEX_MAX],
+		const uint8_t sha256_of_chunk[32], char out[SHA256_HEX_MAX])
 {
 	sign_part(id, "PAYLOAD", previous, EMPTY_SHA256 "\n", sha256_of_chunk,
 		  out);
 }
 
-void
-auth_trailer_signature(const struct auth_identity *id,
-		       const char previous[SHA256_HEX_MAX],
-		       const uint8_t sha256_of_trailer[32],
-		       char out[SHA256_HEX_MAX])
+static void
+trailer_signature(const struct auth_identity *id,
+		  const char previous[SHA256_HEX_MAX],
+		  const uint8_t sha256_of_trailer[32], char out[SHA256_HEX_MAX])
 {
 	sign_part(id, "TRAILER", previous, "", sha256_of_trailer, out);
 }
@@ -183,7 +181,7 @@ end_chunk(struct auth_chunked *c)
 		return S3_OK;
 	hash_final(&c->hash, digest);
 	hash_release(&c->hash);
-	auth_chunk_signature(c->conf.id, c->previous, digest, ours);
+	chunk_signature(c->conf.id, c->previous, digest, ours);
 	return check_signature(c, ours);
 }
 
@@ -226,7 +224,7 @@ check_trailer_signature(struct auth_chunked *c)
 		n = snprintf(text, sizeof(text), "%s:%.*s\n", c->trailer_name,
 			     (int)c->value_n, c->value);
 	sha256(text, (size_t)n, digest);
-	auth_trailer_signature(c->conf.id, c->previous, digest, ours);
+	trailer_signature(c->conf.id, c->previous, digest, ours);
 	c->state = LAST_LINE;
 	return check_signature(c, ours);
 }

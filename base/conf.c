@@ -26,18 +26,19 @@ enum conf_type {
 };
 
 static const struct row {
-	struct conf_key key;
+	const char *name;
+	const char *fallback;
+	const char *help;
 	enum conf_type type;
 	size_t offset;
 	uint64_t min;
 	uint64_t max;
 } rows[] = {
-#define CONF(field, name, type, def, min, max, help) \
-	{ { name, #type, def, help },                \
-	  TYPE_##type,                               \
-	  offsetof(struct conf, field),              \
-	  min,                                       \
-	  max },
+#define CONF(field, name, type, def, min, max, help)                        \
+	{                                                                   \
+		name, def, help, TYPE_##type, offsetof(struct conf, field), \
+		min,  max                                                   \
+	},
 #include "base/conf.def"
 #undef CONF
 };
@@ -50,17 +51,6 @@ static const struct {
 	{ "MINIO_ROOT_PASSWORD", "REELGATE_ROOT_PASSWORD" },
 };
 
-size_t
-conf_keys(const struct conf_key **out)
-{
-	static struct conf_key keys[ARRAY_LEN(rows)];
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		keys[i] = rows[i].key;
-	*out = keys;
-	return ARRAY_LEN(rows);
-}
-
 static const struct row *
 find_row(struct slice name)
 {
@@ -68,7 +58,7 @@ find_row(struct slice name)
 		if (slice_eq_str(name, aliases[i].alias))
 			name = slice_str(aliases[i].name);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (slice_eq_str(name, rows[i].key.name))
+		if (slice_eq_str(name, rows[i].name))
 			return &rows[i];
 	return NULL;
 }
@@ -121,7 +111,7 @@ parse_size(struct slice s, uint64_t *out)
 static bool
 is_choice(const struct row *row, struct slice value)
 {
-	struct slice words = slice_str(row->key.help), word;
+	struct slice words = slice_str(row->help), word;
 
 	words.n = (size_t)slice_chr(words, ':');
 	while (slice_cut(&words, '|', &word))
@@ -140,7 +130,7 @@ set_number(const struct row *row, void *field, struct slice value, char *err)
 	if (rc != 0 || v < row->min || v > row->max) {
 		snprintf(err, CONF_ERROR_MAX,
 			 "%s: \"%.*s\" is not a number from %llu to %llu%s",
-			 row->key.name, SLICE_ARG(value),
+			 row->name, SLICE_ARG(value),
 			 (unsigned long long)row->min,
 			 (unsigned long long)row->max,
 			 row->type == TYPE_SIZE ? " (K, M, G allowed)" : "");
@@ -157,8 +147,8 @@ set_bool(const struct row *row, void *field, struct slice value, char *err)
 
 	if (!on && !slice_eq_str(value, "false") && !slice_eq_str(value, "0")) {
 		snprintf(err, CONF_ERROR_MAX,
-			 "%s: \"%.*s\" is neither true nor false",
-			 row->key.name, SLICE_ARG(value));
+			 "%s: \"%.*s\" is neither true nor false", row->name,
+			 SLICE_ARG(value));
 		return -1;
 	}
 	*(bool *)field = on;
@@ -173,7 +163,7 @@ set_text(const struct row *row, void *field, struct slice value, char *err)
 
 	if (value.n && value.n < row->min) {
 		snprintf(err, CONF_ERROR_MAX, "%s: at least %llu characters",
-			 row->key.name, (unsigned long long)row->min);
+			 row->name, (unsigned long long)row->min);
 		return -1;
 	}
 	copy = strndup(value.p, value.n);
@@ -185,15 +175,14 @@ set_text(const struct row *row, void *field, struct slice value, char *err)
 	    conf_split_addr(copy, host, sizeof(host), &port) != 0) {
 		snprintf(err, CONF_ERROR_MAX,
 			 "%s: \"%s\" is not an address like 127.0.0.1:9000",
-			 row->key.name, copy);
+			 row->name, copy);
 		free(copy);
 		return -1;
 	}
 	if (row->type == TYPE_CHOICE && !is_choice(row, value)) {
 		snprintf(err, CONF_ERROR_MAX, "%s: \"%s\" is none of %.*s",
-			 row->key.name, copy,
-			 (int)slice_chr(slice_str(row->key.help), ':'),
-			 row->key.help);
+			 row->name, copy,
+			 (int)slice_chr(slice_str(row->help), ':'), row->help);
 		free(copy);
 		return -1;
 	}
@@ -289,7 +278,7 @@ load_env(struct conf *c, char *err)
 			return -1;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		v = getenv(rows[i].key.name);
+		v = getenv(rows[i].name);
 		if (v && (*v || may_be_empty(rows[i].type)) &&
 		    set_row(c, &rows[i], slice_str(v), err) != 0)
 			return -1;
@@ -302,8 +291,7 @@ load_defaults(struct conf *c, char *err)
 {
 	*c = (struct conf){ 0 };
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (set_row(c, &rows[i], slice_str(rows[i].key.fallback),
-			    err) != 0)
+		if (set_row(c, &rows[i], slice_str(rows[i].fallback), err) != 0)
 			return -1;
 	return 0;
 }

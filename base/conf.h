@@ -32,15 +32,6 @@ struct conf {
 #undef CONF
 };
 
-/* A row of the table, for --help, checks and documentation. */
-struct conf_key {
-	const char *name;
-	const char *type;
-	const char *fallback;
-	const char *help;
-};
-size_t conf_keys(const struct conf_key **out);
-
 /*
  * conf_load - all sources in order.
  * @file: path of --config, or NULL

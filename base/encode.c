@@ -201,24 +201,3 @@ base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX])
 	}
 	out[26] = '\0';
 }
-
-int
-base32_decode16(struct slice s, uint8_t out[16])
-{
-	uint8_t v[16] = { 0 };
-
-	if (s.n != 26)
-		return -1;
-	for (int i = 0; i < 26; i++) {
-		int d = digit_in(crockford, s.p[i]), low = 5 * (25 - i);
-
-		if (d < 0 || (i == 0 && d > 7))
-			return -1;
-		for (int k = 0; k < 5; k++)
-			if (d >> k & 1)
-				v[15 - (low + k) / 8] |=
-				    (uint8_t)(1 << ((low + k) % 8));
-	}
-	memcpy(out, v, sizeof(v));
-	return 0;
-}

@@ -57,15 +57,6 @@ time_format_amz(int64_t us, char out[TIME_TEXT_MAX])
 }
 
 void
-time_format_date(int64_t us, char out[TIME_TEXT_MAX])
-{
-	struct tm tm;
-
-	split(us, &tm);
-	strftime(out, TIME_TEXT_MAX, "%Y%m%d", &tm);
-}
-
-void
 time_format_iso(int64_t us, char out[TIME_TEXT_MAX])
 {
 	struct tm tm;
@@ -140,33 +131,6 @@ time_parse_amz(struct slice s, int64_t *us)
 	    literal(&s, SLICE("Z")) || s.n)
 		return -1;
 	return join(y, mon, d, h, min, sec, us);
-}
-
-int
-time_parse_iso(struct slice s, int64_t *us)
-{
-	int y, mon, d, h, min, sec, digit;
-	int64_t whole, fraction = 0, unit = US_PER_S;
-
-	if (digits(&s, 4, &y) || literal(&s, SLICE("-")) ||
-	    digits(&s, 2, &mon) || literal(&s, SLICE("-")) ||
-	    digits(&s, 2, &d) || literal(&s, SLICE("T")) || digits(&s, 2, &h) ||
-	    literal(&s, SLICE(":")) || digits(&s, 2, &min) ||
-	    literal(&s, SLICE(":")) || digits(&s, 2, &sec))
-		return -1;
-	if (literal(&s, SLICE(".")) == 0) {
-		while (unit > 1 && digits(&s, 1, &digit) == 0) {
-			unit /= 10;
-			fraction += digit * unit;
-		}
-		if (unit == US_PER_S)
-			return -1;
-	}
-	if (literal(&s, SLICE("Z")) || s.n ||
-	    join(y, mon, d, h, min, sec, &whole) != 0)
-		return -1;
-	*us = whole + fraction;
-	return 0;
 }
 
 static int

@@ -17,8 +17,6 @@ int64_t time_mono_us(void);
 
 /* 20130524T000000Z (SigV4 basic format) */
 void time_format_amz(int64_t us, char out[TIME_TEXT_MAX]);
-/* 20130524 */
-void time_format_date(int64_t us, char out[TIME_TEXT_MAX]);
 /* 2013-05-24T00:00:00.000Z (S3 XML, JSON, events) */
 void time_format_iso(int64_t us, char out[TIME_TEXT_MAX]);
 /* Fri, 24 May 2013 00:00:00 GMT (RFC 9110 5.6.7) */
@@ -27,7 +25,5 @@ void time_format_http(int64_t us, char out[TIME_TEXT_MAX]);
 /* 0, or -1 when s is not exactly of that form; *us untouched then. */
 int time_parse_amz(struct slice s, int64_t *us);
 int time_parse_http(struct slice s, int64_t *us);
-/* 2013-05-24T00:00:00Z, fraction of up to 6 digits optional */
-int time_parse_iso(struct slice s, int64_t *us);
 
 #endif

@@ -111,8 +111,6 @@ enum s3_error s3_fail(struct s3_request *rq, enum s3_error err,
 /* Fails with a message of its own. */
 enum s3_error s3_failf(struct s3_request *rq, enum s3_error err,
 		       const char *fmt, ...) PRINTF_LIKE(3, 4);
-void s3_error_document(const struct s3_request *rq, enum s3_error err,
-		       struct buf *out);
 /* Answers with the error; a HEAD request gets its status alone. */
 void s3_answer_error(struct s3_request *rq, enum s3_error err);
 /* Answers 200 with a document and frees it. */

@@ -71,9 +71,9 @@ put_subject(const struct s3_request *rq, enum s3_error err, struct buf *out)
 	}
 }
 
-void
-s3_error_document(const struct s3_request *rq, enum s3_error err,
-		  struct buf *out)
+static void
+put_error_document(const struct s3_request *rq, enum s3_error err,
+		   struct buf *out)
 {
 	const struct s3_error_info *info = s3_error_info(err);
 	const struct s3_detail *d = &rq->detail;
@@ -102,7 +102,7 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 		return;
 	}
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
-	s3_error_document(rq, err, &b);
+	put_error_document(rq, err, &b);
 	http_answer_buf(rq->http, status, &b);
 }
 

@@ -33,8 +33,4 @@ enum s3_error MUST_CHECK input_spool(struct input *in, struct store *s,
 				     const _Atomic int *stop);
 void input_release(struct input *in);
 
-/* Checks a lease's answer line against the n descriptors in in->extents;
- * fills the rest. For tests too. */
-enum s3_error MUST_CHECK input_parse(struct input *in, struct slice line);
-
 #endif

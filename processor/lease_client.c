@@ -138,8 +138,10 @@ take_extents(struct input *in, const cJSON *list)
 	return i == in->n && sum == in->size ? 0 : -1;
 }
 
-enum s3_error
-input_parse(struct input *in, struct slice line)
+/* Checks the answer line against the n descriptors in in->extents; fills the
+ * rest. */
+static enum s3_error
+parse_answer(struct input *in, struct slice line)
 {
 	cJSON *doc = json_parse(line);
 	const char *error = json_str(doc, "error");
@@ -173,7 +175,7 @@ input_lease(struct input *in, const char *socket_path, const char *bucket,
 		return err;
 	}
 	if (ask(fd, bucket, key) == 0 && listen_for(in, fd, &line) == 0)
-		err = input_parse(in, buf_slice(&line));
+		err = parse_answer(in, buf_slice(&line));
 	if (err == S3_ERR_SERVICE_UNAVAILABLE)
 		log_warn("lease", "the gateway at %s gave no lease",
 			 socket_path);

@@ -202,12 +202,6 @@ change_put(struct local *ls, struct change *c)
 }
 
 enum s3_error
-change_remove(struct local *ls, struct change *c)
-{
-	return run(ls, c, run_remove);
-}
-
-enum s3_error
 local_remove(struct store *s, struct slice bucket, struct slice key,
 	     const struct store_cond *cond, const struct store_note *note,
 	     bool *existed)
@@ -215,7 +209,7 @@ local_remove(struct store *s, struct slice bucket, struct slice key,
 	struct change c = {
 		.bucket = bucket, .key = key, .cond = cond, .note = note
 	};
-	enum s3_error err = change_remove(local_of(s), &c);
+	enum s3_error err = run(local_of(s), &c, run_remove);
 
 	if (err == S3_OK)
 		*existed = c.existed;

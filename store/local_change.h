@@ -24,8 +24,7 @@ struct change {
 	struct buf head, event, extents;
 };
 
-/* Both free the scratch. */
+/* Frees the scratch. */
 enum s3_error change_put(struct local *ls, struct change *c);
-enum s3_error change_remove(struct local *ls, struct change *c);
 
 #endif

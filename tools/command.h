@@ -17,8 +17,6 @@ int cmd_migrate(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_presign(int argc, char **argv);
 int cmd_admin(int argc, char **argv);
-int cmd_version(int argc, char **argv);
-int cmd_help(int argc, char **argv);
 
 /* One line on stderr, "reelgate: " before it; returns @status. */
 int complain(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);

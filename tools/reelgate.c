@@ -9,6 +9,9 @@
 
 #include <signal.h>
 
+static int cmd_version(int argc, char **argv);
+static int cmd_help(int argc, char **argv);
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -25,7 +28,7 @@ static const struct {
 	{ "help", cmd_help, "print this, or the help of one command" },
 };
 
-int
+static int
 cmd_version(int argc, char **argv)
 {
 	static const struct command_line line = {
@@ -109,7 +112,7 @@ run_command(int argc, char **argv)
 	return unknown_command(argv[0]);
 }
 
-int
+static int
 cmd_help(int argc, char **argv)
 {
 	char help[] = "--help";

@@ -142,9 +142,9 @@ test_uri_decode_plus_and_broken_escapes(void **state)
 }
 
 static void
-test_base32_both_ways_and_in_order(void **state)
+test_base32_sorts_as_its_bytes(void **state)
 {
-	uint8_t low[16] = { 0 }, high[16], back[16];
+	uint8_t low[16] = { 0 }, high[16];
 	char a[BASE32_TEXT_MAX], b[BASE32_TEXT_MAX];
 
 	(void)state;
@@ -154,35 +154,13 @@ test_base32_both_ways_and_in_order(void **state)
 	assert_string_equal(a, "0000000000000000000000000Z");
 	base32_encode16(high, b);
 	assert_string_equal(b, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
-	assert_int_equal(base32_decode16(slice_str(b), back), 0);
-	assert_memory_equal(back, high, 16);
 	for (int i = 0; i < 200; i++) {
 		random_bytes(low, sizeof(low));
 		random_bytes(high, sizeof(high));
 		base32_encode16(low, a);
 		base32_encode16(high, b);
-		assert_int_equal(base32_decode16(slice_str(a), back), 0);
-		assert_memory_equal(back, low, 16);
 		assert_true((memcmp(low, high, 16) < 0) == (strcmp(a, b) < 0));
 	}
-}
-
-static void
-test_base32_decode_other_spellings_are_refused(void **state)
-{
-	static const char *const bad[] = {
-		"",
-		"8ZZZZZZZZZZZZZZZZZZZZZZZZZ", /* 129 bits */
-		"0000000000000000000000000z",
-		"0000000000000000000000000U",
-		"000000000000000000000000Z",
-		"0000000000000000000000000Z0"
-	};
-	uint8_t out[16];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(base32_decode16(slice_str(bad[i]), out), -1);
 }
 
 int
@@ -198,9 +176,7 @@ main(void)
 		cmocka_unit_test(test_uri_encode_keeps_unreserved_only),
 		cmocka_unit_test(test_uri_encode_every_byte_comes_back),
 		cmocka_unit_test(test_uri_decode_plus_and_broken_escapes),
-		cmocka_unit_test(test_base32_both_ways_and_in_order),
-		cmocka_unit_test(
-		    test_base32_decode_other_spellings_are_refused),
+		cmocka_unit_test(test_base32_sorts_as_its_bytes),
 	};
 
 	return cmocka_run_group_tests_name("base_encode", tests, NULL, NULL);
