@@ -40,9 +40,12 @@ count_header(const struct http_request *req, const char *name)
 static const char *
 check_headers(const struct http_request *req)
 {
-	for (size_t i = 0; i < req->n_headers; i++)
+	for (size_t i = 0; i < req->n_headers; i++) {
 		if (!http_is_token(req->headers[i].name))
 			return "A header name is not a token.";
+		if (!http_is_value(req->headers[i].value))
+			return "A header value holds a control character.";
+	}
 	for (size_t i = 0; i < ARRAY_LEN(single); i++)
 		if (count_header(req, single[i]) > 1)
 			return "A header that must be unique is repeated.";

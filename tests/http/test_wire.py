@@ -39,6 +39,7 @@ def signed(gateway, method, path, payload="UNSIGNED-PAYLOAD", **more):
     "Range: bytes=0-1\r\nRange: bytes=2-3\r\n",
     "x-amz-content-sha256: a\r\nX-Amz-Content-Sha256: b\r\n",
     "Bad(Name): 1\r\n",
+    "x: a\x01b\r\n",
 ])
 def test_ambiguous_framing_is_400_and_the_connection_ends(gateway, lines):
     hidden = "GET /minio/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
