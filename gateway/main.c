@@ -17,11 +17,15 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DRAIN_MS 30000
 #define API_DRAIN_MS 5000
 #define DATABASE_CONNECTIONS 16
+#define CONNECTION_FILES 4 /* on both ports: sockets, a blob, another socket \
+			    */
+#define OTHER_FILES 512	   /* index, leases, database, lingering sockets */
 #define ERR_MAX 512
 
 struct gateway {
@@ -111,6 +115,30 @@ write_endpoints(const struct gateway *g, char err[ERR_MAX])
 	}
 	buf_release(&b);
 	return rc;
+}
+
+/* The usual soft limit of 1024 is for programs that call select(). Out of
+ * descriptors, the gateway could neither accept nor store. */
+static int
+allow_files(struct gateway *g, char err[ERR_MAX])
+{
+	const rlim_t want =
+	    CONNECTION_FILES * (rlim_t)g->conf.max_connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		snprintf(err, ERR_MAX, "cannot read the limit of open files");
+		return -1;
+	}
+	if (limit.rlim_cur >= want)
+		return 0;
+	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
+		log_warn("few_files",
+			 "%llu open files are allowed, %llu may be needed",
+			 (unsigned long long)limit.rlim_cur,
+			 (unsigned long long)want);
+	return 0;
 }
 
 static int
@@ -227,8 +255,8 @@ static int
 gateway_start(struct gateway *g, char err[ERR_MAX])
 {
 	static int (*const steps[])(struct gateway *, char[ERR_MAX]) = {
-		open_store, open_world, open_queue, start_relay_and_lease,
-		start_s3,   start_api,
+		allow_files,	       open_store, open_world, open_queue,
+		start_relay_and_lease, start_s3,   start_api,
 	};
 
 	log_set_level_name(g->conf.log_level); /* before any thread */

@@ -176,15 +176,17 @@ op_get_object(struct s3_request *rq)
 	s3_read_conditions(rq, &cond);
 	err = store_get(rq->world->store, rq->bucket, rq->key, &cond,
 			&rq->http->arena, &g.object, is_head ? NULL : &g.read);
-	if (err == S3_ERR_NOT_MODIFIED) {
+	if (err == S3_OK)
+		err = choose_range(rq, &g);
+	if (err == S3_OK) {
+		err = answer(rq, &g, is_head);
+	} else if (err == S3_ERR_NOT_MODIFIED) {
 		s3_set_object_headers(rq, &g.object, false);
 		http_answer_head(rq->http, 304, g.object.size);
-		return S3_OK;
+		err = S3_OK;
+	} else {
+		err = s3_condition_failed(rq, err);
 	}
-	err =
-	    err == S3_OK ? choose_range(rq, &g) : s3_condition_failed(rq, err);
-	if (err == S3_OK)
-		err = answer(rq, &g, is_head);
 	store_read_close(g.read);
 	return err;
 }

@@ -1,6 +1,7 @@
 """The gateway as a process: options, start errors, endpoints, clean stop."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -139,6 +140,26 @@ def test_health(own_gateway):
         with Wire(g.port) as w:
             w.send(f"GET /minio/health/{name} HTTP/1.1\r\nHost: h\r\n\r\n")
             assert w.read().status == status
+
+
+def test_soft_limit_of_files_does_not_bound_the_connections(own_gateway):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    try:
+        g = own_gateway()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    path, size = "/socialitix-videos/o", 1 << 20
+    h = Signer().headers("PUT", path, f"127.0.0.1:{g.port}",
+                         "UNSIGNED-PAYLOAD")
+    h["Content-Length"] = str(size)
+    uploads = [Wire(g.port) for _ in range(150)]
+    for w in uploads:
+        w.send(head("PUT", path, h) + bytes(size - 1))
+    for w in uploads:
+        w.send(b"x")
+        assert w.read().status == 200
+        w.sock.close()
 
 
 def test_threads_and_descriptors_do_not_grow(own_gateway):
