@@ -98,7 +98,8 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 	return 0;
 }
 
-/* Where the ports are, for programs that took port 0. */
+/* Where the ports are, for programs that took port 0. A full disk has no room
+ * for it, but objects to read and to delete. */
 static int
 write_endpoints(const struct gateway *g, char err[ERR_MAX])
 {
@@ -109,9 +110,15 @@ write_endpoints(const struct gateway *g, char err[ERR_MAX])
 		   http_server_address(g->s3), api_address(g->api));
 	if (!buf_ok(&b) ||
 	    io_write_file(g->endpoints, buf_slice(&b), 0640) != 0) {
+		bool full = errno == ENOSPC || errno == EDQUOT;
+
 		snprintf(err, ERR_MAX, "cannot write %.300s: %s", g->endpoints,
 			 strerror(errno));
-		rc = -1;
+		unlink(g->endpoints); /* an old one names other ports */
+		if (full)
+			log_warn("no_endpoints", "%s", err);
+		else
+			rc = -1;
 	}
 	buf_release(&b);
 	return rc;

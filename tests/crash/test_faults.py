@@ -1,0 +1,178 @@
+"""A full disk and no descriptors left, seen over HTTP: each request gets a
+clear answer, what was acknowledged stays whole, and the service goes on once
+there is room again. Each single failing call: tests/unit/test_store_faults.c.
+"""
+import os
+import random
+import re
+import resource
+import socket
+import subprocess
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gateway import DEFAULT_BUCKET as BUCKET, Gateway
+
+MIB = 1 << 20
+SIZES = (10, 40_000, 200_000, MIB + 1)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MiB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", where],
+            capture_output=True).returncode != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    yield where
+    subprocess.run(["umount", where], check=True)
+
+
+class LoggedGateway(Gateway):
+    """One whose address is in its log alone: a full disk has no room for the
+    file of endpoints."""
+
+    def _read_endpoints(self):
+        ready = re.findall(r'"ready","msg":"S3 on (http://[\d.]+:(\d+))',
+                           self.log())
+        if len(ready) <= self.starts:
+            return False
+        self.starts = len(ready)
+        self.url, self.port = ready[-1][0], int(ready[-1][1])
+        return True
+
+    starts = 0
+
+
+def body_of(key, size):
+    return random.Random(key).randbytes(size)
+
+
+def put(client, key, size):
+    """None, or (status, code) of the refusal."""
+    try:
+        client.put_object(Bucket=BUCKET, Key=key, Body=body_of(key, size))
+        return None
+    except ClientError as e:
+        return (e.response["ResponseMetadata"]["HTTPStatusCode"],
+                e.response["Error"]["Code"])
+
+
+def check_all(client, there):
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    listed = {o["Key"]: o["Size"] for page in pages
+              for o in page.get("Contents", [])}
+    assert listed == there
+    for key, size in there.items():
+        got = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        assert got == body_of(key, size), f"{key}: other bytes"
+
+
+def files(gateway):
+    return sum(1 for p in (gateway.data / "blobs").rglob("*") if p.is_file())
+
+
+def fill(client, there, sizes=SIZES):
+    """Puts until ten in a row were refused; the refusals."""
+    refused, row, n = [], 0, len(there)
+    while row < 10:
+        key, size = f"k{n}", sizes[n % len(sizes)]
+        n += 1
+        answer = put(client, key, size)
+        if answer is None:
+            there[key] = size
+            row = 0
+        else:
+            refused.append(answer)
+            row += 1
+    return refused
+
+
+def test_full_disk_is_a_507_and_loses_nothing(small_disk, tmp_path):
+    gateway = LoggedGateway({"REELGATE_INDEX_MAP_SIZE": "1G"},
+                            data=small_disk / "data")
+    gateway.log_path = tmp_path / "log"
+    there = {}
+    try:
+        client = gateway.start().client()
+        ballast = small_disk / "ballast"
+        ballast.write_bytes(bytes(4 * MIB))
+        spare = small_disk / "spare"
+        spare.write_bytes(bytes(2 * MIB))
+        refused = fill(client, there)
+        assert len(there) > 8
+        assert set(refused) == {(507, "InsufficientStorage")}
+        check_all(client, there)
+        # no refused upload keeps its bytes
+        large = sum(size > 65536 for size in there.values())
+        assert files(gateway) == large
+        ballast.unlink()
+        assert put(client, "room", 2 * MIB) is None
+        there["room"] = 2 * MIB
+        assert put(client, "small", 10) is None
+        there["small"] = 10
+        client.delete_object(Bucket=BUCKET, Key="k0")
+        del there["k0"]
+        fill(client, there)
+        check_all(client, there)
+        # a crash: with no room at all it starts, and serves what there is
+        gateway.kill()
+        with open(small_disk / "ballast", "wb", buffering=0) as f:
+            with pytest.raises(OSError):
+                while True:
+                    f.write(bytes(4096))
+        gateway.start()
+        client = gateway.client()
+        assert put(client, "late", MIB) == (507, "InsufficientStorage")
+        check_all(client, there)
+        spare.unlink()
+        client.delete_object(Bucket=BUCKET, Key="room")
+        del there["room"]
+        assert put(client, "late", MIB) is None
+        there["late"] = MIB
+        check_all(client, there)
+    finally:
+        gateway.close()
+
+
+def lowest_free_descriptor(gateway):
+    used = {int(n) for n in os.listdir(f"/proc/{gateway.process.pid}/fd")}
+    return min(set(range(len(used) + 1)) - used)
+
+
+def test_no_descriptors_left_is_a_503_and_passes(own_gateway):
+    gateway = own_gateway()
+    pid = gateway.process.pid
+    client = gateway.client()
+    there = {"before": MIB}
+    assert put(client, "before", MIB) is None
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    idle = []
+    try:
+        # room for nothing but what is open already
+        resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                         (lowest_free_descriptor(gateway), limits[1]))
+        for n in range(5):
+            assert put(client, f"k{n}", MIB) == (503, "SlowDown")
+        with pytest.raises(ClientError) as e:
+            client.get_object(Bucket=BUCKET, Key="before")
+        assert e.value.response["Error"]["Code"] == "SlowDown"
+        # what needs no descriptor works
+        assert put(client, "inline", 100) is None
+        there["inline"] = 100
+        # clients that cannot be accepted wait or are refused
+        idle = [socket.create_connection(("127.0.0.1", gateway.port))
+                for _ in range(20)]
+        assert put(client, "inline2", 100) is None
+        there["inline2"] = 100
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for s in idle:
+            s.close()
+    assert put(gateway.client(), "after", MIB) is None
+    there["after"] = MIB
+    check_all(gateway.client(), there)
+    assert files(gateway) == 2
