@@ -80,14 +80,27 @@ fail_media(struct job_run *run, enum media_end end, const struct frames *f)
 
 /* ---- input and worker --------------------------------------------------- */
 
+/* A store named by hand is on another host, or may be. */
+static bool
+store_is_remote(const struct conf *c)
+{
+	return c->s3_endpoint[0] || strcmp(c->backend, "s3") == 0;
+}
+
+bool
+job_gateway_answers(const struct job_host *host)
+{
+	return store_is_remote(host->conf) ||
+	       input_gateway_answers(host->lease_socket);
+}
+
 static int
 open_input(struct job_run *run, struct job_media *m)
 {
 	const struct conf *c = run->host->conf;
 	enum s3_error err;
 
-	/* A store named by hand is on another host, or may be. */
-	if (c->s3_endpoint[0] || strcmp(c->backend, "s3") == 0)
+	if (store_is_remote(c))
 		err = input_spool(&m->input, run->objects.store,
 				  run->host->work_dir, run->job.bucket,
 				  run->job.s3_key, c->max_upload_bytes,

@@ -56,6 +56,9 @@ extern const size_t job_types_n;
 #include "processor/jobs.def"
 #undef JOB
 
+/* Can inputs be opened? An attempt is not to be spent on a gateway that is
+ * away; a store on another host is asked by the job itself. */
+bool job_gateway_answers(const struct job_host *host);
 /* Runs run->job to its end (not settled). 0 or -1; -1 with run->stop set
  * means: ended early. */
 int MUST_CHECK job_execute(struct job_run *run);

@@ -30,6 +30,16 @@ input_release(struct input *in)
 	in->n = 0;
 }
 
+bool
+input_gateway_answers(const char *socket_path)
+{
+	int fd = unix_connect(socket_path, TIMEOUT_S);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int
 ask(int fd, const char *bucket, const char *key)
 {

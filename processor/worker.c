@@ -237,6 +237,23 @@ wakes_seen(struct worker *w)
 	return n;
 }
 
+/* Jobs wait for the gateway: their attempts are few, its outage may be long. */
+static bool
+gateway_answers(struct worker *w)
+{
+	bool away = !job_gateway_answers(w->conf.host), was;
+
+	pthread_mutex_lock(&w->lock);
+	was = w->gateway_away;
+	w->gateway_away = away;
+	pthread_mutex_unlock(&w->lock);
+	if (away && !was)
+		log_warn("gateway_away", "jobs wait for the gateway");
+	if (!away && was)
+		log_info("gateway_back", "the gateway answers again");
+	return !away;
+}
+
 static void *
 slot_main(void *arg)
 {
@@ -250,7 +267,7 @@ slot_main(void *arg)
 
 		if (!slot_take(w))
 			return NULL;
-		rc = run_one(w, NULL);
+		rc = gateway_answers(w) ? run_one(w, NULL) : -1;
 		slot_give(w);
 		if (rc == 0)
 			wait_wake(w, &seen, POLL_US);

@@ -29,6 +29,7 @@ struct worker {
 	unsigned busy;	/* slots taken, with a run or about to claim */
 	uint64_t wakes; /* notifications so far */
 	bool database_away;
+	bool gateway_away;
 	bool draining; /* no more claims */
 	bool stopping; /* no more waiting */
 

@@ -292,6 +292,20 @@ def test_gateway_away_is_tried_again(machine, media):
     assert processor.process.poll() is None
 
 
+def test_attempts_are_not_spent_while_the_gateway_is_away(machine, media):
+    video = machine.upload(media["short"].read_bytes())
+    machine.kill()
+    processor = machine.processor()
+    wait_for("notice", lambda: "gateway_away" in processor.log())
+    time.sleep(1.5)  # some more looks at the gateway
+    assert machine.job(video) == ["pending", "0", ""]
+    machine.start()
+    machine.wait_video(video, "completed")
+    assert machine.job(video) == ["completed", "1", ""]
+    assert processor.log().count("gateway_away") == 1
+    assert processor.log().count("gateway_back") == 1
+
+
 def test_deleted_object_fails_for_good(machine, media):
     machine.processor("--on-demand")
     video = machine.upload(media["short"].read_bytes())
