@@ -217,7 +217,7 @@ def strike(blows, clients):
     for name in order:
         if LONG and not any(c.is_alive() for c in clients):
             break
-        time.sleep(pick.uniform(0.3, 1.5))
+        time.sleep(pick.uniform(*((4, 15) if LONG else (0.3, 1.5))))
         getattr(blows, name)()
         done[name] += 1
     return done
