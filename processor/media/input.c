@@ -74,17 +74,19 @@ static int64_t
 seek(void *opaque, int64_t offset, int whence)
 {
 	struct input *in = opaque;
+	int64_t from = 0;
 
 	whence &= ~AVSEEK_FORCE;
 	if (whence == AVSEEK_SIZE)
 		return in->job->req.size;
 	if (whence == SEEK_CUR)
-		offset += in->at;
+		from = in->at;
 	else if (whence == SEEK_END)
-		offset += in->job->req.size;
+		from = in->job->req.size;
 	else if (whence != SEEK_SET)
 		return AVERROR(EINVAL);
-	if (offset < 0)
+	/* The offset may be any number the file names. */
+	if (__builtin_add_overflow(offset, from, &offset) || offset < 0)
 		return AVERROR(EINVAL);
 	in->at = offset;
 	return offset;

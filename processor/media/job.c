@@ -15,6 +15,9 @@
 #include <libavutil/error.h>
 
 #define PROGRESS_US (US_PER_S / 2)
+/* Far beyond any file, and small enough that sums cannot overflow. */
+#define BYTES_MAX (1ll << 50)
+#define SECONDS_MAX 1e6
 
 static const char *const code_names[] = {
 	[MEDIA_OK] = "ok",
@@ -109,9 +112,11 @@ read_extents(struct request *req, const cJSON *list)
 
 		if (!json_int(item, "fd", &fd) || !fd_is_input(fd) ||
 		    !json_int(item, "offset", &e->offset) || e->offset < 0 ||
+		    e->offset > BYTES_MAX ||
 		    !json_int(item, "size", &e->size) || e->size < 0 ||
-		    __builtin_add_overflow(total, e->size, &total))
+		    e->size > BYTES_MAX)
 			return -1;
+		total += e->size;
 		e->fd = (int)fd;
 	}
 	return total == req->size ? 0 : -1;
@@ -144,7 +149,8 @@ read_clips(struct request *req, const cJSON *list)
 
 		if (!id || !id_is_plain(id) ||
 		    !json_num(item, "start", &c->start) || c->start < 0 ||
-		    !json_num(item, "end", &c->end) || c->end <= c->start)
+		    !json_num(item, "end", &c->end) || c->end <= c->start ||
+		    c->end > SECONDS_MAX)
 			return -1;
 		snprintf(c->id, sizeof(c->id), "%s", id);
 	}
@@ -158,11 +164,12 @@ read_members(struct request *req, const cJSON *doc)
 	int64_t threads;
 
 	if (!kind || !json_int(doc, "size", &req->size) || req->size < 0 ||
+	    req->size > BYTES_MAX ||
 	    !read_positive(doc, "threads", 64, &threads) ||
 	    !read_positive(doc, "memory_bytes", INT64_MAX,
 			   &req->memory_bytes) ||
 	    !json_num(doc, "deadline_s", &req->deadline_s) ||
-	    req->deadline_s <= 0 || req->deadline_s > 1e6 ||
+	    req->deadline_s <= 0 || req->deadline_s > SECONDS_MAX ||
 	    read_extents(req, cJSON_GetObjectItem(doc, "extents")) != 0)
 		return -1;
 	req->threads = (int)threads;

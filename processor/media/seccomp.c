@@ -119,6 +119,10 @@ seccomp_install(void)
 	if (!ctx)
 		goto out;
 	rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+	/* Calls of other architectures too: not the thread alone. */
+	if (!rc)
+		rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+				      SCMP_ACT_KILL_PROCESS);
 	if (!rc)
 		rc = add_rules(ctx);
 	if (!rc)

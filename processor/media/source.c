@@ -23,6 +23,12 @@
 #define MAX_ALLOC (512u << 20)
 #define MAX_PIXELS "35389440" /* 8192 x 4320 */
 #define MAX_STREAMS 64
+/* Sound the meters and the encoder can be set up for. */
+#define RATE_MIN 1000
+#define RATE_MAX 768000
+#define CHANNELS_MAX 64
+#define CHANNELS_UNNAMED_MAX 8 /* more cannot be mixed without their places */
+#define STRAY_MAX 10.0 /* seconds past the end: a stamp beyond is damage */
 
 static int
 deny_open(AVFormatContext *s, AVIOContext **pb, const char *url, int flags,
@@ -117,7 +123,19 @@ decoder_for(const AVStream *st)
 	return codec && av_match_list(codec->name, CODECS, ',') ? codec : NULL;
 }
 
-/* The default one first, then the larger one; cover pictures never. */
+static bool
+sound_is_sane(const AVCodecParameters *par)
+{
+	const AVChannelLayout *layout = &par->ch_layout;
+	int most = layout->order == AV_CHANNEL_ORDER_UNSPEC
+		       ? CHANNELS_UNNAMED_MAX
+		       : CHANNELS_MAX;
+
+	return par->sample_rate >= RATE_MIN && par->sample_rate <= RATE_MAX &&
+	       layout->nb_channels <= most;
+}
+
+/* The default one first, then the larger one; 0: not to be decoded. */
 static int64_t
 stream_rank(const AVStream *st)
 {
@@ -126,7 +144,9 @@ stream_rank(const AVStream *st)
 			   ? (int64_t)par->width * par->height
 			   : par->ch_layout.nb_channels;
 
-	if (st->disposition & AV_DISPOSITION_DEFAULT)
+	if (par->codec_type == AVMEDIA_TYPE_AUDIO && !sound_is_sane(par))
+		return 0;
+	if (size > 0 && st->disposition & AV_DISPOSITION_DEFAULT)
 		size += 1ll << 40;
 	return size;
 }
@@ -176,7 +196,7 @@ check_whole(struct job *job, const struct source *src)
 		const AVIndexEntry *e =
 		    n ? avformat_index_get_entry(st, n - 1) : NULL;
 
-		if (e && (e->pos > job->req.size ||
+		if (e && (e->pos < 0 || e->pos > job->req.size ||
 			  e->size > job->req.size - e->pos))
 			return job_fail(job, MEDIA_CORRUPT,
 					"the file is truncated");
@@ -243,9 +263,13 @@ source_decoder(struct job *job, const AVStream *st, AVCodecContext **out)
 double
 source_time(const struct source *src, const AVStream *st, int64_t pts)
 {
-	if (pts == AV_NOPTS_VALUE)
+	double last = src->duration > 0 ? src->duration : SOURCE_SECONDS_MAX;
+	double t = (double)pts * av_q2d(st->time_base) - src->start;
+
+	if (pts == AV_NOPTS_VALUE || t < -SOURCE_SECONDS_MAX ||
+	    t > last + STRAY_MAX)
 		return NAN;
-	return (double)pts * av_q2d(st->time_base) - src->start;
+	return t;
 }
 
 AVRational

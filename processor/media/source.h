@@ -31,7 +31,8 @@ void source_close(struct source *src);
 /* A decoder for @st, freed by avcodec_free_context(). */
 int MUST_CHECK source_decoder(struct job *job, const AVStream *st,
 			      AVCodecContext **out);
-/* Seconds since the source's start, NAN for AV_NOPTS_VALUE. */
+/* Seconds since the source's start; NAN for AV_NOPTS_VALUE and for stamps far
+ * outside of what the file claims to last. */
 double source_time(const struct source *src, const AVStream *st, int64_t pts);
 /* Of a pixel: by the frame (NULL: the stream) and the container. */
 AVRational source_aspect(const struct source *src, const AVFrame *frame);

@@ -117,6 +117,13 @@ try_memfd(void)
 	return syscall(SYS_memfd_create, "x", 0);
 }
 
+/* The same calls have other numbers there; a filter may forget them. */
+static long
+try_x32(void)
+{
+	return syscall(0x40000000 | SYS_getpid);
+}
+
 static long
 try_unshare(void)
 {
@@ -168,6 +175,7 @@ static const struct {
 	{ "io_uring", try_io_uring },
 	{ "memfd", try_memfd },
 	{ "unshare", try_unshare },
+	{ "x32", try_x32 },
 };
 
 static int
