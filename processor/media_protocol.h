@@ -42,7 +42,7 @@
 #define PROCESSOR_MEDIA_PROTOCOL_H
 
 /* Of the analysis document: a new one makes old documents stale. */
-#define MEDIA_ANALYSIS_VERSION 2
+#define MEDIA_ANALYSIS_VERSION 3
 
 #define MEDIA_FD_REQUEST 0
 #define MEDIA_FD_INPUT 3

@@ -1,7 +1,8 @@
 /*
  * grid.h - a picture reduced to at most 160 x 160 cells of luma and as many
- * of chroma, each the mean of a box of the decoder's own planes. All picture
- * analysers work on grids; nothing is scaled or converted on the way.
+ * of chroma, each the mean of four rows of a box of the decoder's own planes.
+ * All picture analysers work on grids; nothing is scaled or converted on the
+ * way.
  *
  * Values are those of the stream (8 bits, limited or full range as it came).
  * Of RGB pictures, green stands in for luma and the others for chroma.

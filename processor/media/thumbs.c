@@ -4,6 +4,7 @@
  * claimed duration is not needed, at least half of the slots are filled, and
  * no more than SLOTS frames are held.
  */
+#pragma GCC optimize("O3") /* vector code for the sums over a picture */
 #include "processor/media/thumbs.h"
 #include "processor/media/picture.h"
 
@@ -32,31 +33,29 @@ struct thumbs {
 static double
 sharpness(const struct grid *g)
 {
-	uint64_t sum = 0;
-	int n = 0;
+	int sum = 0, w = g->w - 1, h = g->h - 1;
 
-	for (int y = 0; y + 1 < g->h; y++) {
+	for (int y = 0; y < h; y++) {
 		const uint8_t *row = g->y + y * g->w;
 
-		for (int x = 0; x + 1 < g->w; x++) {
-			sum += (unsigned)abs(row[x + 1] - row[x]) +
-			       (unsigned)abs(row[x + g->w] - row[x]);
-			n++;
-		}
+		for (int x = 0; x < w; x++)
+			sum += abs(row[x + 1] - row[x]);
+		for (int x = 0; x < w; x++)
+			sum += abs(row[x + g->w] - row[x]);
 	}
-	return n ? (double)sum / n : 0;
+	return w > 0 && h > 0 ? (double)sum / (w * h) : 0;
 }
 
 /* Mean distance of chroma from grey. */
 static double
 colourfulness(const struct grid *g)
 {
-	uint64_t sum = 0;
-	int n = g->cw * g->ch;
+	int sum = 0, n = g->cw * g->ch;
 
 	for (int i = 0; i < n; i++)
-		sum +=
-		    (unsigned)abs(g->u[i] - 128) + (unsigned)abs(g->v[i] - 128);
+		sum += abs(g->u[i] - 128);
+	for (int i = 0; i < n; i++)
+		sum += abs(g->v[i] - 128);
 	return n ? (double)sum / n : 0;
 }
 

@@ -64,6 +64,35 @@ test_grid_fill_of_ten_bits_is_that_of_eight(void **state)
 	free(g);
 }
 
+/* Every width of a box, with code of its own or not, against plain sums. */
+static void
+test_grid_fill_is_exact_for_every_width(void **state)
+{
+	struct grid *g = calloc(1, sizeof(*g));
+
+	(void)state;
+	for (int fx = 1; fx <= 51; fx++) {
+		AVFrame *f = new_frame(AV_PIX_FMT_GRAY8, GRID_MAX * fx, 1);
+		unsigned noise = (unsigned)fx;
+
+		for (int x = 0; x < f->width; x++) {
+			noise = noise * 1103515245 + 12345;
+			f->data[0][x] = (uint8_t)(noise >> 16);
+		}
+		assert_true(grid_fill(g, f));
+		assert_int_equal(g->w, GRID_MAX);
+		for (int i = 0; i < GRID_MAX; i++) {
+			int sum = 0;
+
+			for (int x = 0; x < fx; x++)
+				sum += f->data[0][i * fx + x];
+			assert_int_equal(g->y[i], sum / fx);
+		}
+		av_frame_free(&f);
+	}
+	free(g);
+}
+
 static void
 test_grid_fill_takes_any_size(void **state)
 {
@@ -148,6 +177,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grid_fill_means_the_boxes),
 		cmocka_unit_test(test_grid_fill_of_ten_bits_is_that_of_eight),
+		cmocka_unit_test(test_grid_fill_is_exact_for_every_width),
 		cmocka_unit_test(test_grid_fill_takes_any_size),
 		cmocka_unit_test(test_grid_fill_of_a_palette_is_refused),
 		cmocka_unit_test(test_grid_compare_sees_through_a_pan),
