@@ -34,6 +34,22 @@ not_accepted(struct s3_request *rq, const char *headers, const char *message)
 		       slice_str(message));
 }
 
+/* A guard that is not understood must not be passed by. */
+static enum s3_error
+refuse_delete_guards(struct s3_request *rq)
+{
+	static const char *const guards[] = {
+		"x-amz-if-match-size",
+		"x-amz-if-match-last-modified-time",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(guards); i++)
+		if (s3_header_or_hoisted(rq, guards[i]).p)
+			return s3_fail(rq, S3_ERR_NOT_IMPLEMENTED, NULL,
+				       "Header", slice_str(guards[i]));
+	return S3_OK;
+}
+
 enum s3_error
 s3_write_conditions(struct s3_request *rq, struct store_cond *out)
 {
@@ -55,7 +71,7 @@ s3_write_conditions(struct s3_request *rq, struct store_cond *out)
 		return not_accepted(rq, "If-None-Match",
 				    "We don't accept the provided value of "
 				    "If-None-Match header for this API");
-	return S3_OK;
+	return is_put ? S3_OK : refuse_delete_guards(rq);
 }
 
 enum s3_error

@@ -23,8 +23,7 @@
 #define DRAIN_MS 30000
 #define API_DRAIN_MS 5000
 #define DATABASE_CONNECTIONS 16
-#define CONNECTION_FILES 4 /* on both ports: sockets, a blob, another socket \
-			    */
+#define CONNECTION_FILES 4 /* on both ports: sockets, a blob, one more */
 #define OTHER_FILES 512	   /* index, leases, database, lingering sockets */
 #define ERR_MAX 512
 

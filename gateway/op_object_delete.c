@@ -11,6 +11,7 @@ struct victim {
 	struct slice key;
 	struct slice version_id;
 	struct slice etag; /* If-Match */
+	bool guarded;	   /* by what is not implemented */
 };
 
 struct delete_list {
@@ -108,6 +109,16 @@ on_etag(void *ctx, struct slice text)
 }
 
 static int
+on_guard(void *ctx, struct slice text)
+{
+	struct delete_list *l = ctx;
+
+	(void)text;
+	l->v[l->n - 1].guarded = true;
+	return 0;
+}
+
+static int
 on_quiet(void *ctx, struct slice text)
 {
 	struct delete_list *l = ctx;
@@ -124,6 +135,8 @@ read_list(struct s3_request *rq, struct delete_list *l)
 		{ "Delete/Object/Key", NULL, on_key },
 		{ "Delete/Object/VersionId", NULL, on_version },
 		{ "Delete/Object/ETag", NULL, on_etag },
+		{ "Delete/Object/LastModifiedTime", NULL, on_guard },
+		{ "Delete/Object/Size", NULL, on_guard },
 		{ "Delete/Quiet", NULL, on_quiet },
 	};
 
@@ -148,6 +161,8 @@ remove_victim(struct s3_request *rq, const struct victim *v)
 	struct store_cond cond = STORE_COND_NONE;
 
 	cond.if_match = v->etag;
+	if (v->guarded)
+		return S3_ERR_NOT_IMPLEMENTED;
 	if (v->key.n > STORE_KEY_MAX)
 		return S3_ERR_KEY_TOO_LONG;
 	if (v->version_id.n && !slice_eq_str(v->version_id, "null"))

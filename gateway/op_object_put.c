@@ -38,8 +38,13 @@ enum s3_error
 op_put_object_begin(struct s3_request *rq)
 {
 	struct store_put_req *req = &rq->put_req;
+	struct slice version = s3_param(rq, "versionId");
 	enum s3_error err;
 
+	if (version.p)
+		return s3_bad_argument(
+		    rq, "This operation does not accept a version-id.",
+		    "versionId", version);
 	if (!http_header_has(rq->http, "Content-Length") &&
 	    rq->http->content_length != HTTP_LENGTH_UNKNOWN)
 		return S3_ERR_MISSING_CONTENT_LENGTH;

@@ -105,8 +105,14 @@ parse_host(struct s3_request *rq)
 	struct slice bucket = labels_before(host, SLICE(LOCAL_NAME));
 	const char *const *h = rq->world->hosts;
 
-	for (; bucket.n == 0 && *h; h++)
-		bucket = labels_before(host, without_port(slice_str(*h)));
+	/* Of names that end alike the longest is meant. */
+	for (; *h; h++) {
+		struct slice labels =
+		    labels_before(host, without_port(slice_str(*h)));
+
+		if (labels.n && (bucket.n == 0 || labels.n < bucket.n))
+			bucket = labels;
+	}
 	/* The public name itself may lie below localhost. */
 	for (h = rq->world->hosts; *h; h++)
 		if (slice_ieq(host, without_port(slice_str(*h))))

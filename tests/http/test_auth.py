@@ -315,6 +315,19 @@ def test_public_names_are_accepted_behind_a_proxy(own_gateway):
     assert get(g, target, f"127.0.0.1:{g.port}").status == 403
 
 
+def test_longest_public_name_leaves_the_bucket(own_gateway):
+    g = own_gateway({"S3_PUBLIC_URL": "http://example.org,"
+                     "http://s3.example.org,http://s3.localhost"})
+    c = g.client()
+    c.put_object(Bucket="socialitix-videos", Key="o", Body=b"x")
+    for base in ("example.org", "s3.example.org", "s3.localhost",
+                 "localhost"):
+        public = "socialitix-videos." + base
+        h = Signer().headers("GET", "/o", public)
+        r = get(g, "/o", public, h)
+        assert (r.status, r.body) == (200, b"x"), base
+
+
 def test_expected_bucket_owner(client, bucket):
     from botocore.exceptions import ClientError
     me = client.list_buckets()["Owner"]["ID"]

@@ -107,6 +107,21 @@ def test_conditions_that_aws_does_not_take_are_501(gateway, bucket, thing):
     assert "<Header>If-Match,If-None-Match</Header>" in r.text
 
 
+@pytest.mark.parametrize("name,value", [
+    ("x-amz-if-match-size", "1"),
+    ("x-amz-if-match-last-modified-time", "Fri, 01 Jan 1999 00:00:00 GMT")])
+def test_delete_with_a_guard_that_is_not_understood_deletes_nothing(
+        gateway, client, bucket, thing, name, value):
+    host, path = f"127.0.0.1:{gateway.port}", f"/{bucket}/o"
+    h = Signer().headers("DELETE", path, host, extra={name: value})
+    hoisted = Signer().presign("DELETE", path, host, query=[(name, value)])
+    for data in (head("DELETE", path, h),
+                 head("DELETE", hoisted, {"Host": host})):
+        r = request(gateway.port, data)
+        assert r.status == 501 and f"<Header>{name}</Header>" in r.text
+    client.head_object(Bucket=bucket, Key="o")
+
+
 def test_of_racing_creators_exactly_one_wins(gateway, client, bucket):
     def put(i):
         return conditional_put(gateway, bucket, "race", b"%d" % i,

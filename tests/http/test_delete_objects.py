@@ -105,6 +105,18 @@ def test_etag_guards_a_key(client, gateway, bucket):
         assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == left
 
 
+@pytest.mark.parametrize("guard", [
+    "<Size>7</Size>",
+    "<LastModifiedTime>Fri, 01 Jan 1999 00:00:00 GMT</LastModifiedTime>"])
+def test_guard_that_is_not_understood_keeps_the_key(client, gateway, bucket,
+                                                    guard):
+    client.put_object(Bucket=bucket, Key="a", Body=b"1")
+    body = f"<Delete><Object><Key>a</Key>{guard}</Object></Delete>".encode()
+    r = post(gateway, bucket, body, Content_MD5=md5(body))
+    assert r.status == 200 and "<Code>NotImplemented</Code>" in r.text
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
 def test_missing_bucket(client):
     with pytest.raises(ClientError) as e:
         client.delete_objects(Bucket="no-such-bucket-here",

@@ -2,6 +2,8 @@
 
 import hashlib
 import random
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -86,7 +88,6 @@ def test_empty_metadata_and_tabs_keep_the_object_readable(client, bucket):
 def test_content_type_defaults_to_octet_stream(client, bucket):
     url = client.generate_presigned_url("put_object",
                                         {"Bucket": bucket, "Key": "o"})
-    import urllib.request
     request = urllib.request.Request(url, b"x", method="PUT")
     request.add_unredirected_header("Content-Type", "")
     urllib.request.urlopen(request).close()
@@ -233,6 +234,16 @@ def test_copy_multipart_and_versions_say_not_implemented(client, bucket):
             call()
         assert (status(e), code(e)) == (501, "NotImplemented")
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_put_of_a_version_is_refused(client, bucket):
+    url = client.generate_presigned_url("delete_object", {
+        "Bucket": bucket, "Key": "o", "VersionId": "null"}, HttpMethod="PUT")
+    with pytest.raises(urllib.error.HTTPError) as e:
+        urllib.request.urlopen(urllib.request.Request(url, b"x",
+                                                      method="PUT"))
+    assert b"<Code>InvalidArgument</Code>" in e.value.read()
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
 def test_upload_bound_holds_below_uploads_of_the_default_bucket_only(
