@@ -34,6 +34,7 @@ local_close(struct store *s)
 
 	keeper_stop(ls);
 	blob_space_close(ls);
+	writer_stop(ls);
 	local_meta_close(ls);
 	free(ls);
 }
@@ -60,6 +61,27 @@ static const struct store_ops local_ops = {
 	.close = local_close,
 };
 
+/* Each part stands on the ones before it. */
+static int
+start(struct local *ls, const struct store_local_conf *conf, char err[512])
+{
+	struct local_state st;
+
+	if (local_meta_open(ls, conf, &st, err) != 0)
+		return -1;
+	if (writer_start(ls, &st) != 0) {
+		snprintf(err, 512, "the writer thread cannot be started");
+		return -1;
+	}
+	if (blob_space_open(ls, conf->data_dir, err) != 0)
+		return -1;
+	if (keeper_start(ls) != 0) {
+		snprintf(err, 512, "the housekeeping thread cannot be started");
+		return -1;
+	}
+	return 0;
+}
+
 struct store *
 store_open_local(const struct store_local_conf *conf, char err[512])
 {
@@ -79,12 +101,8 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 	ls->event_retention_us = conf->event_retention_ms
 				     ? conf->event_retention_ms * 1000
 				     : EVENT_RETENTION_US;
-	if (local_meta_open(ls, conf, err) == 0 &&
-	    blob_space_open(ls, conf->data_dir, err) == 0) {
-		if (keeper_start(ls) == 0)
-			return &ls->base;
-		snprintf(err, 512, "the housekeeping thread cannot be started");
-	}
+	if (start(ls, conf, err) == 0)
+		return &ls->base;
 	local_close(&ls->base);
 	return NULL;
 }

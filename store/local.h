@@ -92,10 +92,10 @@ void local_exit_on_panic(int mdb_rc);
 /* ---- local_meta.c ----------------------------------------------------- */
 
 /* Opens index/ with all tables, checks or writes format and identity, loads
- * the state. 0, or -1 with a line in err. */
+ * the state into *st. 0, or -1 with a line in err. */
 int local_meta_open(struct local *ls, const struct store_local_conf *conf,
-		    char err[512]);
-void local_meta_close(struct local *ls);
+		    struct local_state *st, char err[512]);
+void local_meta_close(struct local *ls); /* after writer_stop() */
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
 		      const struct local_state *st);

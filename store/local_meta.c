@@ -302,10 +302,9 @@ open_env(struct local *ls, const struct store_local_conf *conf,
 
 int
 local_meta_open(struct local *ls, const struct store_local_conf *conf,
-		char err[512])
+		struct local_state *st, char err[512])
 {
 	char path[PATH_MAX];
-	struct local_state st;
 
 	if (snprintf(path, sizeof(path), "%s/index", conf->data_dir) >=
 	    (int)sizeof(path))
@@ -322,21 +321,17 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 				: "%s cannot be locked",
 			    conf->data_dir);
 	drop_unfinished(conf->data_dir);
-	if (open_env(ls, conf, path, err) != 0 ||
-	    open_tables(ls, &st, err) != 0)
+	if (open_env(ls, conf, path, err) != 0 || open_tables(ls, st, err) != 0)
 		return -1;
 	/* The names of LMDB's files, and of index/ itself. */
 	if (fsync(ls->lock_fd) != 0 || io_fsync_dir(conf->data_dir) != 0)
 		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
-	return writer_start(ls, &st) == 0
-		   ? 0
-		   : fail(err, "the writer thread cannot be started");
+	return 0;
 }
 
 void
 local_meta_close(struct local *ls)
 {
-	writer_stop(ls);
 	if (ls->env)
 		mdb_env_close(ls->env);
 	if (ls->lock_fd >= 0)
