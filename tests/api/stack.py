@@ -2,28 +2,16 @@
 import base64
 import hashlib
 import hmac
-import http.client
 import json
 import subprocess
 import time
 import uuid
-from urllib.parse import urlsplit
 
 from gateway import BIN, DEFAULT_BUCKET as BUCKET, Gateway
+from web import request, wait_for
 
 JWT_SECRET = "a-secret-of-the-tests-only-0123456789"
 JOB_TOKEN = "job-token-of-the-tests"
-
-
-def wait_for(what, condition, seconds=20):
-    """The first true answer of condition(), looked at often."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"no {what} after {seconds} s")
 
 
 def _b64(data):
@@ -40,30 +28,6 @@ def token(user, secret=JWT_SECRET, header=None, **claims):
     text = ".".join(_b64(json.dumps(p).encode()) for p in (head, payload))
     mac = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
     return f"{text}.{_b64(mac)}"
-
-
-class Answer:
-    def __init__(self, response, body):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = body
-
-    @property
-    def json(self):
-        assert self.headers["Content-Type"] == "application/json"
-        return json.loads(self.body)
-
-
-def request(method, url, body=None, headers=None, timeout=30):
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    try:
-        connection.request(method, target, body=body, headers=headers or {})
-        response = connection.getresponse()
-        return Answer(response, response.read())
-    finally:
-        connection.close()
 
 
 class User:

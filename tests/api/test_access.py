@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stack import JOB_TOKEN, request, token
+from stack import JOB_TOKEN, token
+from web import request
 
 USER_ROUTES = [
     ("POST", "/api/videos/upload-url"),

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from pg import Postgres
-from stack import BUCKET, request, wait_for
+from stack import BUCKET
+from web import request, wait_for
 
 
 @pytest.fixture

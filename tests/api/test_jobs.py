@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from stack import JOB_TOKEN, request
+from stack import JOB_TOKEN
+from web import request
 
 
 class Peer:

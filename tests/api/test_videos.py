@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from stack import request
+from web import request
 
 STATUS = {"id", "status", "progress", "duration", "width", "height",
           "thumbnail_url", "ai_suggestions", "error"}

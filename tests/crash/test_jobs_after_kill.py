@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
 
 from gateway import DEFAULT_BUCKET as BUCKET
 from pg import Postgres
-from stack import Stack, wait_for
+from stack import Stack
+from web import wait_for
 
 ROUNDS = 100 if os.environ.get("REELGATE_TEST_LONG") else 4
 WRITERS = 4

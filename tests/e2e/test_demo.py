@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from up import BIN, ROOT, request
+from gateway import BIN, ROOT
+from web import request
 
 
 def demo(up, file):
@@ -26,9 +27,10 @@ def test_demo_prints_what_is_in_the_video(running, video):
     assert out["scenes"] == "3"
     assert re.fullmatch(r"upload [\d.]+ s, wait [\d.]+ s, processing [\d.]+ s",
                         out["times"])
-    status, headers, poster = request("GET", out["poster"])
-    assert status == 200 and headers["Content-Type"] == "image/jpeg"
-    assert poster[:3] == b"\xff\xd8\xff"
+    poster = request("GET", out["poster"])
+    assert poster.status == 200
+    assert poster.headers["Content-Type"] == "image/jpeg"
+    assert poster.body[:3] == b"\xff\xd8\xff"
 
 
 def test_demo_says_what_is_wrong_with_a_file(running, tmp_path):

@@ -3,12 +3,13 @@ make of it."""
 import os
 import signal
 
-from up import descendants, request, wait_for
+from up import descendants
+from web import request, wait_for
 
 
 def is_ready(up):
     try:
-        return request("GET", up.api + "/health/ready")[0] == 200
+        return request("GET", up.api + "/health/ready").status == 200
     except OSError:
         return False
 
@@ -16,12 +17,14 @@ def is_ready(up):
 def test_gateway_killed_is_started_again_at_its_address(make_up):
     up = make_up(args=("--no-processor", "--s3-listen", "127.0.0.1:0")).start()
     target = "s3://socialitix-videos/before.txt"
-    assert request("PUT", up.command("presign", "PUT", target), b"x")[0] == 200
+    put = request("PUT", up.command("presign", "PUT", target), b"x")
+    assert put.status == 200
     up.kill("reelgate-gateway")
 
     def object_is_there():
         try:
-            return request("GET", up.command("presign", "GET", target))[2] == b"x"
+            got = request("GET", up.command("presign", "GET", target))
+            return got.body == b"x"
         except OSError:
             return False
     wait_for("gateway", object_is_there)

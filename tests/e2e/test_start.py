@@ -7,7 +7,9 @@ import stat
 
 import pytest
 
-from up import BIN, descendants, processes, request, wait_for
+from gateway import BIN
+from up import descendants, processes
+from web import request, wait_for
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 
@@ -17,8 +19,8 @@ def test_up_says_where_things_are_and_stops_without_a_trace(make_up):
     credentials = up.place("credentials")
     info = os.stat(credentials)
     assert stat.S_IMODE(info.st_mode) == 0o600
-    assert request("GET", up.s3 + "/minio/health/ready")[0] == 200
-    assert request("GET", up.api + "/health/ready")[0] == 200
+    assert request("GET", up.s3 + "/minio/health/ready").status == 200
+    assert request("GET", up.api + "/health/ready").status == 200
     commands = descendants(up.process.pid).values()
     names = {os.path.basename(c) for c in commands}
     assert {"postgres", "reelgate-gateway", "reelgate-processor"} <= names
@@ -35,18 +37,19 @@ def test_up_second_start_finds_the_data(make_up):
     up = make_up(args=("--no-processor",)).start()
     target = "s3://socialitix-videos/kept/a b.txt"
     url = up.command("presign", "PUT", target, "--content-type", "text/plain")
-    assert request("PUT", url, b"kept", {"Content-Type": "text/plain"})[0] == 200
+    put = request("PUT", url, b"kept", {"Content-Type": "text/plain"})
+    assert put.status == 200
     assert up.stop()[0] == 0
     up.start()
-    status, _, body = request("GET", up.command("presign", "GET", target))
-    assert (status, body) == (200, b"kept")
+    kept = request("GET", up.command("presign", "GET", target))
+    assert (kept.status, kept.body) == (200, b"kept")
 
 
 def test_up_second_on_the_same_data_is_refused(running, make_up):
     status, text = make_up(data=running.data).refused()
     assert status == 78
     assert text == f"reelgate: reelgate up runs already on {running.data}\n"
-    assert request("GET", running.api + "/health/ready")[0] == 200
+    assert request("GET", running.api + "/health/ready").status == 200
 
 
 @pytest.mark.parametrize("option", ["--s3-listen", "--api-listen"])
@@ -112,7 +115,7 @@ def test_up_long_path_of_data_still_has_sockets(make_up):
     up = make_up()
     up.data = up.home / ("d" * 100)
     up.start()
-    assert request("GET", up.api + "/health/ready")[0] == 200
+    assert request("GET", up.api + "/health/ready").status == 200
     assert up.command("admin", "jobs", "list").startswith("id ")
     assert up.stop() == (0, [])
 

@@ -8,25 +8,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import uuid
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("REELGATE_BIN", ROOT / "build/release/bin"))
+from gateway import BIN
+from web import request, wait_for
+
 START_S = 60
-
-
-def wait_for(what, condition, seconds=30):
-    """The first true answer of condition(), looked at often."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"no {what} within {seconds} s")
 
 
 def processes():
@@ -50,16 +37,6 @@ def descendants(pid):
         new = {p for p, (parent, _) in table.items() if parent in new}
         found.update({p: table[p][1] for p in new})
     return found
-
-
-def request(method, url, body=None, headers=None):
-    """(status, headers, body) of one request, whatever the status."""
-    sent = urllib.request.Request(url, body, headers or {}, method=method)
-    try:
-        with urllib.request.urlopen(sent, timeout=60) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as answer:
-        return answer.code, answer.headers, answer.read()
 
 
 class Up:
@@ -169,20 +146,19 @@ class User:
         self.token = up.command("token", "--user", self.id)
 
     def call(self, method, path, body=None):
-        status, _, answer = request(
-            method, self.up.api + path, body and json.dumps(body).encode(),
+        answer = request(
+            method, self.up.api + path, body and json.dumps(body),
             {"Authorization": f"Bearer {self.token}",
              "Content-Type": "application/json"})
-        return status, json.loads(answer)
+        return answer.status, answer.json
 
     def upload(self, name, data):
         """The frontend's flow; the answer of complete-upload."""
         status, upload = self.call("POST", "/api/videos/upload-url", {
             "fileName": name, "fileType": "video/mp4", "fileSize": len(data)})
         assert status == 200, upload
-        status, headers, body = request("PUT", upload["uploadUrl"], data,
-                                        upload["headers"])
-        assert status == 200 and headers["ETag"], body
+        put = request("PUT", upload["uploadUrl"], data, upload["headers"])
+        assert put.status == 200 and put.headers["ETag"], put.body
         status, answer = self.call("POST", "/api/videos/complete-upload", {
             "key": upload["key"], "fileName": name})
         assert status == 201, answer

@@ -10,10 +10,10 @@ import subprocess
 import time
 import uuid
 
-from gateway import BIN, DEFAULT_BUCKET as BUCKET
-from stack import Stack, wait_for
+from gateway import BIN, DEFAULT_BUCKET as BUCKET, ROOT
+from stack import Stack
+from web import wait_for
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Sample files beside the checkout, where they are.
 SHARED = next((p / "shared/media" for p in ROOT.parents
                if (p / "shared/media").is_dir()), ROOT / "shared/media")

@@ -10,7 +10,8 @@ import pytest
 
 from gateway import BIN, DEFAULT_BUCKET as BUCKET
 from machine import Machine, SHARED, ffmpeg, ffprobe, jpeg_size
-from stack import JOB_TOKEN, request, wait_for
+from stack import JOB_TOKEN
+from web import request, wait_for
 
 ONE_SECOND = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1",
               "-f", "lavfi", "-i", "sine=frequency=440:duration=1",

@@ -4,39 +4,9 @@
  * bucket examplebucket, 2013-05-24, us-east-1. What we sign must have their
  * signature, and what has it must verify.
  */
-#include "auth/auth.h"
-#include "base/timeval.h"
+#include "tests/unit/auth_fixture.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-#define NOW_US 1369353600000000LL /* 20130524T000000Z */
-#define EMPTY_SHA256 \
-	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define AKID "AKIAIOSFODNN7EXAMPLE"
-#define HEADERS_MAX 12
-
-static const struct auth_signer signer = {
-	.access_key = { AKID, sizeof(AKID) - 1 },
-	.secret_key = { "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", 40 },
-	.region = { "us-east-1", 9 },
-	.service = "s3",
-};
-
-static int
-lookup(void *ctx, struct slice access_key, struct auth_key *out)
-{
-	(void)ctx;
-	if (!slice_eq(access_key, signer.access_key))
-		return -1;
-	*out = (struct auth_key){ .account_id = "111122223333",
-				  .display_name = "example" };
-	memcpy(out->secret, signer.secret_key.p, signer.secret_key.n);
-	return 0;
-}
-static const struct auth_keys keys = { lookup, NULL };
 
 /* A request whose text lives in the test. */
 struct example {
@@ -320,13 +290,6 @@ test_verify_rotated_secret_ends_old_signatures(void **state)
 	buf_release(&query);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	return hash_setup();
-}
-
 int
 main(void)
 {
@@ -344,5 +307,6 @@ main(void)
 		    test_verify_rotated_secret_ends_old_signatures),
 	};
 
-	return cmocka_run_group_tests_name("auth_sigv4", tests, setup, NULL);
+	return cmocka_run_group_tests_name("auth_sigv4", tests, auth_setup,
+					   NULL);
 }

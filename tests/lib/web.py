@@ -1,0 +1,40 @@
+"""Plain HTTP requests, and waiting for what a service does by itself."""
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+
+def wait_for(what, condition, seconds=20):
+    """The first true answer of condition(), looked at often."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"no {what} after {seconds} s")
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = body
+
+    @property
+    def json(self):
+        assert self.headers["Content-Type"] == "application/json"
+        return json.loads(self.body)
+
+
+def request(method, url, body=None, headers=None, timeout=30):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(method, target, body=body, headers=headers or {})
+        response = connection.getresponse()
+        return Answer(response, response.read())
+    finally:
+        connection.close()
