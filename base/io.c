@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 int
@@ -184,4 +185,12 @@ io_mkdirs(const char *path, mode_t mode)
 		return -1;
 	}
 	return 0;
+}
+
+uint64_t
+io_free_bytes(int fd)
+{
+	struct statvfs v;
+
+	return fstatvfs(fd, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
 }

@@ -17,6 +17,8 @@ int MUST_CHECK io_read_file(const char *path, struct buf *b);
 /* Durable replacement: temp file, fsync, rename, fsync of the folder. */
 int MUST_CHECK io_write_file(const char *path, struct slice data, mode_t mode);
 int MUST_CHECK io_fsync_dir(const char *path);
+/* What is left to us on the disk of fd; 0 when nobody knows. */
+uint64_t io_free_bytes(int fd);
 /* mkdir -p of one path; new folders get @mode, and their names are durable. */
 int MUST_CHECK io_mkdirs(const char *path, mode_t mode);
 

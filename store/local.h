@@ -157,7 +157,6 @@ int blob_open(struct local *ls, uint64_t id);
 /* Unlinks n blobs and syncs their directories; 0 or -1 with errno. An absent
  * file is fine. */
 int blob_unlink(struct local *ls, const uint64_t *ids, size_t n);
-uint64_t blob_free_bytes(struct local *ls);
 
 /* ---- local_gc.c ------------------------------------------------------- */
 

@@ -17,7 +17,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* ---- names ------------------------------------------------------------ */
@@ -41,21 +40,11 @@ blob_file_name(uint64_t id, char out[BLOB_NAME_MAX])
 
 /* ---- space ------------------------------------------------------------ */
 
-uint64_t
-blob_free_bytes(struct local *ls)
-{
-	struct statvfs v;
-
-	if (fstatvfs(ls->blobs.root, &v) != 0)
-		return 0;
-	return (uint64_t)v.f_bavail * v.f_frsize;
-}
-
 enum s3_error
 blob_reserve(struct local *ls, uint64_t size)
 {
 	struct blob_space *b = &ls->blobs;
-	uint64_t free_bytes = blob_free_bytes(ls), need;
+	uint64_t free_bytes = io_free_bytes(b->root), need;
 	enum s3_error err = S3_OK;
 
 	pthread_mutex_lock(&b->mu);

@@ -5,6 +5,7 @@
  * the next batch.
  */
 #include "store/local.h"
+#include "base/io.h"
 #include "base/timeval.h"
 
 #include <assert.h>
@@ -32,7 +33,7 @@ commit(struct local *ls, MDB_txn *txn, struct writer_op *ops)
 	if (probe == 0)
 		mdb_txn_abort(txn);
 	/* A full disk reaches LMDB as EIO. */
-	if (rc == EIO && blob_free_bytes(ls) < BATCH_BYTES)
+	if (rc == EIO && io_free_bytes(ls->lock_fd) < BATCH_BYTES)
 		err = S3_ERR_INSUFFICIENT_STORAGE;
 	for (struct writer_op *op = ops; op; op = op->next)
 		op->result = err;

@@ -39,8 +39,7 @@ struct up {
 	bool no_processor;
 };
 
-/* ---- what the children become -----------------------------------------------
- */
+/* ---- what the children become -------------------------------------------- */
 
 static void
 exec_gateway(void *ctx)
@@ -82,8 +81,7 @@ static struct service services[] = {
 			40000 },
 };
 
-/* ---- the steps ------------------------------------------------------------
- */
+/* ---- the steps ----------------------------------------------------------- */
 
 /* Waits for a step. GO_ON, or the status to end with. */
 static int
@@ -243,8 +241,7 @@ run_services(struct up *u, const struct conf *c)
 	return status;
 }
 
-/* ---- before and after -------------------------------------------------------
- */
+/* ---- before and after ---------------------------------------------------- */
 
 static int
 open_programs(struct up *u)

@@ -127,9 +127,9 @@ copy_all(struct cutter *cut, AVPacket *packet, AVFrame *frame)
 	if (rc == 0 && cut->audio.from)
 		rc = feed(cut, &cut->audio, NULL, frame);
 	if (rc == 0 && cut->video.from)
-		rc = lane_flush(&cut->video);
+		rc = lane_flush_video(&cut->video);
 	if (rc == 0 && cut->audio.from)
-		rc = lane_flush(&cut->audio);
+		rc = lane_flush_audio(&cut->audio);
 	return rc;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What both lanes share: encoder to muxer, and the end.
+ * What both lanes share: encoder to muxer, and the release.
  */
 #include "processor/media/lane.h"
 
@@ -41,14 +41,6 @@ lane_encode(struct lane *lane, const AVFrame *frame)
 		if (mux_write(lane->job, lane->mux, lane->packet) != 0)
 			return -1;
 	}
-}
-
-int
-lane_flush(struct lane *lane)
-{
-	if (lane->fifo && lane_flush_audio(lane) != 0)
-		return -1;
-	return lane_encode(lane, NULL);
 }
 
 void

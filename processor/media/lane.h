@@ -49,12 +49,12 @@ void lane_close(struct lane *lane);
 /* A decoded frame; what lies outside start..end is dropped. @kept tells. */
 int MUST_CHECK lane_video(struct lane *lane, AVFrame *frame, bool *kept);
 int MUST_CHECK lane_audio(struct lane *lane, const AVFrame *frame);
-/* Everything out of the encoder. */
-int MUST_CHECK lane_flush(struct lane *lane);
+/* The last of what was fed out of the encoder. */
+int MUST_CHECK lane_flush_video(struct lane *lane);
+int MUST_CHECK lane_flush_audio(struct lane *lane);
 
 /* For the lanes themselves: to the encoder and on; NULL drains. */
 int MUST_CHECK lane_encode(struct lane *lane, const AVFrame *frame);
 int MUST_CHECK lane_open_encoder(struct lane *lane, AVDictionary **options);
-int MUST_CHECK lane_flush_audio(struct lane *lane);
 
 #endif

@@ -168,5 +168,5 @@ lane_audio(struct lane *lane, const AVFrame *frame)
 int
 lane_flush_audio(struct lane *lane)
 {
-	return drain(lane, true);
+	return drain(lane, true) == 0 ? lane_encode(lane, NULL) : -1;
 }

@@ -158,3 +158,9 @@ lane_video(struct lane *lane, AVFrame *frame, bool *kept)
 	*kept = true;
 	return lane_encode(lane, use);
 }
+
+int
+lane_flush_video(struct lane *lane)
+{
+	return lane_encode(lane, NULL);
+}

@@ -140,6 +140,18 @@ teardown(void **state)
 	return rmdir(dir);
 }
 
+static void
+test_io_free_bytes_knows_a_disk_and_nothing_of_no_file(void **state)
+{
+	int fd = open("/tmp", O_RDONLY);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(io_free_bytes(fd) > 0);
+	close(fd);
+	assert_true(io_free_bytes(-1) == 0);
+}
+
 int
 main(void)
 {
@@ -150,6 +162,8 @@ main(void)
 		cmocka_unit_test(test_pread_all_early_end_is_eio),
 		cmocka_unit_test(
 		    test_mkdirs_makes_all_levels_once_more_is_fine),
+		cmocka_unit_test(
+		    test_io_free_bytes_knows_a_disk_and_nothing_of_no_file),
 	};
 
 	return cmocka_run_group_tests_name("base_io", tests, setup, teardown);

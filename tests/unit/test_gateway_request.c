@@ -75,8 +75,7 @@ test_framing_check_reads_the_length(void **state)
 	}
 }
 
-/* ---- bucket, key, query ---------------------------------------------------
- */
+/* ---- bucket, key, query -------------------------------------------------- */
 
 static struct s3_world world = { .hosts = { "s3.example.org",
 					    "s3.localhost:9000", NULL } };

@@ -2,6 +2,7 @@
  * The local backend put together: opening in order, closing in reverse.
  */
 #include "store/local.h"
+#include "base/io.h"
 #include "base/timeval.h"
 
 #define GC_DELAY_US (15 * 60 * US_PER_S)
@@ -13,12 +14,13 @@ local_info(struct store *s, struct store_info *out)
 	struct local *ls = local_of(s);
 	struct local_state st = writer_state(ls);
 
-	*out = (struct store_info){ .objects = st.objects,
-				    .bytes = st.bytes,
-				    .buckets = st.buckets,
-				    .last_seq = st.last_seq,
-				    .acked_seq = st.acked_seq,
-				    .free_bytes = blob_free_bytes(ls) };
+	*out =
+	    (struct store_info){ .objects = st.objects,
+				 .bytes = st.bytes,
+				 .buckets = st.buckets,
+				 .last_seq = st.last_seq,
+				 .acked_seq = st.acked_seq,
+				 .free_bytes = io_free_bytes(ls->blobs.root) };
 	memcpy(out->deployment_id, ls->deployment_id,
 	       sizeof(out->deployment_id));
 	memcpy(out->epoch, ls->epoch, sizeof(out->epoch));
