@@ -231,6 +231,44 @@ s3_metadata_read(struct s3_request *rq, struct store_headers *out)
 	return err == S3_OK ? check_meta_size(rq, out) : err;
 }
 
+static bool
+is_override(struct slice param)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		if (slice_eq_str(param, kept[i].override))
+			return true;
+	return false;
+}
+
+enum s3_error
+s3_check_overrides(struct s3_request *rq)
+{
+	struct arena *a = &rq->http->arena;
+
+	for (size_t i = 0; i < rq->n_params; i++) {
+		const struct s3_param *p = &rq->params[i];
+		const char *why = NULL;
+
+		if (!slice_starts(p->name, SLICE("response-")))
+			continue;
+		if (!is_override(p->name))
+			why = arena_printf(a,
+					   "%.*s is not in the set of "
+					   "overridable response headers. "
+					   "Please refer to the S3 API "
+					   "documentation for a complete list "
+					   "of overridable response headers.",
+					   SLICE_ARG(p->name))
+				  .p;
+		else if (!http_is_value(p->value))
+			why = "This value cannot be a header.";
+		if (why)
+			return s3_bad_argument(rq, why, arena_cstr(a, p->name),
+					       p->value);
+	}
+	return S3_OK;
+}
+
 static struct slice
 override_of(const struct s3_request *rq, struct slice header)
 {

@@ -28,7 +28,7 @@ check_params(struct s3_request *rq)
 	if (version.p && !slice_eq_str(version, "null"))
 		return s3_bad_argument(rq, "Invalid version id specified",
 				       "versionId", version);
-	return S3_OK;
+	return s3_check_overrides(rq);
 }
 
 /* RFC 9110 §13.1.5: a part only of the representation the client has. */

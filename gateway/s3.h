@@ -145,6 +145,9 @@ enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
  * METADATA_TOO_LARGE, and refusals of what cannot be honoured. */
 enum s3_error MUST_CHECK s3_metadata_read(struct s3_request *rq,
 					  struct store_headers *out);
+/* INVALID_ARGUMENT: a response-* parameter that is none, or no header's value.
+ */
+enum s3_error MUST_CHECK s3_check_overrides(struct s3_request *rq);
 /* Last-Modified, ETag, kept headers, checksum when asked for. */
 void s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
 			   bool whole);

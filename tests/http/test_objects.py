@@ -8,6 +8,9 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
+from sigv4 import Signer, head
+from wire import request
+
 INLINE = 64 * 1024
 MIB = 1 << 20
 SIZES = [0, 1, INLINE - 1, INLINE, INLINE + 1, MIB - 1, MIB, MIB + 1,
@@ -113,6 +116,22 @@ def test_empty_override_overrides_nothing(client, bucket):
                             ResponseContentDisposition="")
     assert got["ContentType"] == "text/plain"
     assert "ContentDisposition" not in got
+
+
+@pytest.mark.parametrize("name,value", [
+    ("response-content-type", "text/plain\r\nset-cookie: a=b"),
+    ("response-content-disposition", "a\x01b"),
+    ("response-x-custom", "a")])
+def test_override_that_is_none_is_refused(client, gateway, bucket, name,
+                                          value):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x")
+    host = f"127.0.0.1:{gateway.port}"
+    target = Signer().presign("GET", f"/{bucket}/o", host,
+                              query=[(name, value)])
+    r = request(gateway.port, head("GET", target, {"Host": host}))
+    assert r.status == 400 and "<Code>InvalidArgument</Code>" in r.text
+    assert f"<ArgumentName>{name}</ArgumentName>" in r.text
+    assert "set-cookie" not in r.headers
 
 
 # ---- ranges -------------------------------------------------------------------
