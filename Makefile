@@ -46,7 +46,8 @@ CPPFLAGS += -I/usr/include/postgresql
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
 		 $(BUILD)/gen/schema.o
-GATEWAY_OBJ   := $(filter-out %/main.o,$(call objs,gateway))
+GATEWAY_OBJ   := $(filter-out %/main.o,$(foreach d,gateway gateway/http \
+		   gateway/s3 gateway/api,$(call objs,$(d))))
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
 MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
 TOOLS_OBJ     := $(filter-out %/reelgate.o,$(call objs,tools))
@@ -93,7 +94,7 @@ $(foreach d,tools gateway processor processor/media,$(call objs,$(d))): \
 define archive
 $(BUILD)/lib$(1).a: $(2)
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$(AR) qcs $$@ $$^
 endef
 $(eval $(call archive,core,$(CORE_OBJ)))
 $(eval $(call archive,gateway,$(GATEWAY_OBJ)))
@@ -144,7 +145,7 @@ ifneq ($(MODE),fuzz)
 FUZZ_MAIN := $(BUILD)/tests/fuzz/replay.o
 endif
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
-		$(BUILD)/gateway/range.o $(BUILD)/libcore.a
+		$(BUILD)/gateway/s3/range.o $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 .PRECIOUS: $(BUILD)/%.o
 

@@ -10,9 +10,9 @@
 #include "base/options.h"
 #include "base/rundir.h"
 #include "base/service.h"
-#include "gateway/api.h"
+#include "gateway/api/api.h"
 #include "gateway/lease.h"
-#include "gateway/s3_app.h"
+#include "gateway/s3/app.h"
 #include "version.h"
 
 #include <errno.h>

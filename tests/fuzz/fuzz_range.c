@@ -2,7 +2,7 @@
  * range_parse(): eight bytes of object size, then the header. A part lies
  * within the object and is not empty.
  */
-#include "gateway/range.h"
+#include "gateway/s3/range.h"
 #include "tests/fuzz/fuzz.h"
 
 int

@@ -1,7 +1,7 @@
 /*
  * Names and types from clients: nasty ones above all.
  */
-#include "gateway/api_names.h"
+#include "gateway/api/names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

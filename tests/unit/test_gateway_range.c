@@ -1,7 +1,7 @@
 /*
  * The Range header: what is a part, what is ignored, what is an error.
  */
-#include "gateway/range.h"
+#include "gateway/s3/range.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /*
  * From target and headers to bucket, key and query: framing.c, request.c.
  */
-#include "gateway/exchange.h"
-#include "gateway/s3.h"
+#include "gateway/http/exchange.h"
+#include "gateway/s3/s3.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

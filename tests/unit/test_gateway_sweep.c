@@ -1,7 +1,7 @@
 /*
  * The sweeper on real TCP connections, with limits of milliseconds.
  */
-#include "gateway/sweep.h"
+#include "gateway/http/sweep.h"
 #include "base/timeval.h"
 
 #include <netinet/in.h>

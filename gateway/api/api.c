@@ -1,0 +1,354 @@
+/*
+ * The video API as an application of the HTTP server: find the route, know
+ * the caller, read the body, call the handler.
+ *
+ * A request with a body is admitted (route, caller, size) before the first
+ * byte of it is read; one without is admitted at its end, because an answer
+ * given earlier would close the connection.
+ */
+#include "gateway/api/call.h"
+#include "base/log.h"
+#include "base/timeval.h"
+#include "gateway/api/cors.h"
+
+#define ARENA_MAX (16u << 20)
+#define TOKEN_COOKIE "reelgate-token"
+
+/* ---- routing ------------------------------------------------------------ */
+
+/* "/a/{id}/b" against a raw path; the segment at {id} into *id. */
+static bool
+path_matches(const char *pattern, struct slice path, struct slice *id)
+{
+	struct slice want = slice_str(pattern), w, p;
+	bool more_w = slice_cut(&want, '/', &w);
+	bool more_p = slice_cut(&path, '/', &p);
+
+	while (more_w && more_p) {
+		if (slice_eq_str(w, "{id}"))
+			*id = p;
+		else if (!slice_eq(w, p))
+			return false;
+		more_w = slice_cut(&want, '/', &w);
+		more_p = slice_cut(&path, '/', &p);
+	}
+	return more_w == more_p;
+}
+
+/* The row of the path, NULL when there is none. */
+static const struct api_route *
+find_path(struct slice path, struct slice *id)
+{
+	for (size_t i = 0; i < api_routes_n; i++)
+		if (path_matches(api_routes[i].path, path, id))
+			return &api_routes[i];
+	return NULL;
+}
+
+/* Among the rows of that path, the one of the method; all methods' names are
+ * collected for Allow. HEAD is GET without a body. */
+static const struct api_route *
+find_method(const struct api_route *row, struct slice method, char allow[64])
+{
+	const struct api_route *found = NULL;
+	const char *path = row->path;
+	int n = 0;
+
+	if (slice_eq_str(method, "HEAD"))
+		method = SLICE("GET");
+	for (; row < api_routes + api_routes_n; row++) {
+		if (strcmp(row->path, path) != 0)
+			continue;
+		n += snprintf(allow + n, 64 - (size_t)n, "%s%s%s",
+			      n ? ", " : "", row->method,
+			      strcmp(row->method, "GET") ? "" : ", HEAD");
+		if (slice_eq_str(method, row->method))
+			found = row;
+	}
+	return found;
+}
+
+static void
+answer_method_not_allowed(struct api_call *c, const char *allow)
+{
+	struct buf b = BUF_INIT;
+
+	json_open_object(&b, NULL);
+	json_put_str(&b, "message", "Method not allowed");
+	json_close_object(&b);
+	http_set_headerf(c->http, "Allow", "%s, OPTIONS", allow);
+	api_answer(c, 405, &b);
+}
+
+/* False when answered. */
+static bool
+route(struct api_call *c)
+{
+	const struct api_route *row = find_path(c->http->raw_path, &c->id);
+	char allow[64] = "";
+
+	c->http->operation = "no-route";
+	if (!row) {
+		api_fail(c, 404, "Not found");
+		return false;
+	}
+	c->route = find_method(row, c->http->method, allow);
+	c->http->operation = c->route ? c->route->operation : row->operation;
+	if (slice_eq_str(c->http->method, "OPTIONS"))
+		api_cors_preflight(c, allow);
+	else if (!c->route)
+		answer_method_not_allowed(c, allow);
+	return c->route != NULL;
+}
+
+/* ---- the caller --------------------------------------------------------- */
+
+/* The value of a cookie (RFC 6265 §5.4), empty when absent. */
+static struct slice
+cookie(const struct http_request *req, const char *name)
+{
+	struct slice rest = http_header_get(req, "Cookie"), pair, value;
+
+	while (slice_cut(&rest, ';', &pair)) {
+		value = slice_trim(pair);
+		if (slice_cut(&value, '=', &pair) && slice_eq_str(pair, name))
+			return value.p ? value : SLICE_EMPTY;
+	}
+	return SLICE_EMPTY;
+}
+
+/* The token of "Bearer ..."; for reading also of a cookie: a form on another
+ * site could send a cookie along, but not read the answer. */
+static struct slice
+user_token(const struct api_call *c)
+{
+	struct slice auth = http_header_get(c->http, "Authorization");
+	const struct slice bearer = SLICE("Bearer ");
+
+	if (auth.p)
+		return slice_ieq(slice_head(auth, bearer.n), bearer)
+			   ? slice_trim(slice_from(auth, bearer.n))
+			   : SLICE_EMPTY;
+	if (!strcmp(c->route->method, "GET"))
+		return cookie(c->http, TOKEN_COOKIE);
+	return SLICE_EMPTY;
+}
+
+static bool
+identify_user(struct api_call *c)
+{
+	struct slice token = user_token(c);
+	struct auth_claims claims;
+	const char *why = "invalid";
+	struct slice text;
+
+	if (token.n == 0) {
+		api_unauthorized(c, "Missing bearer token");
+		return false;
+	}
+	if (auth_jwt_verify(&c->api->jwt, token, time_now_us(), &claims,
+			    &why) != 0) {
+		text = arena_printf(&c->arena, "Invalid token: %s", why);
+		api_unauthorized(c, text.p);
+		return false;
+	}
+	snprintf(c->user, sizeof(c->user), "%s", claims.sub);
+	return true;
+}
+
+/* False when answered with 401. */
+static bool
+identify(struct api_call *c)
+{
+	const char *token = c->api->conf.conf->job_processor_token;
+
+	switch (c->route->auth) {
+	case API_PUBLIC:
+		return true;
+	case API_USER:
+		return identify_user(c);
+	case API_JOB_TOKEN:
+		if (auth_bearer_equal(http_header_get(c->http, "Authorization"),
+				      slice_str(token)))
+			return true;
+		api_unauthorized(c, *token ? "Wrong or missing bearer token"
+					   : "No job token is configured");
+		return false;
+	}
+	return false;
+}
+
+/* ---- the request -------------------------------------------------------- */
+
+static bool
+fits(struct api_call *c)
+{
+	if (!c->body.err && (c->http->content_length <= API_BODY_MAX ||
+			     c->http->content_length == HTTP_LENGTH_UNKNOWN))
+		return true;
+	api_fail(c, 413, "Request body too large");
+	return false;
+}
+
+/* False when answered. */
+static bool
+admit(struct api_call *c)
+{
+	if (slice_starts(c->http->raw_path, SLICE("/api/")))
+		api_cors_set(c);
+	return route(c) && identify(c) && fits(c);
+}
+
+static bool
+parse_body(struct api_call *c)
+{
+	if (!c->route->json)
+		return true;
+	c->in = json_parse(buf_slice(&c->body));
+	if (cJSON_IsObject(c->in))
+		return true;
+	api_fail(c, 400, "Request body must be a JSON object");
+	return false;
+}
+
+static void
+on_begin(struct http_request *req)
+{
+	struct api_call *c = arena_alloc(&req->arena, sizeof(*c));
+
+	if (!c) {
+		http_answer(req, 500, SLICE_EMPTY);
+		return;
+	}
+	c->api = req->app->ctx;
+	c->http = req;
+	c->body = (struct buf)BUF_MAX(API_BODY_MAX);
+	arena_init(&c->arena, ARENA_MAX);
+	req->app_state = c;
+	if (req->has_body)
+		admit(c);
+}
+
+static void
+on_body(struct http_request *req, const void *p, size_t n)
+{
+	struct api_call *c = req->app_state;
+
+	buf_add(&c->body, p, n);
+}
+
+static void
+on_finish(struct http_request *req)
+{
+	struct api_call *c = req->app_state;
+
+	if (req->has_body ? fits(c) : admit(c))
+		if (parse_body(c))
+			c->route->handler(c);
+}
+
+static void
+on_release(struct http_request *req)
+{
+	struct api_call *c = req->app_state;
+	size_t row, class = req->status / 100;
+
+	if (!c)
+		return;
+	row = c->route ? (size_t)(c->route - api_routes) : API_ROUTES_MAX;
+	if (class < ARRAY_LEN(c->api->answers[0]))
+		c->api->answers[row][class]++;
+	cJSON_Delete(c->in);
+	buf_release(&c->body);
+	arena_release(&c->arena);
+}
+
+static void
+on_refuse(struct http_request *req, unsigned status, const char *why)
+{
+	struct buf b = BUF_INIT;
+
+	json_open_object(&b, NULL);
+	json_put_str(&b, "error", why);
+	json_close_object(&b);
+	http_set_header(req, "Content-Type", SLICE("application/json"));
+	http_answer_buf(req, status, &b);
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+static void
+fill(struct api *api, const struct api_conf *conf)
+{
+	const struct conf *c = conf->conf;
+
+	api->conf = *conf;
+	api->signer = (struct auth_signer){
+		.access_key = slice_str(conf_root_access_key(c)),
+		.secret_key = slice_str(conf_root_secret_key(c)),
+		.region = slice_str(c->aws_region),
+		.service = "s3"
+	};
+	api->jwt = (struct auth_jwt_conf){ .secret = slice_str(c->jwt_secret),
+					   .audience = c->jwt_audience,
+					   .issuer = c->jwt_issuer };
+	api->app = (struct http_app){ .name = "api",
+				      .ctx = api,
+				      .begin = on_begin,
+				      .body = on_body,
+				      .finish = on_finish,
+				      .release = on_release,
+				      .refuse = on_refuse };
+}
+
+struct api *
+api_start(const struct api_conf *conf, char err[512])
+{
+	struct api *api = calloc(1, sizeof(*api));
+	struct http_server_conf server = {
+		.listen = conf->conf->api_listen,
+		.max_connections = (unsigned)conf->conf->max_connections
+	};
+	struct store_info info;
+
+	if (!api || store_info(conf->store, &info) != S3_OK) {
+		snprintf(err, 512, "video API: %s",
+			 api ? "the store does not answer" : "out of memory");
+		free(api);
+		return NULL;
+	}
+	snprintf(api->deployment_id, sizeof(api->deployment_id), "%s",
+		 info.deployment_id);
+	fill(api, conf);
+	server.app = &api->app;
+	api->server = http_server_start(&server, err);
+	if (!api->server) {
+		free(api);
+		return NULL;
+	}
+	return api;
+}
+
+const char *
+api_address(const struct api *api)
+{
+	return http_server_address(api->server);
+}
+
+void
+api_drain(struct api *api, int timeout_ms)
+{
+	if (!api)
+		return;
+	atomic_store(&api->draining, true);
+	http_server_drain(api->server, timeout_ms);
+}
+
+void
+api_stop(struct api *api)
+{
+	if (!api)
+		return;
+	http_server_stop(api->server);
+	free(api);
+}

@@ -1,0 +1,148 @@
+/*
+ * call.h - one request of the video API and what its handlers share:
+ * private to gateway/api_*.c.
+ *
+ * A handler runs in its connection's thread with the caller known and the
+ * body parsed; it answers exactly once, by api_answer() or api_fail() or a
+ * helper that says it has answered.
+ */
+#ifndef GATEWAY_API_CALL_H
+#define GATEWAY_API_CALL_H
+
+#include "auth/auth.h"
+#include "base/json.h"
+#include "base/json_write.h"
+#include "gateway/api/api.h"
+#include "gateway/http/http.h"
+
+#include <stdatomic.h>
+
+#define API_BODY_MAX (64u << 10)
+#define API_ROUTES_MAX 32 /* bounds the counters */
+#define API_POLL_S 5	  /* Retry-After of what is not finished yet */
+
+enum api_auth {
+	API_PUBLIC,
+	API_USER,     /* a user's JWT */
+	API_JOB_TOKEN /* Bearer JOB_PROCESSOR_TOKEN */
+};
+
+struct api_call;
+struct api_route {
+	const char *method;
+	const char *path; /* "{id}" stands for one segment */
+	enum api_auth auth;
+	bool json; /* the body must be a JSON object */
+	const char *operation;
+	void (*handler)(struct api_call *c);
+};
+extern const struct api_route api_routes[];
+extern const size_t api_routes_n;
+
+struct api {
+	struct api_conf conf;
+	char deployment_id[40];
+	struct auth_signer signer;
+	struct auth_jwt_conf jwt;
+	struct http_app app;
+	struct http_server *server;
+	atomic_bool draining;
+	/* answers per route (the last: none matched) and status class */
+	atomic_ulong answers[API_ROUTES_MAX + 1][6];
+};
+
+struct api_call {
+	struct api *api;
+	struct http_request *http;
+	const struct api_route *route; /* NULL: none matched */
+	struct slice id;	       /* the path's {id}, decoded */
+	char user[UUID_TEXT_MAX];      /* API_USER */
+	struct arena arena;	       /* rows read from the database */
+	struct buf body;
+	cJSON *in; /* API_JSON: the body */
+};
+
+/* ---- answering (answer.c) ------------------------------------------------ */
+
+/* Takes over the document in b. */
+void api_answer(struct api_call *c, unsigned status, struct buf *b);
+/* {"error": error}; the text is copied. */
+void api_fail(struct api_call *c, unsigned status, const char *error);
+/* 401 {"error":"Unauthorized","message":...} */
+void api_unauthorized(struct api_call *c, const char *message);
+/* 503 with Retry-After. */
+void api_unavailable(struct api_call *c, const char *error);
+/* True when err is QUEUE_OK; else answered: 404 with @not_found, 409 with
+ * @conflict (NULL: not expected), 503, 500. */
+bool api_queue_ok(struct api_call *c, enum queue_error err,
+		  const char *not_found, const char *conflict);
+/* Sends b under an ETag of its bytes, or 304 when the client has it. */
+void api_answer_cached(struct api_call *c, struct buf *b);
+
+/* ---- input (input.c) ---------------------------------------------------- */
+
+/* A query parameter, decoded; NULL when absent or not UTF-8 text. */
+const char *api_query(struct api_call *c, const char *name);
+struct api_page {
+	uint32_t page;	/* from 1 */
+	uint32_t limit; /* 1..100 */
+	uint32_t offset;
+};
+/* False when answered with 400. */
+bool api_page(struct api_call *c, struct api_page *out);
+void api_put_pagination(struct buf *b, const struct api_page *p,
+			uint64_t total);
+/* The UUID of a path or query in lower case, or NULL when it is none (no such
+ * row can exist: treat as not found). */
+const char *api_uuid(struct api_call *c, const char *text);
+
+/* ---- URLs (url.c) ------------------------------------------------------- */
+
+struct api_presign {
+	const char *method;
+	const char *bucket;
+	const char *key;
+	struct slice query; /* further parameters, encoded, sorted */
+	const struct auth_header *headers; /* to be sent, beside host */
+	size_t n_headers;		   /* at most 4 */
+	uint32_t expires_s;
+	int64_t now_us;
+};
+/* Appends a presigned URL to out; errors are buf's. */
+void api_presign(struct api_call *c, const struct api_presign *p,
+		 struct buf *out);
+/* A member with a presigned GET of a key, the same text for half an hour;
+ * null when key is NULL. */
+void api_put_url(struct api_call *c, struct buf *b, const char *name,
+		 const char *bucket, const char *key);
+
+/* ---- shared documents --------------------------------------------------- */
+
+/* A video's members, inside an open object; @full adds the analysis. */
+void api_put_video(struct api_call *c, struct buf *b,
+		   const struct queue_video *v, bool full);
+void api_put_time(struct buf *b, const char *name, int64_t us);
+/* The caller's video, fit for cutting; false when answered. */
+bool api_clip_source(struct api_call *c, const char *video_id,
+		     struct queue_video *out);
+#define API_VIDEO_NOT_READY "The video has not been processed yet"
+
+/* ---- handlers ----------------------------------------------------------- */
+
+void api_upload_url(struct api_call *c); /* uploads.c */
+void api_complete_upload(struct api_call *c);
+void api_video_status(struct api_call *c); /* videos.c */
+void api_video_status_query(struct api_call *c);
+void api_video_get(struct api_call *c);
+void api_video_list(struct api_call *c);
+void api_clip_list(struct api_call *c); /* clips.c */
+void api_clip_create(struct api_call *c);
+void api_clip_status(struct api_call *c);
+void api_clips_generate(struct api_call *c); /* generate.c */
+void api_jobs_process(struct api_call *c);   /* jobs.c */
+void api_health_live(struct api_call *c);    /* health.c */
+void api_health_ready(struct api_call *c);
+void api_metrics(struct api_call *c); /* metrics.c */
+void api_home(struct api_call *c);    /* home.c */
+
+#endif

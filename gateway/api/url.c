@@ -1,0 +1,125 @@
+/*
+ * Presigned URLs of the S3 port, path style, signed with the root pair.
+ */
+#include "gateway/api/call.h"
+#include "base/encode.h"
+#include "base/timeval.h"
+
+#define URL_STEP_US (1800 * US_PER_S)
+#define URL_EXPIRES_S 5400
+#define HEADERS_MAX 5
+
+/* A Host header as RFC 3986 §3.2.2 spells hosts: what is put into a URL. */
+static bool
+host_plain(struct slice host)
+{
+	for (size_t i = 0; i < host.n; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+			    "YZ0123456789.-_:[]",
+			    host.p[i]) ||
+		    host.p[i] == '\0')
+			return false;
+	return host.n > 0 && host.n < 256;
+}
+
+static bool
+is_wildcard(const char *host)
+{
+	return !strcmp(host, "0.0.0.0") || !strcmp(host, "::") ||
+	       !strcmp(host, "[::]") || !*host;
+}
+
+/*
+ * "http://host:port" of the S3 port as this client reaches it: the first of
+ * S3_PUBLIC_URL; else the listen address; where that is a wildcard, the name
+ * by which the client reached the API, with the S3 port.
+ */
+static void
+put_base(const struct api_call *c, struct buf *out)
+{
+	struct slice list = slice_str(c->api->conf.conf->s3_public_url), first;
+	struct slice host = http_header_get(c->http, "Host");
+	char name[256], listen[256];
+	uint16_t port;
+
+	if (list.n > 0 && slice_cut(&list, ',', &first)) {
+		first = slice_trim(first);
+		while (slice_ends(first, SLICE("/")))
+			first.n--;
+		buf_put(out, first);
+		return;
+	}
+	if (conf_split_addr(c->api->conf.s3_address, listen, sizeof(listen),
+			    &port) == 0 &&
+	    is_wildcard(listen) && host_plain(host)) {
+		/* The port of the Host header is the API's: cut it. */
+		ptrdiff_t bracket = slice_chr(host, ']');
+		ptrdiff_t colon =
+		    slice_chr(slice_from(host, (size_t)(bracket + 1)), ':');
+
+		if (colon >= 0)
+			host.n = (size_t)(bracket + 1 + colon);
+		snprintf(name, sizeof(name), "%.*s", SLICE_ARG(host));
+		buf_printf(out, "http://%s:%u", name, port);
+		return;
+	}
+	buf_printf(out, "http://%s", c->api->conf.s3_address);
+}
+
+void
+api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
+{
+	struct auth_header headers[HEADERS_MAX];
+	struct auth_request req = { .method = slice_str(p->method),
+				    .raw_query = p->query,
+				    .headers = headers };
+	struct buf base = BUF_INIT, path = BUF_INIT;
+	ptrdiff_t scheme;
+
+	put_base(c, &base);
+	scheme = slice_find(buf_slice(&base), SLICE("://"));
+	buf_printf(&path, "/%s/", p->bucket);
+	uri_encode(&path, slice_str(p->key), true);
+	if (scheme < 0 || !buf_ok(&base) || !buf_ok(&path)) {
+		out->err = true;
+		goto out;
+	}
+	req.raw_path = buf_slice(&path);
+	headers[req.n_headers++] = (struct auth_header){
+		SLICE("host"), slice_from(buf_slice(&base), (size_t)scheme + 3)
+	};
+	for (size_t i = 0; i < p->n_headers && i + 1 < HEADERS_MAX; i++)
+		headers[req.n_headers++] = p->headers[i];
+	buf_put(out, buf_slice(&base));
+	buf_put(out, buf_slice(&path));
+	buf_putc(out, '?');
+	if (auth_presign(&req, &c->api->signer, p->expires_s, p->now_us, out) !=
+	    0)
+		out->err = true;
+out:
+	buf_release(&base);
+	buf_release(&path);
+}
+
+void
+api_put_url(struct api_call *c, struct buf *b, const char *name,
+	    const char *bucket, const char *key)
+{
+	int64_t now = time_now_us();
+	const struct api_presign get = { .method = "GET",
+					 .bucket = bucket,
+					 .key = key,
+					 .query = SLICE_EMPTY,
+					 .expires_s = URL_EXPIRES_S,
+					 .now_us = now - now % URL_STEP_US };
+	struct buf url = BUF_INIT;
+
+	if (!key) {
+		json_put_null(b, name);
+		return;
+	}
+	api_presign(c, &get, &url);
+	json_put_slice(b, name, buf_slice(&url));
+	b->err |= url.err;
+	buf_release(&url);
+}

@@ -1,0 +1,265 @@
+/*
+ * The table of connections and the thread that looks at it once a second.
+ */
+#include "gateway/http/sweep.h"
+#include "base/log.h"
+#include "base/timeval.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+/* lock guards the list, count and stopping. */
+struct sweeper {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stop;
+	bool stopping;
+	struct sweep_limits limits;
+	unsigned max;
+	unsigned count;
+	struct sweep_conn *first;
+};
+
+/* Bytes of ours that the peer's kernel has acknowledged, ever. */
+static uint64_t
+acknowledged(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t n = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+		return 0;
+	return info.tcpi_bytes_acked;
+}
+
+/* Whether a window is over in which fewer bytes moved than must; else the
+ * next window begins at @mark. */
+static bool
+is_slow(const struct sweep_limits *l, struct sweep_conn *c, int64_t now,
+	uint64_t moved, uint64_t mark)
+{
+	if ((now - atomic_load(&c->since_us)) / 1000 <= l->window_ms)
+		return false;
+	if (moved < (uint64_t)l->window_ms * l->rate / 1000)
+		return true;
+	atomic_store(&c->bytes, mark);
+	atomic_store(&c->since_us, now);
+	return false;
+}
+
+/* Why the connection is to be ended, or NULL. */
+static const char *
+verdict(const struct sweep_limits *l, struct sweep_conn *c, int64_t now)
+{
+	int64_t ms = (now - atomic_load(&c->since_us)) / 1000;
+	uint64_t bytes = atomic_load(&c->bytes), acked;
+
+	switch (atomic_load(&c->phase)) {
+	case SWEEP_HEADERS:
+		return ms > l->headers_ms ? "slow_headers" : NULL;
+	case SWEEP_IDLE:
+		/* Silence ends at the daemon's own timeout; who is still here
+		 * is sending a request line byte by byte. */
+		return ms > l->idle_ms + l->headers_ms ? "slow_headers" : NULL;
+	case SWEEP_BODY:
+		return is_slow(l, c, now, bytes, 0) ? "slow_body" : NULL;
+	case SWEEP_SENDING:
+		acked = acknowledged(c->fd);
+		return is_slow(l, c, now, acked - bytes, acked) ? "slow_reader"
+								: NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void
+sweep(struct sweeper *s)
+{
+	int64_t now = time_mono_us();
+	const char *why;
+
+	for (struct sweep_conn *c = s->first; c; c = c->next) {
+		why = verdict(&s->limits, c, now);
+		if (why) {
+			log_info(why, "ending a connection that is too slow");
+			shutdown(c->fd, SHUT_RDWR);
+		}
+	}
+}
+
+static void
+shut_idle(struct sweeper *s, int min_ms)
+{
+	int64_t limit = time_mono_us() - min_ms * 1000LL;
+
+	for (struct sweep_conn *c = s->first; c; c = c->next)
+		if (atomic_load(&c->phase) == SWEEP_IDLE &&
+		    atomic_load(&c->since_us) <= limit)
+			shutdown(c->fd, SHUT_RDWR);
+}
+
+static bool
+crowded(const struct sweeper *s)
+{
+	return s->count * 10ull > s->max * 9ull;
+}
+
+static void *
+sweep_run(void *arg)
+{
+	struct sweeper *s = arg;
+	struct timespec until;
+	int64_t next;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping) {
+		next = time_mono_us() + s->limits.tick_ms * 1000LL;
+		until = (struct timespec){ next / US_PER_S,
+					   next % US_PER_S * 1000 };
+		pthread_cond_timedwait(&s->stop, &s->lock, &until);
+		sweep(s);
+		if (crowded(s))
+			shut_idle(s, s->limits.tick_ms);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+struct sweeper *
+sweeper_new(unsigned max_connections, const struct sweep_limits *limits)
+{
+	struct sweeper *s = calloc(1, sizeof(*s));
+	pthread_condattr_t attr;
+
+	if (!s)
+		return NULL;
+	s->max = max_connections;
+	s->limits = *limits;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->stop, &attr);
+	pthread_condattr_destroy(&attr);
+	errno = pthread_create(&s->thread, NULL, sweep_run, s);
+	if (errno != 0) {
+		pthread_cond_destroy(&s->stop);
+		pthread_mutex_destroy(&s->lock);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+sweeper_free(struct sweeper *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	pthread_cond_signal(&s->stop);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	pthread_cond_destroy(&s->stop);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+struct sweep_conn *
+sweep_add(struct sweeper *s, int fd)
+{
+	struct sweep_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->fd = fd;
+	sweep_enter(c, SWEEP_HEADERS);
+	pthread_mutex_lock(&s->lock);
+	c->next = s->first;
+	if (c->next)
+		c->next->prev = c;
+	s->first = c;
+	s->count++;
+	pthread_mutex_unlock(&s->lock);
+	return c;
+}
+
+void
+sweep_remove(struct sweeper *s, struct sweep_conn *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		s->first = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	s->count--;
+	pthread_mutex_unlock(&s->lock);
+	free(c);
+}
+
+unsigned
+sweep_count(struct sweeper *s)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->count;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+bool
+sweep_crowded(struct sweeper *s)
+{
+	bool yes;
+
+	pthread_mutex_lock(&s->lock);
+	yes = crowded(s);
+	pthread_mutex_unlock(&s->lock);
+	return yes;
+}
+
+void
+sweep_shut_idle(struct sweeper *s, int min_ms)
+{
+	pthread_mutex_lock(&s->lock);
+	shut_idle(s, min_ms);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+sweep_enter(struct sweep_conn *c, enum sweep_phase phase)
+{
+	if (!c)
+		return;
+	atomic_store(&c->bytes,
+		     phase == SWEEP_SENDING ? acknowledged(c->fd) : 0);
+	atomic_store(&c->since_us, time_mono_us());
+	atomic_store(&c->phase, phase);
+}
+
+void
+sweep_body_begin(struct sweep_conn *c)
+{
+	if (!c)
+		return;
+	c->entered_us = time_mono_us();
+	atomic_store(&c->phase, SWEEP_WORKING);
+}
+
+void
+sweep_body_end(struct sweep_conn *c, size_t n)
+{
+	if (!c)
+		return;
+	atomic_fetch_add(&c->bytes, n);
+	atomic_fetch_add(&c->since_us, time_mono_us() - c->entered_us);
+	atomic_store(&c->phase, SWEEP_BODY);
+}

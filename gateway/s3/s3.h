@@ -1,0 +1,160 @@
+/*
+ * s3.h - what the operations of the S3 API share: one request from the wire
+ * to the store, its table of operations, and the ways to answer.
+ *
+ * A request runs through  parse (request.c), route (route.c), verify
+ * (app.c), body filters (body.c), one operation (op_*.c). Every step
+ * returns enum s3_error; what a failure is about goes into rq->detail, and
+ * app.c writes the error document.
+ */
+#ifndef GATEWAY_S3_H
+#define GATEWAY_S3_H
+
+#include "auth/auth.h"
+#include "base/conf.h"
+#include "base/xml_write.h"
+#include "gateway/http/http.h"
+#include "store/store.h"
+
+#define S3_HEADERS_MAX 8192  /* bytes of all headers */
+#define S3_METADATA_MAX 2048 /* bytes of user metadata */
+#define S3_PARAMS_MAX 128
+#define S3_HOSTS_MAX 16
+#define S3_RESERVED_BUCKET "minio" /* holds the health checks only */
+
+/* What all requests see; read-only after the start. */
+struct s3_world {
+	struct http_app app;
+	const struct conf *conf;
+	struct store *store;
+	char account_id[SHA256_HEX_MAX]; /* of root */
+	char *hosts_text;		 /* owns the names below */
+	const char *hosts[S3_HOSTS_MAX]; /* public "host[:port]", NULL ends */
+};
+
+struct s3_param {
+	struct slice name;
+	struct slice value;
+};
+
+enum s3_scope { S3_SERVICE, S3_BUCKET, S3_OBJECT };
+
+struct s3_request;
+
+/*
+ * One row of ops.def. begin refuses before the body is read (may be NULL);
+ * data takes decoded pieces of the body, and when it is NULL a body of at
+ * most body_max bytes is collected in rq->body first; finish answers.
+ */
+struct s3_op {
+	const char *name;
+	const char *method; /* NULL: any */
+	enum s3_scope scope;
+	const char *query;  /* NULL, or a parameter that must be there */
+	const char *header; /* NULL, or a header that must be there */
+	const char *action; /* IAM action */
+	uint64_t body_max;  /* 0: no body is expected, one is discarded */
+	enum s3_error (*begin)(struct s3_request *rq);
+	enum s3_error (*data)(struct s3_request *rq, const void *p, size_t n);
+	enum s3_error (*finish)(struct s3_request *rq);
+};
+
+struct s3_body;
+struct s3_request {
+	struct http_request *http;
+	struct s3_world *world;
+	enum s3_scope scope;
+	struct slice bucket;
+	bool bucket_in_host;
+	struct slice key; /* decoded UTF-8 without NUL */
+	struct s3_param *params;
+	size_t n_params;
+	struct auth_identity id;
+	const struct s3_op *op;
+	struct s3_body *filters; /* NULL: the body is discarded */
+	struct buf body;	 /* collected, for operations without data */
+	struct store_put *put;	 /* open until the operation ends it */
+	struct store_put_req put_req;
+	struct s3_detail detail;
+};
+
+/* ---- request.c ---------------------------------------------------------- */
+
+/* Bucket, key and query from the target and the Host. INVALID_URI,
+ * REQUEST_HEADER_SECTION_TOO_LARGE, BAD_REQUEST. */
+enum s3_error MUST_CHECK s3_request_parse(struct s3_request *rq);
+/* A copy in lower case. */
+struct slice s3_lower(struct s3_request *rq, struct slice name);
+/* First value of that query parameter; .p is NULL when absent. */
+struct slice s3_param(const struct s3_request *rq, const char *name);
+bool s3_param_has(const struct s3_request *rq, const char *name);
+/* A parameter that is a number from 0 to 2^31-1, or fallback when absent. */
+enum s3_error MUST_CHECK s3_param_count(struct s3_request *rq, const char *name,
+					const char *argument, uint32_t fallback,
+					uint32_t *out);
+
+/* ---- route.c ------------------------------------------------------------ */
+
+size_t s3_ops(const struct s3_op **out);
+/* The first row that matches. METHOD_NOT_ALLOWED when there is none. */
+enum s3_error MUST_CHECK s3_route(struct s3_request *rq);
+
+/* ---- xml.c -------------------------------------------------------------- */
+
+/* Fails with an argument: InvalidArgument, ArgumentName, ArgumentValue. */
+enum s3_error s3_bad_argument(struct s3_request *rq, const char *message,
+			      const char *name, struct slice value);
+/* Fails with one extra element; message NULL: the table's. */
+enum s3_error s3_fail(struct s3_request *rq, enum s3_error err,
+		      const char *message, const char *name,
+		      struct slice value);
+/* Fails with a message of its own. */
+enum s3_error s3_failf(struct s3_request *rq, enum s3_error err,
+		       const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Answers with the error; a HEAD request gets its status alone. */
+void s3_answer_error(struct s3_request *rq, enum s3_error err);
+/* Answers 200 with a document and frees it. */
+enum s3_error s3_answer_xml(struct s3_request *rq, struct buf *xml);
+void s3_xml_owner(struct buf *xml, const char *element, struct slice id);
+void s3_xml_time(struct buf *xml, const char *name, int64_t us);
+/* A name, percent-encoded when the client asked for encoding-type=url. */
+void s3_xml_name(struct buf *xml, const char *element, struct slice name,
+		 bool encode);
+
+/* ---- conditions.c ------------------------------------------------------- */
+
+/* The conditions of a GET or HEAD; a date that is none is ignored. */
+void s3_read_conditions(const struct s3_request *rq, struct store_cond *out);
+/* Those of a PUT or DELETE. NOT_IMPLEMENTED as AWS has it. */
+enum s3_error MUST_CHECK s3_write_conditions(struct s3_request *rq,
+					     struct store_cond *out);
+/* Adds to the detail which condition did not hold, or which key is not there.
+ */
+enum s3_error s3_condition_failed(struct s3_request *rq, enum s3_error err);
+
+/* ---- metadata.c --------------------------------------------------------- */
+
+/* A header, or the query parameter it was hoisted into by presigning; .p is
+ * NULL when there is neither. */
+struct slice s3_header_or_hoisted(const struct s3_request *rq,
+				  const char *name);
+/* NOT_IMPLEMENTED, INVALID_STORAGE_CLASS: a header asks for what is not there.
+ */
+enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
+/* The headers to keep with the object, from headers and presigned query.
+ * METADATA_TOO_LARGE, and refusals of what cannot be honoured. */
+enum s3_error MUST_CHECK s3_metadata_read(struct s3_request *rq,
+					  struct store_headers *out);
+/* INVALID_ARGUMENT: a response-* parameter that is none, or no header's value.
+ */
+enum s3_error MUST_CHECK s3_check_overrides(struct s3_request *rq);
+/* Last-Modified, ETag, kept headers, checksum when asked for. */
+void s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
+			   bool whole);
+
+/* ---- checksum names: body.c --------------------------------------------- */
+
+/* "x-amz-checksum-crc32" for HASH_CRC32; NULL for what is no checksum. */
+const char *s3_checksum_header(enum hash_alg alg);
+
+#endif
