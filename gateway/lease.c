@@ -195,6 +195,8 @@ serve_peer(void *ctx, int fd, int stop)
 	if (read_line(fd, stop, &line) == 0)
 		err = open_lease(l, buf_slice(&line), &a, &object, &read,
 				 extents, &n);
+	else if (line.n == 0)
+		goto out; /* it only asked whether anybody is here */
 	if (err == S3_OK) {
 		put_lease(&answer, &object, extents, n);
 	} else {
@@ -203,6 +205,7 @@ serve_peer(void *ctx, int fd, int stop)
 	}
 	if (!buf_ok(&answer) || send_answer(fd, &answer, extents, n) != 0)
 		log_warn("lease_answer", "a lease could not be answered");
+out:
 	store_read_close(read);
 	buf_release(&answer);
 	buf_release(&line);

@@ -8,7 +8,8 @@
  * or {"error":"NoSuchKey"}; the descriptors of the extents travel with it by
  * SCM_RIGHTS, read-only, in order (at most 128). An open descriptor survives
  * deletion, so the lease ends when the descriptors are closed. Peers must
- * have the gateway's own uid or be root (SO_PEERCRED).
+ * have the gateway's own uid or be root (SO_PEERCRED). A connection that ends
+ * before its first byte asked whether a gateway is there, and gets no answer.
  * Both ends: gateway/lease.c serves, processor/lease_client.c asks.
  */
 #ifndef GATEWAY_LEASE_H

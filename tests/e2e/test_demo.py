@@ -31,6 +31,7 @@ def test_demo_prints_what_is_in_the_video(running, video):
     assert poster.status == 200
     assert poster.headers["Content-Type"] == "image/jpeg"
     assert poster.body[:3] == b"\xff\xd8\xff"
+    assert "reelgate: " not in running.text()  # nothing but the banner
 
 
 def test_demo_says_what_is_wrong_with_a_file(running, tmp_path):

@@ -30,6 +30,7 @@ def test_up_says_where_things_are_and_stops_without_a_trace(make_up):
     status, left = up.stop(signal.SIGINT)
     assert (status, left) == (0, [])
     assert up.text().splitlines()[-1] == "stopped"
+    assert "reelgate: " not in up.text()  # no service has complained
     assert not (up.data / "run/endpoints").exists()
 
 
