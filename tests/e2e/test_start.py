@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from gateway import BIN
+from pg import Postgres
 from up import descendants, processes
 from web import request, wait_for
 
@@ -44,6 +45,19 @@ def test_up_second_start_finds_the_data(make_up):
     up.start()
     kept = request("GET", up.command("presign", "GET", target))
     assert (kept.status, kept.body) == (200, b"kept")
+
+
+def test_up_with_a_given_database_runs_none_of_its_own(make_up, video):
+    with Postgres() as server:
+        up = make_up(DATABASE_URL=server.url("postgres")).start()
+        assert not (up.data / "postgres").exists()
+        user = up.user()
+        upload = user.upload("film.mp4", video.read_bytes())
+        done = user.result(upload["video"]["id"])
+        assert done["status"] == "completed"
+        count = "SELECT count(*) FROM job_queue WHERE status = 'completed'"
+        assert server.sql("postgres", count) == [["2"]]
+        assert up.stop() == (0, [])
 
 
 def test_up_second_on_the_same_data_is_refused(running, make_up):
