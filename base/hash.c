@@ -1,8 +1,9 @@
 /*
  * Digests by OpenSSL EVP, CRC-32 and CRC-32C by isa-l. CRC-64/NVME is ours
- * (slicing by 8), since isa-l 2.30 does not have it.
+ * (crc.c), since isa-l 2.30 does not have it.
  */
 #include "base/hash.h"
+#include "base/crc.h"
 #include "base/encode.h"
 #include "base/log.h"
 
@@ -12,55 +13,19 @@
 #include <openssl/hmac.h>
 
 static EVP_MD *md[HASH_ALG_COUNT];
-static uint64_t crc64_table[8][256];
 
 static const struct {
 	const char *evp_name;
 	size_t size;
+	uint64_t crc_poly;
 } algs[HASH_ALG_COUNT] = {
-	[HASH_MD5] = { "MD5", 16 },	  [HASH_SHA1] = { "SHA1", 20 },
-	[HASH_SHA256] = { "SHA256", 32 }, [HASH_CRC32] = { NULL, 4 },
-	[HASH_CRC32C] = { NULL, 4 },	  [HASH_CRC64NVME] = { NULL, 8 },
+	[HASH_MD5] = { "MD5", 16, 0 },
+	[HASH_SHA1] = { "SHA1", 20, 0 },
+	[HASH_SHA256] = { "SHA256", 32, 0 },
+	[HASH_CRC32] = { NULL, 4, CRC32_POLY },
+	[HASH_CRC32C] = { NULL, 4, CRC32C_POLY },
+	[HASH_CRC64NVME] = { NULL, 8, CRC64NVME_POLY },
 };
-
-/* CRC-64/NVME: reflected polynomial, all-ones in and out. */
-static void
-crc64_setup(void)
-{
-	const uint64_t poly = 0x9a6c9329ac4bc9b5u;
-
-	for (unsigned i = 0; i < 256; i++) {
-		uint64_t v = i;
-
-		for (int k = 0; k < 8; k++)
-			v = v & 1 ? v >> 1 ^ poly : v >> 1;
-		crc64_table[0][i] = v;
-	}
-	for (unsigned i = 0; i < 256; i++)
-		for (int t = 1; t < 8; t++)
-			crc64_table[t][i] =
-			    crc64_table[0][crc64_table[t - 1][i] & 255] ^
-			    crc64_table[t - 1][i] >> 8;
-}
-
-static uint64_t
-crc64nvme(uint64_t crc, const unsigned char *p, size_t n)
-{
-	crc = ~crc;
-	for (; n >= 8; n -= 8, p += 8) {
-		uint64_t v = 0;
-
-		for (int k = 7; k >= 0; k--)
-			v = v << 8 | p[k];
-		v ^= crc;
-		crc = 0;
-		for (int k = 0; k < 8; k++)
-			crc ^= crc64_table[7 - k][v >> 8 * k & 255];
-	}
-	for (; n; n--, p++)
-		crc = crc64_table[0][(crc ^ *p) & 255] ^ crc >> 8;
-	return ~crc;
-}
 
 uint32_t
 crc32c(uint32_t crc, const void *p, size_t n)
@@ -82,7 +47,7 @@ crc32c(uint32_t crc, const void *p, size_t n)
 int
 hash_setup(void)
 {
-	crc64_setup();
+	crc64nvme_setup();
 	for (int i = 0; i < HASH_ALG_COUNT; i++) {
 		if (!algs[i].evp_name || md[i])
 			continue;
@@ -137,16 +102,47 @@ hash_update(struct hash *h, const void *p, size_t n)
 	}
 }
 
+static void
+put_crc(uint64_t crc, size_t n, uint8_t *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)(crc >> 8 * (n - 1 - i));
+}
+
+static uint64_t
+get_crc(const uint8_t *p, size_t n)
+{
+	uint64_t crc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		crc = crc << 8 | p[i];
+	return crc;
+}
+
+void
+hash_crc_combine(enum hash_alg alg, uint8_t *crc, const uint8_t *next,
+		 uint64_t next_n)
+{
+	size_t n = hash_size(alg);
+
+	put_crc(crc_combine(algs[alg].crc_poly, 8 * (unsigned)n,
+			    get_crc(crc, n), get_crc(next, n), next_n),
+		n, crc);
+}
+
+bool
+hash_is_crc(enum hash_alg alg)
+{
+	return algs[alg].crc_poly != 0;
+}
+
 void
 hash_final(struct hash *h, uint8_t out[HASH_BYTES_MAX])
 {
-	size_t n = hash_size(h->alg);
-
 	if (h->evp)
 		EVP_DigestFinal_ex(h->evp, out, NULL);
 	else
-		for (size_t i = 0; i < n; i++)
-			out[i] = (uint8_t)(h->crc >> 8 * (n - 1 - i));
+		put_crc(h->crc, hash_size(h->alg), out);
 }
 
 void

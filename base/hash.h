@@ -47,6 +47,17 @@ void hash_final(struct hash *h, uint8_t out[HASH_BYTES_MAX]);
 /* A zeroed struct hash is fine too. */
 void hash_release(struct hash *h);
 
+/* CRC32, CRC32C, CRC64NVME: those that combine. */
+bool hash_is_crc(enum hash_alg alg);
+/*
+ * hash_crc_combine - makes *crc, the CRC of some data, that of the data
+ * followed by next_n bytes whose CRC is next: the full-object checksum of a
+ * multipart upload from those of its parts. hash_size(alg) bytes each, as
+ * hash_final() writes them; the CRC of nothing is all zeroes. O(log next_n).
+ */
+void hash_crc_combine(enum hash_alg alg, uint8_t *crc, const uint8_t *next,
+		      uint64_t next_n);
+
 void sha256(const void *p, size_t n, uint8_t out[SHA256_BYTES]);
 void sha256_hex(const void *p, size_t n, char out[SHA256_HEX_MAX]);
 void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,

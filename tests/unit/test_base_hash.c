@@ -1,6 +1,7 @@
 /*
  * Digests and checksums against their published check values, in any split.
  */
+#include "base/crc.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/random.h"
@@ -86,6 +87,97 @@ test_hash_crc64nvme_equals_its_definition(void **state)
 	}
 }
 
+/* Folding begins at some length and ends within some word. */
+static void
+test_hash_crc64nvme_of_long_data_equals_the_table(void **state)
+{
+	static unsigned char data[5000];
+
+	(void)state;
+	random_bytes(data, sizeof(data));
+	for (size_t n = 0; n <= 700; n++) {
+		size_t at = n % 17;
+		uint64_t start = crc64nvme_by_table(0, data, at);
+
+		assert_int_equal(crc64nvme(start, data + at, n),
+				 crc64nvme_by_table(start, data + at, n));
+	}
+	assert_int_equal(crc64nvme(0, data, sizeof(data)),
+			 crc64nvme_by_table(0, data, sizeof(data)));
+}
+
+static const enum hash_alg crcs[] = { HASH_CRC32, HASH_CRC32C, HASH_CRC64NVME };
+
+static void
+crc_of(enum hash_alg alg, const void *p, size_t n, uint8_t *out)
+{
+	struct hash h;
+
+	assert_int_equal(hash_init(&h, alg), 0);
+	hash_update(&h, p, n);
+	hash_final(&h, out);
+	hash_release(&h);
+}
+
+static void
+test_hash_crc_combine_of_random_parts_equals_the_whole(void **state)
+{
+	static unsigned char data[40000];
+	uint8_t want[HASH_BYTES_MAX], got[HASH_BYTES_MAX];
+	uint8_t part[HASH_BYTES_MAX];
+
+	(void)state;
+	random_bytes(data, sizeof(data));
+	for (size_t round = 0; round < 300; round++) {
+		enum hash_alg alg = crcs[round % ARRAY_LEN(crcs)];
+		uint32_t cut[4], at = 0;
+
+		assert_true(hash_is_crc(alg));
+		random_bytes(cut, sizeof(cut));
+		memset(got, 0, sizeof(got));
+		for (size_t i = 0; i < ARRAY_LEN(cut); i++) {
+			uint32_t n = cut[i] % (round % 4 ? 10000 : 3);
+
+			crc_of(alg, data + at, n, part);
+			hash_crc_combine(alg, got, part, n);
+			at += n;
+		}
+		crc_of(alg, data, at, want);
+		assert_memory_equal(got, want, hash_size(alg));
+	}
+}
+
+/* 2^40 equal bytes, longer than can be fed: by doubling, and as the sum of
+ * one piece of each size. */
+static void
+test_hash_crc_combine_of_huge_lengths(void **state)
+{
+	enum { DOUBLINGS = 40 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(crcs); i++) {
+		uint8_t piece[DOUBLINGS + 1][HASH_BYTES_MAX], sum[8];
+		size_t n = hash_size(crcs[i]);
+
+		crc_of(crcs[i], "a", 1, piece[0]);
+		memcpy(sum, piece[0], sizeof(sum));
+		for (unsigned k = 0; k < DOUBLINGS; k++) {
+			memcpy(piece[k + 1], piece[k], HASH_BYTES_MAX);
+			hash_crc_combine(crcs[i], piece[k + 1], piece[k],
+					 1ull << k);
+			hash_crc_combine(crcs[i], sum, piece[k], 1ull << k);
+		}
+		assert_memory_equal(sum, piece[DOUBLINGS], n);
+		/* Nothing changes nothing. */
+		memset(piece[0], 0, HASH_BYTES_MAX);
+		hash_crc_combine(crcs[i], sum, piece[0], 0);
+		assert_memory_equal(sum, piece[DOUBLINGS], n);
+	}
+	assert_false(hash_is_crc(HASH_SHA1));
+	assert_false(hash_is_crc(HASH_MD5));
+	assert_false(hash_is_crc(HASH_NONE));
+}
+
 static void
 test_crc32c_continues(void **state)
 {
@@ -145,6 +237,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash_check_values_in_any_split),
 		cmocka_unit_test(test_hash_crc64nvme_equals_its_definition),
+		cmocka_unit_test(
+		    test_hash_crc64nvme_of_long_data_equals_the_table),
+		cmocka_unit_test(
+		    test_hash_crc_combine_of_random_parts_equals_the_whole),
+		cmocka_unit_test(test_hash_crc_combine_of_huge_lengths),
 		cmocka_unit_test(test_crc32c_continues),
 		cmocka_unit_test(test_hmac_sha256_rfc_examples),
 		cmocka_unit_test(test_slice_equal_secret_compares_all),
