@@ -170,8 +170,8 @@ open_lease(struct lease_server *l, struct slice line, struct arena *a,
 	enum s3_error err = S3_ERR_INVALID_REQUEST;
 
 	if (doc && parse_request(doc, a, &req) == 0)
-		err = store_get(l->store, req.bucket, req.key, NULL, a, object,
-				read);
+		err = store_get(l->store, &STORE_REF(req.bucket, req.key), NULL,
+				a, object, read);
 	cJSON_Delete(doc);
 	if (err != S3_OK)
 		return err;

@@ -57,8 +57,8 @@ input_spool(struct input *in, struct store *s, const char *dir,
 	int fd = -1;
 
 	arena_init(&a, 256u << 10);
-	err = store_get(s, slice_str(bucket), slice_str(key), NULL, &a, &object,
-			&read);
+	err = store_get(s, &STORE_REF(slice_str(bucket), slice_str(key)), NULL,
+			&a, &object, &read);
 	if (err == S3_OK && object.size > size_max)
 		err = S3_ERR_ENTITY_TOO_LARGE;
 	if (err == S3_OK) {

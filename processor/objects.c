@@ -166,8 +166,8 @@ objects_get_text(struct objects *o, const char *bucket, const char *key,
 	char *room;
 
 	arena_init(&a, 256u << 10);
-	err = store_get(o->store, slice_str(bucket), slice_str(key), NULL, &a,
-			&object, &read);
+	err = store_get(o->store, &STORE_REF(slice_str(bucket), slice_str(key)),
+			NULL, &a, &object, &read);
 	if (err == S3_OK) {
 		room = object.size <= out->max
 			   ? buf_reserve(out, (size_t)object.size)

@@ -191,7 +191,7 @@ enum s3_error local_put_commit(struct store_put *put,
 			       const struct store_put_final *fin,
 			       struct store_object *out);
 void local_put_abort(struct store_put *put);
-enum s3_error local_get(struct store *s, struct slice bucket, struct slice key,
+enum s3_error local_get(struct store *s, const struct store_ref *ref,
 			const struct store_cond *cond, struct arena *a,
 			struct store_object *out, struct store_read **read);
 enum s3_error local_read_at(struct store_read *r, uint64_t offset, void *p,
@@ -200,8 +200,8 @@ enum s3_error local_read_extents(struct store_read *r, struct store_extent *out,
 				 size_t max, size_t *n);
 void local_read_close(struct store_read *r);
 enum s3_error local_remove(struct store *s, struct slice bucket,
-			   struct slice key, const struct store_cond *cond,
-			   const struct store_note *note, bool *existed);
+			   struct store_removal *v, size_t n,
+			   const struct store_note *note);
 enum s3_error local_list(struct store *s, const struct store_list_req *req,
 			 struct arena *a, struct store_list_page *out);
 

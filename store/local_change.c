@@ -43,7 +43,9 @@ encode_event(struct change *c, const struct found *f, int64_t now_us,
 	     const struct store_object *made)
 {
 	struct store_event e = { .time_us = now_us,
-				 .event_name = c->note->event_name,
+				 .event_name =
+				     made ? c->note->event_name
+					  : SLICE("ObjectRemoved:Delete"),
 				 .bucket = c->bucket,
 				 .bucket_owner = f->bucket.owner,
 				 .key = c->key,
@@ -202,16 +204,19 @@ change_put(struct local *ls, struct change *c)
 }
 
 enum s3_error
-local_remove(struct store *s, struct slice bucket, struct slice key,
-	     const struct store_cond *cond, const struct store_note *note,
-	     bool *existed)
+local_remove(struct store *s, struct slice bucket, struct store_removal *v,
+	     size_t n, const struct store_note *note)
 {
-	struct change c = {
-		.bucket = bucket, .key = key, .cond = cond, .note = note
-	};
-	enum s3_error err = run(local_of(s), &c, run_remove);
+	for (size_t i = 0; i < n; i++) {
+		struct change c = { .bucket = bucket,
+				    .key = v[i].key,
+				    .cond = &v[i].cond,
+				    .note = note };
 
-	if (err == S3_OK)
-		*existed = c.existed;
-	return err;
+		if (v[i].err != S3_OK)
+			continue;
+		v[i].err = run(local_of(s), &c, run_remove);
+		v[i].removed.existed = v[i].err == S3_OK && c.existed;
+	}
+	return S3_OK;
 }

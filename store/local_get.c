@@ -77,7 +77,7 @@ read_new(const struct record_object *rec, struct local_read **out)
 /* Looks up, fills *out, and prepares *read when asked. @ids: blob ids, in the
  * arena. */
 static enum s3_error
-look(struct local *ls, MDB_txn *txn, struct slice bucket, struct slice key,
+look(struct local *ls, MDB_txn *txn, const struct store_ref *ref,
      const struct store_cond *cond, struct arena *a, struct store_object *out,
      struct local_read **read, uint64_t **ids)
 {
@@ -85,12 +85,12 @@ look(struct local *ls, MDB_txn *txn, struct slice bucket, struct slice key,
 	struct record_object rec;
 	struct slice value;
 	uint64_t version;
-	enum s3_error err = local_bucket_find(ls, txn, bucket, &b);
+	enum s3_error err = local_bucket_find(ls, txn, ref->bucket, &b);
 	int rc;
 
 	if (err != S3_OK)
 		return err;
-	rc = index_get(ls, txn, b.id, key, &version, &value);
+	rc = index_get(ls, txn, b.id, ref->key, &version, &value);
 	if (rc == MDB_NOTFOUND)
 		return S3_ERR_NO_SUCH_KEY;
 	if (rc == 0 && record_object_decode(value, &rec) != 0)
@@ -98,8 +98,10 @@ look(struct local *ls, MDB_txn *txn, struct slice bucket, struct slice key,
 	if (rc != 0)
 		return local_error("object", rc);
 	*out = rec.o;
-	out->key = arena_copy(a, key);
-	if (record_object_headers(&rec, a, &out->headers) != 0)
+	out->key = arena_copy(a, ref->key);
+	out->storage_class = arena_copy(a, rec.o.storage_class);
+	if (record_headers(rec.headers, a, &out->headers) != 0 ||
+	    record_headers(rec.tags, a, &out->tags) != 0)
 		return S3_ERR_INTERNAL_ERROR;
 	err = store_cond_check(cond, out, true);
 	if (err != S3_OK || !read)
@@ -125,7 +127,7 @@ open_extents(struct local *ls, struct local_read *r, const uint64_t *ids)
 }
 
 enum s3_error
-local_get(struct store *s, struct slice bucket, struct slice key,
+local_get(struct store *s, const struct store_ref *ref,
 	  const struct store_cond *cond, struct arena *a,
 	  struct store_object *out, struct store_read **read)
 {
@@ -140,8 +142,7 @@ local_get(struct store *s, struct slice bucket, struct slice key,
 
 		if (rc != 0)
 			return local_error("read", rc);
-		err = look(ls, txn, bucket, key, cond, a, out, read ? &r : NULL,
-			   &ids);
+		err = look(ls, txn, ref, cond, a, out, read ? &r : NULL, &ids);
 		mdb_txn_abort(txn);
 		if (err != S3_OK || !read)
 			return err;

@@ -89,6 +89,7 @@ add_key(struct listing *l, struct slice key)
 	if (record_object_decode(l->c->value, &rec) != 0)
 		return MDB_CORRUPTED;
 	e->object = rec.o;
+	e->object.storage_class = arena_copy(l->a, rec.o.storage_class);
 	e->name = e->object.key = arena_copy(l->a, key);
 	return l->a->err ? ENOMEM : 0;
 }

@@ -15,7 +15,9 @@ struct local_put {
 	struct arena copies; /* of what the request said */
 	struct slice bucket;
 	struct slice key;
+	struct slice storage_class;
 	struct store_headers headers;
+	struct store_headers tags;
 	struct store_cond cond;
 	struct buf data; /* while small */
 	struct blob_file *blob;
@@ -54,8 +56,8 @@ check_now(struct store *s, const struct store_put_req *req)
 	if (err == S3_OK &&
 	    (req->cond.if_match.n || req->cond.if_none_match.n ||
 	     req->cond.if_unmodified_since_us != INT64_MIN)) {
-		err = local_get(s, req->bucket, req->key, NULL, &a, &current,
-				NULL);
+		err = local_get(s, &STORE_REF(req->bucket, req->key), NULL, &a,
+				&current, NULL);
 		if (err == S3_OK)
 			err = store_cond_check(&req->cond, &current, false);
 		else if (err == S3_ERR_NO_SUCH_KEY)
@@ -65,22 +67,31 @@ check_now(struct store *s, const struct store_put_req *req)
 	return err;
 }
 
+static struct store_headers
+copy_headers(struct arena *a, const struct store_headers *from)
+{
+	struct store_header *h = arena_array(a, from->n, sizeof(*h));
+
+	for (size_t i = 0; h && i < from->n; i++) {
+		h[i].name = arena_copy(a, from->v[i].name);
+		h[i].value = arena_copy(a, from->v[i].value);
+	}
+	return (struct store_headers){ h, from->n };
+}
+
 static int
 copy_request(struct local_put *p, const struct store_put_req *req)
 {
 	struct arena *a = &p->copies;
-	struct store_header *h = arena_array(a, req->headers.n, sizeof(*h));
 
 	p->bucket = arena_copy(a, req->bucket);
 	p->key = arena_copy(a, req->key);
 	p->cond = req->cond;
 	p->cond.if_match = arena_copy(a, req->cond.if_match);
 	p->cond.if_none_match = arena_copy(a, req->cond.if_none_match);
-	for (size_t i = 0; h && i < req->headers.n; i++) {
-		h[i].name = arena_copy(a, req->headers.v[i].name);
-		h[i].value = arena_copy(a, req->headers.v[i].value);
-	}
-	p->headers = (struct store_headers){ h, req->headers.n };
+	p->storage_class = arena_copy(a, req->storage_class);
+	p->headers = copy_headers(a, &req->headers);
+	p->tags = copy_headers(a, &req->tags);
 	return a->err ? -1 : 0;
 }
 
@@ -163,7 +174,9 @@ describe(const struct local_put *p, const struct store_put_final *fin,
 	struct store_object *o = &c->object.o;
 
 	o->size = p->base.written;
+	o->storage_class = p->storage_class;
 	o->headers = p->headers;
+	o->tags = p->tags;
 	snprintf(o->etag, sizeof(o->etag), "%.*s", SLICE_ARG(fin->etag));
 	snprintf(o->version_id, sizeof(o->version_id), "null");
 	o->checksum_alg = fin->checksum_alg;
@@ -194,7 +207,8 @@ local_put_commit(struct store_put *put, const struct store_put_final *fin,
 		err = change_put(p->ls, &c);
 	if (err == S3_OK && out) {
 		*out = c.object.o;
-		out->headers = (struct store_headers){ 0 };
+		out->storage_class = SLICE_EMPTY;
+		out->headers = out->tags = (struct store_headers){ 0 };
 	}
 	blob_settle(p->blob, err == S3_OK ? BLOB_COMMITTED : BLOB_DROPPED);
 	put_free(p);

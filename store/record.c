@@ -9,7 +9,13 @@
 #define CRC_BYTES 4u
 #define EXTENT_BYTES 24u
 
-enum { OBJECT_INLINE = 1 }; /* flags of an object */
+/* Flags of an object. */
+enum {
+	OBJECT_INLINE = 1,
+	OBJECT_MARKER = 2,
+	OBJECT_COMPOSITE = 4,
+	OBJECT_FLAGS = OBJECT_INLINE | OBJECT_MARKER | OBJECT_COMPOSITE
+};
 
 /* These numbers are on disk. */
 _Static_assert(HASH_MD5 == 1 && HASH_SHA1 == 2 && HASH_SHA256 == 3 &&
@@ -130,8 +136,8 @@ get_text(struct record_reader *r, char *out, size_t max)
 
 /* ---- objects ---------------------------------------------------------- */
 
-static void
-put_headers(struct buf *b, const struct store_headers *h)
+void
+record_headers_encode(struct buf *b, const struct store_headers *h)
 {
 	size_t at, bytes = 0;
 
@@ -154,7 +160,11 @@ record_object_encode(struct buf *b, const struct record_object *r,
 	const struct store_object *o = &r->o;
 
 	record_begin(b, RECORD_OBJECT);
-	record_int(b, r->is_inline ? OBJECT_INLINE : 0, 1);
+	record_int(b,
+		   (r->is_inline ? OBJECT_INLINE : 0) |
+		       (o->is_delete_marker ? OBJECT_MARKER : 0) |
+		       (o->checksum_composite ? OBJECT_COMPOSITE : 0),
+		   1);
 	record_int(b, o->size, 8);
 	record_int(b, (uint64_t)o->mtime_us, 8);
 	record_int(b, o->seq, 8);
@@ -165,14 +175,19 @@ record_object_encode(struct buf *b, const struct record_object *r,
 	record_bytes(b, slice_mem(o->checksum, o->checksum_alg
 						   ? hash_size(o->checksum_alg)
 						   : 0));
+	record_bytes(b, o->storage_class);
+	record_int(b, o->n_parts, 4);
+	record_int(b, r->null_version, 8);
 	record_int(b, r->inline_crc, 4);
+	record_int(b, r->extent_set, 8);
 	record_int(b, n, 4);
 	for (size_t i = 0; i < n; i++) {
 		record_int(b, extents[i].blob_id, 8);
 		record_int(b, extents[i].offset, 8);
 		record_int(b, extents[i].length, 8);
 	}
-	put_headers(b, &o->headers);
+	record_headers_encode(b, &o->headers);
+	record_headers_encode(b, &o->tags);
 	record_end(b);
 }
 
@@ -199,12 +214,19 @@ record_object_decode(struct slice value, struct record_object *out)
 	if (sum.n > sizeof(o->checksum))
 		return -1;
 	memcpy(o->checksum, sum.p, sum.n);
+	o->storage_class = record_get_bytes(&r);
+	o->n_parts = (uint32_t)record_get_int(&r, 4);
+	out->null_version = record_get_int(&r, 8);
 	out->inline_crc = (uint32_t)record_get_int(&r, 4);
+	out->extent_set = record_get_int(&r, 8);
 	out->n_extents = record_get_int(&r, 4);
 	out->extents = take(&r, out->n_extents * EXTENT_BYTES);
-	out->headers = take(&r, record_get_int(&r, 4));
+	out->headers = record_get_headers(&r);
+	out->tags = record_get_headers(&r);
 	out->is_inline = flags & OBJECT_INLINE;
-	if (flags & ~(uint64_t)OBJECT_INLINE ||
+	o->is_delete_marker = flags & OBJECT_MARKER;
+	o->checksum_composite = flags & OBJECT_COMPOSITE;
+	if (flags & ~(uint64_t)OBJECT_FLAGS ||
 	    out->data.n != (out->is_inline ? o->size : 0))
 		return -1;
 	return record_done(&r);
@@ -219,11 +241,16 @@ record_object_extent(const struct record_object *r, size_t i)
 				       be_get(p + 16, 8) };
 }
 
-int
-record_object_headers(const struct record_object *rec, struct arena *a,
-		      struct store_headers *out)
+struct slice
+record_get_headers(struct record_reader *r)
 {
-	struct record_reader r = { rec->headers, false };
+	return take(r, record_get_int(r, 4));
+}
+
+int
+record_headers(struct slice encoded, struct arena *a, struct store_headers *out)
+{
+	struct record_reader r = { encoded, false };
 	struct store_header *v;
 	size_t n = 0;
 
@@ -237,7 +264,7 @@ record_object_headers(const struct record_object *rec, struct arena *a,
 	v = arena_array(a, n, sizeof(*v));
 	if (!v)
 		return -1;
-	r.rest = rec->headers;
+	r.rest = encoded;
 	for (size_t i = 0; i < n; i++) {
 		v[i].name = arena_copy(a, record_get_bytes(&r));
 		v[i].value = arena_copy(a, record_get_bytes(&r));

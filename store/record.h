@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-#define RECORD_FORMAT 1u /* of the whole store, see docs/store-format.md */
+#define RECORD_FORMAT 2u /* of the whole store, see docs/store-format.md */
 
 enum record_kind {
 	RECORD_FORMAT_MARK = 'F',
@@ -63,27 +63,36 @@ struct record_extent {
 
 /* What the index keeps of an object beside struct store_object. */
 struct record_object {
-	struct store_object o; /* key and headers not filled by decoding */
-	bool is_inline;	       /* the bytes follow the record */
-	uint32_t inline_crc;   /* CRC-32C of them */
+	struct store_object
+	    o;		     /* key, headers and tags not filled by decoding */
+	bool is_inline;	     /* the bytes follow the record */
+	uint32_t inline_crc; /* CRC-32C of them */
+	uint64_t null_version; /* of the key's null version when this one was
+				  written; 0: none. May be gone since */
+	uint64_t extent_set;   /* the extents are rows of this set; 0: here */
 	size_t n_extents;
 	struct slice extents; /* encoded, for record_object_extent() */
-	struct slice headers; /* encoded, for record_object_headers() */
+	struct slice headers; /* encoded, for record_headers() */
+	struct slice tags;    /* likewise */
 	struct slice data;    /* inline bytes */
 };
 
-/* @extents: n of them; r->extents, headers and data are not read, the headers
- * come from r->o. The inline bytes are left to the caller to append. */
+/* @extents: n of them; r->extents, headers, tags and data are not read:
+ * headers and tags come from r->o. The inline bytes are left to the caller to
+ * append. */
 void record_object_encode(struct buf *b, const struct record_object *r,
 			  const struct record_extent *extents, size_t n);
 int MUST_CHECK record_object_decode(struct slice value,
 				    struct record_object *r);
 struct record_extent record_object_extent(const struct record_object *r,
 					  size_t i);
-/* Copies the headers into @a; -1 when they are corrupt or @a is full. */
-int MUST_CHECK record_object_headers(const struct record_object *r,
-				     struct arena *a,
-				     struct store_headers *out);
+/* Pairs: number of their bytes (4), then name and value of each. */
+void record_headers_encode(struct buf *b, const struct store_headers *h);
+/* The encoded pairs of a record, not yet copied. */
+struct slice record_get_headers(struct record_reader *r);
+/* Copies them into @a; -1 when they are corrupt or @a is full. */
+int MUST_CHECK record_headers(struct slice encoded, struct arena *a,
+			      struct store_headers *out);
 
 /* ---- events ----------------------------------------------------------- */
 

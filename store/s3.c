@@ -327,10 +327,10 @@ cond_headers(const struct store_cond *cond, struct store_header out[2])
 }
 
 static enum s3_error
-get(struct store *s, struct slice bucket, struct slice key,
-    const struct store_cond *cond, struct arena *a, struct store_object *out,
-    struct store_read **read)
+get(struct store *s, const struct store_ref *ref, const struct store_cond *cond,
+    struct arena *a, struct store_object *out, struct store_read **read)
 {
+	struct slice bucket = ref->bucket, key = ref->key;
 	struct store_header headers[2];
 	struct s3_call call = {
 		.method = "HEAD",
@@ -340,8 +340,11 @@ get(struct store *s, struct slice bucket, struct slice key,
 		.payload_hash = S3_EMPTY_SHA256,
 	};
 	struct http_client_answer answer;
-	enum s3_error err = s3_request_run(s3_of(s)->remote, &call, &answer);
+	enum s3_error err;
 
+	if (ref->version_id.n)
+		return S3_ERR_NOT_IMPLEMENTED;
+	err = s3_request_run(s3_of(s)->remote, &call, &answer);
 	if (err == S3_OK)
 		err = record_of(&answer, key, a, out);
 	else
@@ -418,34 +421,42 @@ read_close(struct store_read *base)
 /* ---- remove, open, close ------------------------------------------------ */
 
 static enum s3_error
-remove_key(struct store *s, struct slice bucket, struct slice key,
-	   const struct store_cond *cond, const struct store_note *note,
-	   bool *existed)
+remove_key(struct store *s, struct slice bucket, struct store_removal *v)
 {
 	struct store_header headers[2];
 	struct s3_call call = {
 		.method = "HEAD",
 		.bucket = bucket,
-		.key = key,
+		.key = v->key,
 		.payload_hash = S3_EMPTY_SHA256,
 	};
 	struct http_client_answer answer;
 	enum s3_error err;
 
-	(void)note; /* the other side makes the event */
-	if (existed) {
-		err = s3_request_run(s3_of(s)->remote, &call, &answer);
-		http_client_answer_release(&answer);
-		*existed = err == S3_OK;
-		if (err != S3_OK && err != S3_ERR_NO_SUCH_KEY)
-			return err;
-	}
+	if (v->version_id.n)
+		return S3_ERR_NOT_IMPLEMENTED;
+	err = s3_request_run(s3_of(s)->remote, &call, &answer);
+	http_client_answer_release(&answer);
+	v->removed.existed = err == S3_OK;
+	if (err != S3_OK && err != S3_ERR_NO_SUCH_KEY)
+		return err;
 	call.method = "DELETE";
 	call.headers.v = headers;
-	call.headers.n = cond_headers(cond, headers);
+	call.headers.n = cond_headers(&v->cond, headers);
 	err = s3_request_run(s3_of(s)->remote, &call, &answer);
 	http_client_answer_release(&answer);
 	return err;
+}
+
+static enum s3_error
+remove_keys(struct store *s, struct slice bucket, struct store_removal *v,
+	    size_t n, const struct store_note *note)
+{
+	(void)note; /* the other side makes the event */
+	for (size_t i = 0; i < n; i++)
+		if (v[i].err == S3_OK)
+			v[i].err = remove_key(s, bucket, &v[i]);
+	return S3_OK;
 }
 
 static void
@@ -466,7 +477,7 @@ static const struct store_ops s3_ops = {
 	.get = get,
 	.read_at = read_at,
 	.read_close = read_close,
-	.remove = remove_key,
+	.remove = remove_keys,
 	.close = close_store,
 };
 

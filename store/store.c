@@ -1,13 +1,10 @@
 /*
- * The wrappers: what holds for every backend is checked here, once. Limits
- * and names: Amazon S3 User Guide, "Bucket naming rules" and "Naming Amazon
- * S3 objects".
+ * The wrappers: what holds for every backend is checked here, once.
  */
-#include "store/store.h"
+#include "store/check.h"
 
-#define HEADERS_MAX 32768u /* all names and values of an object */
-#define HEADERS_COUNT_MAX 512u
 #define LIST_KEYS_MAX 1000u
+#define REMOVALS_MAX 1000u
 
 #define NEEDS(s, slot)                                 \
 	do {                                           \
@@ -22,90 +19,6 @@ store_headers_get(const struct store_headers *h, const char *name)
 		if (slice_eq_str(h->v[i].name, name))
 			return h->v[i].value;
 	return SLICE_EMPTY;
-}
-
-/* ---- names ------------------------------------------------------------ */
-
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* Four groups of digits: formatted as an IPv4 address. */
-static bool
-looks_like_ipv4(struct slice name)
-{
-	struct slice group;
-	uint64_t v;
-	size_t n = 0;
-
-	while (slice_cut(&name, '.', &group)) {
-		if (group.n > 3 || slice_u64(group, &v) != 0)
-			return false;
-		n++;
-	}
-	return n == 4;
-}
-
-bool
-store_bucket_name_valid(struct slice name)
-{
-	static const char *const prefixes[] = { "xn--", "sthree-",
-						"amzn-s3-demo-" };
-	static const char *const suffixes[] = { "-s3alias", "--ol-s3", ".mrap",
-						"--x-s3", "--table-s3" };
-
-	if (name.n < 3 || name.n > STORE_BUCKET_MAX || !is_alnum(name.p[0]) ||
-	    !is_alnum(name.p[name.n - 1]))
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (!is_alnum(name.p[i]) && name.p[i] != '.' &&
-		    name.p[i] != '-')
-			return false;
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (slice_starts(name, slice_str(prefixes[i])))
-			return false;
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (slice_ends(name, slice_str(suffixes[i])))
-			return false;
-	return slice_find(name, SLICE("..")) < 0 && !looks_like_ipv4(name);
-}
-
-static enum s3_error
-check_key(struct slice key)
-{
-	if (key.n > STORE_KEY_MAX)
-		return S3_ERR_KEY_TOO_LONG;
-	if (key.n == 0 || slice_chr(key, '\0') >= 0)
-		return S3_ERR_INVALID_ARGUMENT;
-	return S3_OK;
-}
-
-/* A name no bucket can have is a bucket that is not there. */
-static enum s3_error
-check_object(struct slice bucket, struct slice key)
-{
-	return store_bucket_name_valid(bucket) ? check_key(key)
-					       : S3_ERR_NO_SUCH_BUCKET;
-}
-
-static enum s3_error
-check_headers(const struct store_headers *h)
-{
-	size_t n = 0;
-
-	if (h->n > HEADERS_COUNT_MAX)
-		return S3_ERR_METADATA_TOO_LARGE;
-	for (size_t i = 0; i < h->n; i++) {
-		if (h->v[i].name.n > HEADERS_MAX ||
-		    h->v[i].value.n > HEADERS_MAX)
-			return S3_ERR_METADATA_TOO_LARGE;
-		n += h->v[i].name.n + h->v[i].value.n;
-		if (n > HEADERS_MAX)
-			return S3_ERR_METADATA_TOO_LARGE;
-	}
-	return S3_OK;
 }
 
 /* ---- buckets ---------------------------------------------------------- */
@@ -147,15 +60,65 @@ store_bucket_list(struct store *s, struct slice owner, struct arena *a,
 	return s->ops->bucket_list(s, owner, a, out, n);
 }
 
+enum s3_error
+store_bucket_versioning(struct store *s, struct slice name,
+			enum store_versioning v)
+{
+	NEEDS(s, bucket_versioning);
+	if (!store_bucket_name_valid(name))
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (v == STORE_UNVERSIONED)
+		return S3_ERR_INVALID_ARGUMENT;
+	return s->ops->bucket_versioning(s, name, v);
+}
+
+enum s3_error
+store_config_get(struct store *s, struct slice bucket, enum store_config which,
+		 struct arena *a, struct slice *out)
+{
+	*out = SLICE_EMPTY;
+	NEEDS(s, config_get);
+	if (!store_bucket_name_valid(bucket))
+		return S3_ERR_NO_SUCH_BUCKET;
+	return s->ops->config_get(s, bucket, which, a, out);
+}
+
+enum s3_error
+store_config_put(struct store *s, struct slice bucket, enum store_config which,
+		 struct slice document)
+{
+	NEEDS(s, config_put);
+	if (!store_bucket_name_valid(bucket))
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (document.n > STORE_CONFIG_BYTES_MAX)
+		return S3_ERR_INVALID_ARGUMENT;
+	return s->ops->config_put(s, bucket, which, document);
+}
+
 /* ---- writing ---------------------------------------------------------- */
+
+/* The bound of one put. */
+static uint64_t
+size_bound(uint64_t size_max)
+{
+	return size_max && size_max < STORE_PUT_BYTES_MAX ? size_max
+							  : STORE_PUT_BYTES_MAX;
+}
+
+static void
+put_opened(struct store *s, struct store_put *put, uint64_t size, uint64_t max)
+{
+	put->store = s;
+	put->size = size;
+	put->size_max = size < max ? size : max;
+	put->written = 0;
+}
 
 enum s3_error
 store_put_begin(struct store *s, const struct store_put_req *req,
 		struct store_put **out)
 {
-	uint64_t max = req->size_max && req->size_max < STORE_PUT_BYTES_MAX
-			   ? req->size_max
-			   : STORE_PUT_BYTES_MAX;
+	uint64_t max = size_bound(req->size_max);
 	enum s3_error err;
 
 	*out = NULL;
@@ -163,17 +126,15 @@ store_put_begin(struct store *s, const struct store_put_req *req,
 	err = check_object(req->bucket, req->key);
 	if (err == S3_OK)
 		err = check_headers(&req->headers);
+	if (err == S3_OK)
+		err = check_headers(&req->tags);
 	if (err == S3_OK && req->size != UINT64_MAX && req->size > max)
 		err = S3_ERR_ENTITY_TOO_LARGE;
 	if (err == S3_OK)
 		err = s->ops->put_begin(s, req, out);
-	if (err != S3_OK)
-		return err;
-	(*out)->store = s;
-	(*out)->size = req->size;
-	(*out)->size_max = req->size < max ? req->size : max;
-	(*out)->written = 0;
-	return S3_OK;
+	if (err == S3_OK)
+		put_opened(s, *out, req->size, max);
+	return err;
 }
 
 enum s3_error
@@ -213,21 +174,36 @@ store_put_abort(struct store_put *put)
 /* ---- reading ---------------------------------------------------------- */
 
 enum s3_error
-store_get(struct store *s, struct slice bucket, struct slice key,
+store_get(struct store *s, const struct store_ref *ref,
 	  const struct store_cond *cond, struct arena *a,
 	  struct store_object *out, struct store_read **read)
 {
-	enum s3_error err = check_object(bucket, key);
+	enum s3_error err = check_object(ref->bucket, ref->key);
 
+	*out = (struct store_object){ 0 };
 	if (read)
 		*read = NULL;
 	NEEDS(s, get);
 	if (err != S3_OK)
 		return err;
-	err = s->ops->get(s, bucket, key, cond, a, out, read);
+	err = s->ops->get(s, ref, cond, a, out, read);
 	if (err == S3_OK && read)
 		(*read)->store = s;
 	return err;
+}
+
+enum s3_error
+store_get_parts(struct store *s, const struct store_ref *ref, uint32_t after,
+		uint32_t max, struct arena *a, struct store_part **out,
+		size_t *n)
+{
+	enum s3_error err = check_object(ref->bucket, ref->key);
+
+	*n = 0;
+	NEEDS(s, get_parts);
+	if (err != S3_OK)
+		return err;
+	return s->ops->get_parts(s, ref, after, max, a, out, n);
 }
 
 enum s3_error
@@ -252,22 +228,72 @@ store_read_close(struct store_read *r)
 		r->store->ops->read_close(r);
 }
 
-enum s3_error
-store_remove(struct store *s, struct slice bucket, struct slice key,
-	     const struct store_cond *cond, const struct store_note *note,
-	     bool *existed)
-{
-	bool unused;
-	enum s3_error err = check_object(bucket, key);
+/* ---- changing ---------------------------------------------------------- */
 
-	if (!existed)
-		existed = &unused;
-	*existed = false;
+enum s3_error
+store_remove_many(struct store *s, struct slice bucket, struct store_removal *v,
+		  size_t n, const struct store_note *note)
+{
 	NEEDS(s, remove);
-	return err == S3_OK
-		   ? s->ops->remove(s, bucket, key, cond, note, existed)
-		   : err;
+	if (!store_bucket_name_valid(bucket))
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (n > REMOVALS_MAX)
+		return S3_ERR_INVALID_ARGUMENT;
+	for (size_t i = 0; i < n; i++) {
+		v[i].err = check_key(v[i].key);
+		v[i].removed = (struct store_removed){ 0 };
+	}
+	return s->ops->remove(s, bucket, v, n, note);
 }
+
+enum s3_error
+store_remove(struct store *s, const struct store_ref *ref,
+	     const struct store_cond *cond, const struct store_note *note,
+	     struct store_removed *removed)
+{
+	struct store_removal one = { .key = ref->key,
+				     .version_id = ref->version_id,
+				     .cond = STORE_COND_NONE };
+	enum s3_error err;
+
+	if (cond)
+		one.cond = *cond;
+	err = store_remove_many(s, ref->bucket, &one, 1, note);
+	if (removed)
+		*removed = one.removed;
+	return err == S3_OK ? one.err : err;
+}
+
+enum s3_error
+store_tags_put(struct store *s, const struct store_ref *ref,
+	       const struct store_headers *tags, const struct store_note *note,
+	       struct store_object *out)
+{
+	enum s3_error err = check_object(ref->bucket, ref->key);
+
+	NEEDS(s, tags_put);
+	if (err == S3_OK)
+		err = check_headers(tags);
+	return err == S3_OK ? s->ops->tags_put(s, ref, tags, note, out) : err;
+}
+
+enum s3_error
+store_copy(struct store *s, const struct store_copy_req *req,
+	   struct store_object *out)
+{
+	enum s3_error err = check_object(req->source.bucket, req->source.key);
+
+	NEEDS(s, copy);
+	if (err == S3_OK)
+		err = check_object(req->bucket, req->key);
+	if (err == S3_OK)
+		err = check_headers(&req->headers);
+	if (err == S3_OK)
+		err = check_headers(&req->tags);
+	return err == S3_OK ? s->ops->copy(s, req, out) : err;
+}
+
+/* ---- lists ------------------------------------------------------------- */
 
 enum s3_error
 store_list(struct store *s, const struct store_list_req *req, struct arena *a,
@@ -280,6 +306,137 @@ store_list(struct store *s, const struct store_list_req *req, struct arena *a,
 	if (req->max_keys > LIST_KEYS_MAX)
 		return S3_ERR_INVALID_ARGUMENT;
 	return s->ops->list(s, req, a, out);
+}
+
+enum s3_error
+store_list_versions(struct store *s, const struct store_versions_req *req,
+		    struct arena *a, struct store_versions_page *out)
+{
+	*out = (struct store_versions_page){ 0 };
+	NEEDS(s, list_versions);
+	if (!store_bucket_name_valid(req->bucket))
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (req->max_keys > LIST_KEYS_MAX)
+		return S3_ERR_INVALID_ARGUMENT;
+	return s->ops->list_versions(s, req, a, out);
+}
+
+/* ---- multipart uploads ------------------------------------------------- */
+
+enum s3_error
+store_upload_create(struct store *s, const struct store_upload_req *req,
+		    char id[STORE_UPLOAD_ID_MAX])
+{
+	enum s3_error err = check_object(req->bucket, req->key);
+
+	NEEDS(s, upload_create);
+	if (err == S3_OK)
+		err = check_headers(&req->headers);
+	if (err == S3_OK)
+		err = check_headers(&req->tags);
+	return err == S3_OK ? s->ops->upload_create(s, req, id) : err;
+}
+
+enum s3_error
+store_upload_get(struct store *s, struct slice bucket, struct slice key,
+		 struct slice id, struct arena *a, struct store_upload *out)
+{
+	enum s3_error err = check_object(bucket, key);
+
+	NEEDS(s, upload_get);
+	return err == S3_OK ? s->ops->upload_get(s, bucket, key, id, a, out)
+			    : err;
+}
+
+enum s3_error
+store_upload_list(struct store *s, const struct store_uploads_req *req,
+		  struct arena *a, struct store_uploads_page *out)
+{
+	*out = (struct store_uploads_page){ 0 };
+	NEEDS(s, upload_list);
+	if (!store_bucket_name_valid(req->bucket))
+		return S3_ERR_NO_SUCH_BUCKET;
+	if (req->max_uploads > LIST_KEYS_MAX)
+		return S3_ERR_INVALID_ARGUMENT;
+	return s->ops->upload_list(s, req, a, out);
+}
+
+enum s3_error
+store_upload_abort(struct store *s, struct slice bucket, struct slice key,
+		   struct slice id)
+{
+	enum s3_error err = check_object(bucket, key);
+
+	NEEDS(s, upload_abort);
+	return err == S3_OK ? s->ops->upload_abort(s, bucket, key, id) : err;
+}
+
+static enum s3_error
+check_part(const struct store_part_ref *part)
+{
+	if (part->number == 0 || part->number > STORE_PARTS_MAX)
+		return S3_ERR_INVALID_ARGUMENT;
+	return check_object(part->bucket, part->key);
+}
+
+enum s3_error
+store_part_begin(struct store *s, const struct store_part_ref *part,
+		 uint64_t size, uint64_t size_max, struct store_put **out)
+{
+	uint64_t max = size_bound(size_max);
+	enum s3_error err = check_part(part);
+
+	*out = NULL;
+	NEEDS(s, part_begin);
+	if (err == S3_OK && size != UINT64_MAX && size > max)
+		err = S3_ERR_ENTITY_TOO_LARGE;
+	if (err == S3_OK)
+		err = s->ops->part_begin(s, part, size, out);
+	if (err == S3_OK)
+		put_opened(s, *out, size, max);
+	return err;
+}
+
+enum s3_error
+store_part_copy(struct store *s, const struct store_part_copy_req *req,
+		struct store_part *out)
+{
+	enum s3_error err = check_part(&req->part);
+
+	NEEDS(s, part_copy);
+	if (err == S3_OK)
+		err = check_object(req->source.bucket, req->source.key);
+	if (err == S3_OK && req->size > size_bound(req->size_max))
+		err = S3_ERR_ENTITY_TOO_LARGE;
+	return err == S3_OK ? s->ops->part_copy(s, req, out) : err;
+}
+
+enum s3_error
+store_part_list(struct store *s, struct slice bucket, struct slice key,
+		struct slice id, uint32_t after, uint32_t max, struct arena *a,
+		struct store_part **out, size_t *n)
+{
+	enum s3_error err = check_object(bucket, key);
+
+	*n = 0;
+	NEEDS(s, part_list);
+	if (err != S3_OK)
+		return err;
+	return s->ops->part_list(s, bucket, key, id, after, max, a, out, n);
+}
+
+enum s3_error
+store_upload_complete(struct store *s, const struct store_complete_req *req,
+		      struct arena *a, struct store_complete_result *out)
+{
+	enum s3_error err = check_object(req->bucket, req->key);
+
+	*out = (struct store_complete_result){ 0 };
+	NEEDS(s, upload_complete);
+	if (err == S3_OK &&
+	    (req->n_parts == 0 || req->n_parts > STORE_PARTS_MAX))
+		err = S3_ERR_INVALID_ARGUMENT;
+	return err == S3_OK ? s->ops->upload_complete(s, req, a, out) : err;
 }
 
 /* ---- the outbox, the store -------------------------------------------- */

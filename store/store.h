@@ -27,7 +27,10 @@
 #define STORE_ETAG_MAX 48		  /* md5 hex, "-10000" and NUL */
 #define STORE_VERSION_ID_MAX 27		  /* Crockford base32 and NUL; "null" */
 #define STORE_PUT_BYTES_MAX 5368709120ull /* one PutObject, 5 GiB */
-#define STORE_EVENT_ID_MAX 33		  /* 16 random bytes in hex and NUL */
+#define STORE_UPLOAD_ID_MAX 27		  /* as a version id */
+#define STORE_PARTS_MAX 10000u
+#define STORE_PART_BYTES_MIN 5242880ull /* all but the last, 5 MiB */
+#define STORE_EVENT_ID_MAX 33		/* 16 random bytes in hex and NUL */
 
 struct store;
 
@@ -46,12 +49,38 @@ struct store_headers {
 /* The value, or the empty slice. */
 struct slice store_headers_get(const struct store_headers *h, const char *name);
 
+enum store_versioning {
+	STORE_UNVERSIONED, /* never enabled: every version id is "null" */
+	STORE_VERSIONING_ENABLED,
+	STORE_VERSIONING_SUSPENDED
+};
+
 struct store_bucket {
 	struct slice name;
 	struct slice owner; /* account id */
 	struct slice region;
 	int64_t created_us;
+	enum store_versioning versioning;
 };
+
+/* Documents kept with a bucket, for the gateway to read: bytes to the store,
+ * at most STORE_CONFIG_BYTES_MAX each. Deleted with the bucket. */
+enum store_config {
+	STORE_CONFIG_CORS,
+	STORE_CONFIG_TAGGING,
+	STORE_CONFIG_COUNT
+};
+#define STORE_CONFIG_BYTES_MAX 65536u
+
+/* Which version of which object. */
+struct store_ref {
+	struct slice bucket;
+	struct slice key;
+	struct slice version_id; /* empty: the current one; else "null" or an
+				    id as given out */
+};
+#define STORE_REF(bucket, key) \
+	((struct store_ref){ (bucket), (key), { "", 0 } })
 
 /* An object's record. Slices live in the arena of the call that filled it. */
 struct store_object {
@@ -62,9 +91,15 @@ struct store_object {
 	char version_id[STORE_VERSION_ID_MAX]; /* "null" when unversioned */
 	uint64_t seq;	/* outbox sequence of the event that made it, 0: none */
 	char epoch[40]; /* epoch UUID of seq */
+	bool is_latest;
+	bool is_delete_marker; /* size, ETag, headers, tags are empty then */
+	uint32_t n_parts;      /* of a multipart upload, else 0 */
+	struct slice storage_class; /* empty: STANDARD */
 	struct store_headers headers;
-	uint16_t checksum_alg; /* enum hash_alg, 0: none */
-	uint8_t checksum[32];  /* hash_size(checksum_alg) bytes */
+	struct store_headers tags;
+	uint16_t checksum_alg;	 /* enum hash_alg, 0: none */
+	bool checksum_composite; /* over the checksums of n_parts parts */
+	uint8_t checksum[32];	 /* hash_size(checksum_alg) bytes */
 };
 
 /* Conditions of RFC 9110 §13 on the current object. Empty slices: none. */
@@ -83,7 +118,9 @@ struct store_cond {
 /*
  * What the gateway adds to the event of a change; the store adds seq, event
  * id, time, key, size, ETag and version. Event names are AWS's without the
- * "s3:" prefix: "ObjectCreated:Put", "ObjectRemoved:Delete".
+ * "s3:" prefix: "ObjectCreated:Put", "ObjectTagging:Put". Of a removal the
+ * store chooses the name: "ObjectRemoved:Delete", or
+ * "ObjectRemoved:DeleteMarkerCreated".
  */
 struct store_note {
 	struct slice event_name;
@@ -116,7 +153,9 @@ struct store_put_req {
 	uint64_t size; /* bytes announced, UINT64_MAX when unknown */
 	uint64_t
 	    size_max; /* ENTITY_TOO_LARGE past it; 0: STORE_PUT_BYTES_MAX */
+	struct slice storage_class; /* empty: STANDARD */
 	struct store_headers headers;
+	struct store_headers tags;
 	struct store_cond cond; /* checked now and again inside the commit */
 };
 
@@ -149,7 +188,8 @@ struct store_list_req {
 struct store_list_entry {
 	bool is_prefix;
 	struct slice name;	    /* key or common prefix */
-	struct store_object object; /* without headers; empty for a prefix */
+	struct store_object object; /* without headers and tags; empty for a
+				       prefix */
 };
 
 struct store_list_page {
@@ -158,6 +198,191 @@ struct store_list_page {
 	bool truncated;
 	struct slice next;   /* continue with start_after = next ... */
 	bool next_is_prefix; /* ... and start_is_prefix = next_is_prefix */
+};
+
+/*
+ * All versions, newest first below each key. @key_marker and @version_marker
+ * are where the page before ended: versions beyond it only; an empty
+ * version_marker: keys beyond key_marker only. @marker_is_prefix as
+ * start_is_prefix above.
+ */
+struct store_versions_req {
+	struct slice bucket;
+	struct slice prefix;
+	struct slice delimiter;
+	struct slice key_marker;
+	struct slice version_marker;
+	bool marker_is_prefix;
+	uint32_t max_keys; /* 0..1000 */
+};
+
+struct store_versions_page {
+	struct store_list_entry *entries;
+	size_t n;
+	bool truncated;
+	struct slice next_key;	   /* of the last entry: key or common prefix */
+	struct slice next_version; /* empty when that was a prefix */
+};
+
+/* What a removal did. */
+struct store_removed {
+	bool existed;	/* something was deleted or hidden */
+	bool is_marker; /* a delete marker was made, or the version deleted
+			   was one */
+	char version_id[STORE_VERSION_ID_MAX]; /* made or deleted; "" when
+						  unversioned */
+};
+
+/* One of many removals; err and removed are filled in. */
+struct store_removal {
+	struct slice key;
+	struct slice version_id; /* empty: the current one */
+	struct store_cond cond;
+	enum s3_error err;
+	struct store_removed removed;
+};
+
+/*
+ * A copy: bytes are shared, never moved. The source is the version that
+ * store_get() described as @source_seq: when the name stands for another one
+ * by the time of the commit, OPERATION_ABORTED, and the caller looks again.
+ * What the new object shall carry is given in full.
+ */
+struct store_copy_req {
+	struct store_ref source;
+	uint64_t source_seq;
+	struct slice bucket;
+	struct slice key;
+	uint64_t size_max; /* as of a put */
+	struct slice storage_class;
+	struct store_headers headers;
+	struct store_headers tags;
+	struct store_cond cond; /* on the target */
+	/* keep_checksum: the source's. Else these, of the whole bytes. */
+	bool keep_checksum;
+	uint16_t checksum_alg;
+	uint8_t checksum[32];
+	struct store_note note;
+	/* RenameObject: the source is removed in the same commit, with the
+	 * event "ObjectRemoved:Delete". Both in one bucket. */
+	bool rename;
+};
+
+/* ---- multipart uploads ---- */
+
+struct store_upload_req {
+	struct slice bucket;
+	struct slice key;
+	struct slice initiator; /* account id */
+	struct slice storage_class;
+	struct store_headers headers;
+	struct store_headers tags;
+	uint16_t checksum_alg;	 /* enum hash_alg, 0: none */
+	bool checksum_composite; /* else full object */
+};
+
+struct store_upload {
+	struct slice key;
+	char id[STORE_UPLOAD_ID_MAX];
+	int64_t initiated_us;
+	struct slice initiator;
+	struct slice storage_class;
+	struct store_headers headers; /* not in lists */
+	struct store_headers tags;    /* not in lists */
+	uint16_t checksum_alg;
+	bool checksum_composite;
+};
+
+/* Which part of which upload. */
+struct store_part_ref {
+	struct slice bucket;
+	struct slice key;
+	struct slice upload_id;
+	uint32_t number; /* 1..STORE_PARTS_MAX */
+};
+
+/* A part, of an upload or of the object it became (then the numbers are
+ * 1..n_parts in order). */
+struct store_part {
+	uint32_t number;
+	uint64_t offset; /* in the object; 0 in an upload */
+	uint64_t size;
+	int64_t mtime_us;      /* 0 in an object */
+	char etag[33];	       /* hex MD5; "" in an object */
+	uint16_t checksum_alg; /* 0: none */
+	uint8_t checksum[32];
+};
+
+/* A part whose bytes are a range of an object, shared as in a copy. */
+struct store_part_copy_req {
+	struct store_part_ref part;
+	struct store_ref source;
+	uint64_t source_seq; /* as in store_copy_req */
+	uint64_t offset;
+	uint64_t size;
+	uint64_t size_max;
+	struct slice etag; /* hex MD5 of the range */
+	uint16_t checksum_alg;
+	uint8_t checksum[32];
+};
+
+struct store_uploads_req {
+	struct slice bucket;
+	struct slice prefix;
+	struct slice delimiter;
+	struct slice key_marker;
+	struct slice upload_marker; /* only with key_marker: uploads of that
+				       key beyond this id; empty: keys beyond
+				       key_marker only */
+	bool marker_is_prefix;
+	uint32_t max_uploads; /* 0..1000 */
+};
+
+struct store_uploads_entry {
+	bool is_prefix;
+	struct slice name;
+	struct store_upload upload;
+};
+
+/* In order of key, then of initiation. */
+struct store_uploads_page {
+	struct store_uploads_entry *entries;
+	size_t n;
+	bool truncated;
+	struct slice next_key;
+	struct slice next_upload; /* empty when the last was a prefix */
+};
+
+/* One <Part> of CompleteMultipartUpload. */
+struct store_complete_part {
+	uint32_t number;
+	struct slice etag;     /* bare */
+	uint16_t checksum_alg; /* 0: not said */
+	uint8_t checksum[32];
+};
+
+struct store_complete_req {
+	struct slice bucket;
+	struct slice key;
+	struct slice upload_id;
+	const struct store_complete_part *parts; /* ascending numbers */
+	size_t n_parts;
+	uint64_t size;	   /* x-amz-mp-object-size; UINT64_MAX: not said */
+	uint64_t size_max; /* of the whole; 0: no limit but S3's */
+	struct store_cond cond;
+	/* x-amz-checksum-*: what the whole must have; 0: not said */
+	uint16_t checksum_alg;
+	uint8_t checksum[32];
+	struct store_note note;
+};
+
+/* Of a completion: the object, or what was wrong. */
+struct store_complete_result {
+	struct store_object object; /* without key, headers, tags */
+	struct store_part bad;	    /* INVALID_PART: number as asked;
+				       ENTITY_TOO_SMALL, BAD_DIGEST of a part:
+				       the part as it is */
+	uint64_t size;		    /* of the parts together */
 };
 
 /* A place where bytes of an object lie, for readers outside the process. */
@@ -187,6 +412,13 @@ struct store_ops {
 	enum s3_error (*bucket_list)(struct store *, struct slice owner,
 				     struct arena *, struct store_bucket **out,
 				     size_t *n);
+	enum s3_error (*bucket_versioning)(struct store *, struct slice name,
+					   enum store_versioning);
+	enum s3_error (*config_get)(struct store *, struct slice bucket,
+				    enum store_config, struct arena *,
+				    struct slice *out);
+	enum s3_error (*config_put)(struct store *, struct slice bucket,
+				    enum store_config, struct slice document);
 	enum s3_error (*put_begin)(struct store *, const struct store_put_req *,
 				   struct store_put **out);
 	enum s3_error (*put_write)(struct store_put *, const void *, size_t);
@@ -194,10 +426,13 @@ struct store_ops {
 				    const struct store_put_final *,
 				    struct store_object *out);
 	void (*put_abort)(struct store_put *);
-	enum s3_error (*get)(struct store *, struct slice bucket,
-			     struct slice key, const struct store_cond *,
-			     struct arena *, struct store_object *out,
+	enum s3_error (*get)(struct store *, const struct store_ref *,
+			     const struct store_cond *, struct arena *,
+			     struct store_object *out,
 			     struct store_read **read);
+	enum s3_error (*get_parts)(struct store *, const struct store_ref *,
+				   uint32_t after, uint32_t max, struct arena *,
+				   struct store_part **out, size_t *n);
 	enum s3_error (*read_at)(struct store_read *, uint64_t offset, void *p,
 				 size_t n);
 	enum s3_error (*read_extents)(struct store_read *,
@@ -205,10 +440,46 @@ struct store_ops {
 				      size_t *n);
 	void (*read_close)(struct store_read *);
 	enum s3_error (*remove)(struct store *, struct slice bucket,
-				struct slice key, const struct store_cond *,
-				const struct store_note *, bool *existed);
+				struct store_removal *, size_t n,
+				const struct store_note *);
+	enum s3_error (*tags_put)(struct store *, const struct store_ref *,
+				  const struct store_headers *tags,
+				  const struct store_note *,
+				  struct store_object *out);
+	enum s3_error (*copy)(struct store *, const struct store_copy_req *,
+			      struct store_object *out);
 	enum s3_error (*list)(struct store *, const struct store_list_req *,
 			      struct arena *, struct store_list_page *out);
+	enum s3_error (*list_versions)(struct store *,
+				       const struct store_versions_req *,
+				       struct arena *,
+				       struct store_versions_page *out);
+	enum s3_error (*upload_create)(struct store *,
+				       const struct store_upload_req *,
+				       char id[STORE_UPLOAD_ID_MAX]);
+	enum s3_error (*upload_get)(struct store *, struct slice bucket,
+				    struct slice key, struct slice id,
+				    struct arena *, struct store_upload *out);
+	enum s3_error (*upload_list)(struct store *,
+				     const struct store_uploads_req *,
+				     struct arena *,
+				     struct store_uploads_page *out);
+	enum s3_error (*upload_abort)(struct store *, struct slice bucket,
+				      struct slice key, struct slice id);
+	enum s3_error (*part_begin)(struct store *,
+				    const struct store_part_ref *,
+				    uint64_t size, struct store_put **out);
+	enum s3_error (*part_copy)(struct store *,
+				   const struct store_part_copy_req *,
+				   struct store_part *out);
+	enum s3_error (*part_list)(struct store *, struct slice bucket,
+				   struct slice key, struct slice id,
+				   uint32_t after, uint32_t max, struct arena *,
+				   struct store_part **out, size_t *n);
+	enum s3_error (*upload_complete)(struct store *,
+					 const struct store_complete_req *,
+					 struct arena *,
+					 struct store_complete_result *out);
 	enum s3_error (*events)(struct store *, uint64_t after, size_t max,
 				struct arena *, struct store_event **out,
 				size_t *n);
@@ -294,6 +565,20 @@ enum s3_error MUST_CHECK store_bucket_list(struct store *s, struct slice owner,
 					   struct arena *a,
 					   struct store_bucket **out,
 					   size_t *n);
+/* Enabled or suspended; there is no way back to unversioned (AWS).
+ * INVALID_ARGUMENT for STORE_UNVERSIONED, NO_SUCH_BUCKET. */
+enum s3_error MUST_CHECK store_bucket_versioning(struct store *s,
+						 struct slice name,
+						 enum store_versioning v);
+/* The document, in @a; empty (.n == 0): none. NO_SUCH_BUCKET */
+enum s3_error MUST_CHECK store_config_get(struct store *s, struct slice bucket,
+					  enum store_config which,
+					  struct arena *a, struct slice *out);
+/* Replaces it; an empty document deletes. NO_SUCH_BUCKET, INVALID_ARGUMENT
+ * when it is too long. */
+enum s3_error MUST_CHECK store_config_put(struct store *s, struct slice bucket,
+					  enum store_config which,
+					  struct slice document);
 
 /* ---- objects ---------------------------------------------------------- */
 
@@ -314,7 +599,8 @@ enum s3_error MUST_CHECK store_put_write(struct store_put *put, const void *p,
 					 size_t n);
 /*
  * store_put_commit - durable, then visible, with its event, in one step.
- * Frees put in every case. @out: filled but for key and headers; may be NULL.
+ * Frees put in every case. @out: filled but for key, storage class, headers
+ * and tags; may be NULL.
  * Errors: those of the conditions (decided inside the writer, so of N racing
  * If-None-Match: * exactly one wins), INCOMPLETE_BODY when fewer bytes came
  * than announced, INSUFFICIENT_STORAGE, INTERNAL_ERROR.
@@ -325,17 +611,27 @@ enum s3_error MUST_CHECK store_put_commit(struct store_put *put,
 void store_put_abort(struct store_put *put); /* NULL is fine */
 
 /*
- * store_get - an object's record and, when @read is not NULL, its bytes.
+ * store_get - a version's record and, when @read is not NULL, its bytes.
  * @cond: NULL for none. @read: owned by the caller, store_read_close().
  * A read stays whole while open, whatever happens to the key.
- * Errors: NO_SUCH_BUCKET, NO_SUCH_KEY, PRECONDITION_FAILED, NOT_MODIFIED
- * (with *out filled in the last two cases).
+ * Errors: NO_SUCH_BUCKET, NO_SUCH_KEY, NO_SUCH_VERSION, INVALID_ARGUMENT (a
+ * version id that none can be), PRECONDITION_FAILED, NOT_MODIFIED (with *out
+ * filled in the last two cases). A delete marker: NO_SUCH_KEY when it is the
+ * current version, METHOD_NOT_ALLOWED when asked for by id; out->
+ * is_delete_marker, version_id and mtime_us are set in both cases and in no
+ * other failure.
  */
-enum s3_error MUST_CHECK store_get(struct store *s, struct slice bucket,
-				   struct slice key,
+enum s3_error MUST_CHECK store_get(struct store *s, const struct store_ref *ref,
 				   const struct store_cond *cond,
 				   struct arena *a, struct store_object *out,
 				   struct store_read **read);
+/* Parts after number @after, at most @max, of an object with n_parts; none
+ * of any other. Errors as of store_get(). */
+enum s3_error MUST_CHECK store_get_parts(struct store *s,
+					 const struct store_ref *ref,
+					 uint32_t after, uint32_t max,
+					 struct arena *a,
+					 struct store_part **out, size_t *n);
 /* Exactly n bytes at offset, else INTERNAL_ERROR. */
 enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
 				       void *p, size_t n);
@@ -351,22 +647,106 @@ enum s3_error MUST_CHECK store_read_extents(struct store_read *r,
 void store_read_close(struct store_read *r); /* NULL is fine */
 
 /*
- * store_remove - deletes the current object, with its event. An absent key is
- * S3_OK with *existed false and no event, whatever @cond asks (AWS's
- * DeleteObject, If-Match). @existed may be NULL.
- * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED.
+ * store_remove - deletes one object or version as the bucket's versioning
+ * has it: without a version id the object (unversioned), or a delete marker
+ * is put on top (enabled), or the null version is replaced by a null marker
+ * (suspended); with a version id that version for good.
+ * What is not there is S3_OK with removed->existed false and no event (but a
+ * marker is made all the same, with its event), whatever @cond asks; @cond is
+ * decided on the current version, or on the one named. @removed may be NULL.
+ * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED, INVALID_ARGUMENT (version id).
  */
-enum s3_error MUST_CHECK store_remove(struct store *s, struct slice bucket,
-				      struct slice key,
+enum s3_error MUST_CHECK store_remove(struct store *s,
+				      const struct store_ref *ref,
 				      const struct store_cond *cond,
 				      const struct store_note *note,
-				      bool *existed);
+				      struct store_removed *removed);
+/* Many of one bucket, at most 1,000, in order, in one durable commit: each
+ * has its own outcome in v[i].err. Fails as a whole with NO_SUCH_BUCKET,
+ * INTERNAL_ERROR, ... */
+enum s3_error MUST_CHECK store_remove_many(struct store *s, struct slice bucket,
+					   struct store_removal *v, size_t n,
+					   const struct store_note *note);
+/*
+ * store_tags_put - replaces the tags of a version; modification time, ETag
+ * and version stay. @out: the object as it is then, without key, headers and
+ * tags; may be NULL. Errors as of store_get().
+ */
+enum s3_error MUST_CHECK store_tags_put(struct store *s,
+					const struct store_ref *ref,
+					const struct store_headers *tags,
+					const struct store_note *note,
+					struct store_object *out);
+/*
+ * store_copy - a new object (or version) that shares the source's bytes and
+ * has its ETag and parts. Independent of the size. @out as of a put.
+ * Errors: as of store_get() for the source, as of a put for the target,
+ * ENTITY_TOO_LARGE, OPERATION_ABORTED (see store_copy_req).
+ */
+enum s3_error MUST_CHECK store_copy(struct store *s,
+				    const struct store_copy_req *req,
+				    struct store_object *out);
 
 /* A page in UTF-8 byte order. Errors: NO_SUCH_BUCKET. */
 enum s3_error MUST_CHECK store_list(struct store *s,
 				    const struct store_list_req *req,
 				    struct arena *a,
 				    struct store_list_page *out);
+/* Errors: NO_SUCH_BUCKET, INVALID_ARGUMENT (version_marker). */
+enum s3_error MUST_CHECK
+store_list_versions(struct store *s, const struct store_versions_req *req,
+		    struct arena *a, struct store_versions_page *out);
+
+/* ---- multipart uploads ------------------------------------------------- */
+
+/* NO_SUCH_UPLOAD from here on: no such id, of another key, aborted, or
+ * completed. Errors: those of store_put_begin() but for conditions. */
+enum s3_error MUST_CHECK store_upload_create(struct store *s,
+					     const struct store_upload_req *req,
+					     char id[STORE_UPLOAD_ID_MAX]);
+enum s3_error MUST_CHECK store_upload_get(struct store *s, struct slice bucket,
+					  struct slice key, struct slice id,
+					  struct arena *a,
+					  struct store_upload *out);
+/* Errors: NO_SUCH_BUCKET, INVALID_ARGUMENT (upload_marker). */
+enum s3_error MUST_CHECK store_upload_list(struct store *s,
+					   const struct store_uploads_req *req,
+					   struct arena *a,
+					   struct store_uploads_page *out);
+/* S3_OK as well for an upload completed in the last days. */
+enum s3_error MUST_CHECK store_upload_abort(struct store *s,
+					    struct slice bucket,
+					    struct slice key, struct slice id);
+/* A put whose commit makes the part, replacing one of that number; its note
+ * is not used, its *out has size, ETag, mtime and checksum. */
+enum s3_error MUST_CHECK store_part_begin(struct store *s,
+					  const struct store_part_ref *part,
+					  uint64_t size, uint64_t size_max,
+					  struct store_put **out);
+/* Errors: NO_SUCH_UPLOAD, those of store_get() for the source,
+ * ENTITY_TOO_LARGE, INVALID_ARGUMENT (range beyond the source),
+ * OPERATION_ABORTED. */
+enum s3_error MUST_CHECK store_part_copy(struct store *s,
+					 const struct store_part_copy_req *req,
+					 struct store_part *out);
+/* Parts after number @after, at most @max, in order. */
+enum s3_error MUST_CHECK store_part_list(struct store *s, struct slice bucket,
+					 struct slice key, struct slice id,
+					 uint32_t after, uint32_t max,
+					 struct arena *a,
+					 struct store_part **out, size_t *n);
+/*
+ * store_upload_complete - the parts named become the object, all others are
+ * dropped; no bytes move. ETag: MD5 of the parts' MD5s, "-", their number.
+ * Checksum: as the upload's algorithm and type say. A repeat with the same
+ * parts answers the same, for some days.
+ * Errors: NO_SUCH_UPLOAD, INVALID_PART, ENTITY_TOO_SMALL, ENTITY_TOO_LARGE,
+ * INVALID_REQUEST (size differs), BAD_DIGEST (a part's checksum: bad.number
+ * set; the whole's: 0), those of the conditions; *out says which part.
+ */
+enum s3_error MUST_CHECK
+store_upload_complete(struct store *s, const struct store_complete_req *req,
+		      struct arena *a, struct store_complete_result *out);
 
 /* ---- the outbox ------------------------------------------------------- */
 

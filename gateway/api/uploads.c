@@ -198,8 +198,8 @@ uploaded_object(struct api_call *c, const char *key, struct store_object *out)
 {
 	struct slice bucket = slice_str(c->api->conf.conf->aws_s3_bucket);
 	enum s3_error err =
-	    store_get(c->api->conf.store, bucket, slice_str(key), NULL,
-		      &c->arena, out, NULL);
+	    store_get(c->api->conf.store, &STORE_REF(bucket, slice_str(key)),
+		      NULL, &c->arena, out, NULL);
 
 	if (err == S3_OK && out->size > c->api->conf.conf->max_upload_bytes)
 		fail_too_large(c);

@@ -123,8 +123,9 @@ op_get_acl(struct s3_request *rq)
 	enum s3_error err = head(rq, &b);
 
 	if (err == S3_OK && rq->key.n)
-		err = store_get(rq->world->store, rq->bucket, rq->key, NULL,
-				&rq->http->arena, &o, NULL);
+		err =
+		    store_get(rq->world->store, &STORE_REF(rq->bucket, rq->key),
+			      NULL, &rq->http->arena, &o, NULL);
 	if (err != S3_OK)
 		return err;
 	xml_prolog(&xml);

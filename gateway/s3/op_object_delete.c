@@ -26,14 +26,13 @@ remove_one(struct s3_request *rq, struct slice key,
 	   const struct store_cond *cond)
 {
 	const struct store_note note = {
-		.event_name = SLICE("ObjectRemoved:Delete"),
 		.principal_id = slice_str(rq->id.account_id),
 		.source_ip = slice_str(rq->http->peer_ip),
 		.request_id = slice_str(rq->http->request_id),
 	};
 
-	return store_remove(rq->world->store, rq->bucket, key, cond, &note,
-			    NULL);
+	return store_remove(rq->world->store, &STORE_REF(rq->bucket, key), cond,
+			    &note, NULL);
 }
 
 enum s3_error

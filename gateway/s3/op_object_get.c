@@ -174,8 +174,9 @@ op_get_object(struct s3_request *rq)
 	if (err != S3_OK)
 		return err;
 	s3_read_conditions(rq, &cond);
-	err = store_get(rq->world->store, rq->bucket, rq->key, &cond,
-			&rq->http->arena, &g.object, is_head ? NULL : &g.read);
+	err =
+	    store_get(rq->world->store, &STORE_REF(rq->bucket, rq->key), &cond,
+		      &rq->http->arena, &g.object, is_head ? NULL : &g.read);
 	if (err == S3_OK)
 		err = choose_range(rq, &g);
 	if (err == S3_OK) {

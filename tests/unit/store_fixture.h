@@ -171,8 +171,9 @@ fixture_expect(struct fixture *f, struct slice key, struct slice body)
 	char *p = malloc(body.n + 1), md5[33];
 
 	assert_non_null(p);
-	assert_int_equal(store_get(f->s, BUCKET, key, NULL, &f->a, &o, &r),
-			 S3_OK);
+	assert_int_equal(
+	    store_get(f->s, &STORE_REF(BUCKET, key), NULL, &f->a, &o, &r),
+	    S3_OK);
 	assert_int_equal(o.size, body.n);
 	assert_int_equal(store_read_at(r, 0, p, body.n), S3_OK);
 	assert_memory_equal(p, body.p, body.n);

@@ -47,7 +47,7 @@ test_buckets_live_and_die(void **state)
 {
 	struct fixture *f = *state;
 	struct store_bucket b, *all;
-	bool existed;
+	struct store_removed removed;
 	size_t n;
 	struct store_note note = fixture_note("ObjectRemoved:Delete");
 
@@ -76,10 +76,10 @@ test_buckets_live_and_die(void **state)
 	assert_int_equal(fixture_put(f->s, SLICE("k"), SLICE("x")), S3_OK);
 	assert_int_equal(store_bucket_delete(f->s, BUCKET),
 			 S3_ERR_BUCKET_NOT_EMPTY);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("k"), NULL, &note, &existed),
-	    S3_OK);
-	assert_true(existed);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")),
+				      NULL, &note, &removed),
+			 S3_OK);
+	assert_true(removed.existed);
 	assert_int_equal(store_bucket_delete(f->s, BUCKET), S3_OK);
 	assert_int_equal(store_bucket_head(f->s, BUCKET, &f->a, &b),
 			 S3_ERR_NO_SUCH_BUCKET);
@@ -135,8 +135,9 @@ test_get_returns_what_put_was_told(void **state)
 	assert_int_equal(store_put_begin(f->s, &req, &put), S3_OK);
 	assert_int_equal(store_put_write(put, "abc", 3), S3_OK);
 	assert_int_equal(store_put_commit(put, &fin, &made), S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, req.key, NULL, &f->a, &got, NULL), S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, req.key), NULL,
+				   &f->a, &got, NULL),
+			 S3_OK);
 	assert_true(slice_eq_str(got.key, "a/b"));
 	assert_int_equal(got.size, 3);
 	assert_string_equal(got.etag, "0123456789abcdef");
@@ -209,12 +210,12 @@ test_put_with_too_few_bytes_is_never_seen(void **state)
 	assert_int_equal(store_put_begin(f->s, &req, &put), S3_OK);
 	assert_int_equal(store_put_write(put, "abcd", 4), S3_OK);
 	assert_int_equal(
-	    store_get(f->s, BUCKET, req.key, NULL, &f->a, &o, NULL),
+	    store_get(f->s, &STORE_REF(BUCKET, req.key), NULL, &f->a, &o, NULL),
 	    S3_ERR_NO_SUCH_KEY);
 	assert_int_equal(store_put_commit(put, &fin, NULL),
 			 S3_ERR_INCOMPLETE_BODY);
 	assert_int_equal(
-	    store_get(f->s, BUCKET, req.key, NULL, &f->a, &o, NULL),
+	    store_get(f->s, &STORE_REF(BUCKET, req.key), NULL, &f->a, &o, NULL),
 	    S3_ERR_NO_SUCH_KEY);
 }
 
@@ -231,16 +232,16 @@ test_read_stays_whole_after_overwrite_and_delete(void **state)
 	assert_int_equal(fixture_put(f->s, SLICE("big"), body), S3_OK);
 	assert_int_equal(fixture_put(f->s, SLICE("small"), SLICE("tiny")),
 			 S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("big"), NULL, &f->a, &o, &big),
-	    S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("small"), NULL, &f->a, &o, &small),
-	    S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("big")), NULL,
+				   &f->a, &o, &big),
+			 S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("small")),
+				   NULL, &f->a, &o, &small),
+			 S3_OK);
 	assert_int_equal(fixture_put(f->s, SLICE("big"), SLICE("new")), S3_OK);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("small"), NULL, &note, NULL),
-	    S3_OK);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("small")),
+				      NULL, &note, NULL),
+			 S3_OK);
 	assert_int_equal(store_read_at(big, 1, q, body.n - 1), S3_OK);
 	assert_memory_equal(q, p + 1, body.n - 1);
 	assert_int_equal(store_read_at(big, 1, q, body.n),
@@ -269,9 +270,9 @@ test_extents_show_the_bytes(void **state)
 		assert_int_equal(
 		    fixture_put(f->s, SLICE("k"), slice_mem(p, sizes[i])),
 		    S3_OK);
-		assert_int_equal(
-		    store_get(f->s, BUCKET, SLICE("k"), NULL, &f->a, &o, &r),
-		    S3_OK);
+		assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")),
+					   NULL, &f->a, &o, &r),
+				 S3_OK);
 		assert_int_equal(store_read_extents(r, e, 2, &n), S3_OK);
 		assert_int_equal(n, 1);
 		assert_int_equal(e[0].size, sizes[i]);
@@ -352,7 +353,7 @@ test_conditions_guard_put_get_and_remove(void **state)
 	struct store_note note = fixture_note("ObjectRemoved:Delete");
 	struct store_object o, got;
 	struct store_read *r;
-	bool existed;
+	struct store_removed removed;
 
 	req.cond.if_match = SLICE("\"x\"");
 	assert_int_equal(fixture_put_req(f->s, &req, SLICE("1"), 1, NULL),
@@ -367,22 +368,24 @@ test_conditions_guard_put_get_and_remove(void **state)
 	assert_int_equal(fixture_put_req(f->s, &req, SLICE("2"), 1, NULL),
 			 S3_OK);
 	c.if_match = slice_str(o.etag); /* of the first, gone now */
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("k"), &c, &f->a, &got, &r),
-	    S3_ERR_PRECONDITION_FAILED);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), &c,
+				   &f->a, &got, &r),
+			 S3_ERR_PRECONDITION_FAILED);
 	assert_null(r);
 	assert_int_equal(got.size, 1);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("k"), &c, &note, &existed),
-	    S3_ERR_PRECONDITION_FAILED);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")), &c,
+				      &note, &removed),
+			 S3_ERR_PRECONDITION_FAILED);
 	fixture_expect(f, SLICE("k"), SLICE("2"));
 	c.if_match = slice_str(got.etag);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("k"), &c, &note, &existed), S3_OK);
-	assert_true(existed);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("k"), &c, &note, &existed), S3_OK);
-	assert_false(existed);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")), &c,
+				      &note, &removed),
+			 S3_OK);
+	assert_true(removed.existed);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")), &c,
+				      &note, &removed),
+			 S3_OK);
+	assert_false(removed.existed);
 }
 
 /* ---- races ------------------------------------------------------------ */
@@ -481,17 +484,18 @@ test_events_are_gapless_and_one_per_change(void **state)
 		assert_int_equal(fixture_put(f->s, slice_str(key), SLICE("v")),
 				 S3_OK);
 		if (i % 4 == 3)
-			assert_int_equal(store_remove(f->s, BUCKET,
-						      slice_str(key), NULL,
-						      &note, NULL),
-					 S3_OK);
+			assert_int_equal(
+			    store_remove(f->s,
+					 &STORE_REF(BUCKET, slice_str(key)),
+					 NULL, &note, NULL),
+			    S3_OK);
 	}
 	/* What fails or changes nothing makes no event. */
 	assert_int_equal(fixture_put_req(f->s, &req, SLICE("v"), 1, NULL),
 			 S3_ERR_PRECONDITION_FAILED);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("none"), NULL, &note, NULL),
-	    S3_OK);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("none")),
+				      NULL, &note, NULL),
+			 S3_OK);
 	assert_int_equal(store_events(f->s, 0, 1000, &f->a, &e, &n), S3_OK);
 	assert_int_equal(n, 50);
 	for (size_t i = 0; i < n; i++) {

@@ -258,7 +258,7 @@ shows(struct fixture *f, unsigned k, int version)
 	struct store_object o;
 	struct store_read *r;
 	enum s3_error err =
-	    store_get(f->s, BUCKET, key_of(k), NULL, &f->a, &o, &r);
+	    store_get(f->s, &STORE_REF(BUCKET, key_of(k)), NULL, &f->a, &o, &r);
 	bool same;
 
 	if (err == S3_ERR_NO_SUCH_KEY)
@@ -301,7 +301,8 @@ operate(struct fixture *f, struct journal *j, int i)
 
 	j->pending[k] = version;
 	if (version == NOTHING) {
-		err = store_remove(f->s, BUCKET, key_of(k), NULL, &note, NULL);
+		err = store_remove(f->s, &STORE_REF(BUCKET, key_of(k)), NULL,
+				   &note, NULL);
 	} else {
 		char *p = fixture_bytes(size_of(version), (uint32_t)version);
 

@@ -177,11 +177,13 @@ test_replaced_blobs_go_after_the_delay(void **state)
 
 	put_big(f, "a", 1);
 	put_big(f, "b", 2);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("a"), NULL, &f->a, &o, &r), S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("a")), NULL,
+				   &f->a, &o, &r),
+			 S3_OK);
 	put_big(f, "a", 3);
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("b"), NULL, &note, NULL), S3_OK);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("b")),
+				      NULL, &note, NULL),
+			 S3_OK);
 	/* Within the default delay nothing goes. */
 	assert_int_equal(fixture_blobs(f), 3);
 	assert_int_equal(rows(f, TABLE_GC), 2);
@@ -192,8 +194,9 @@ test_replaced_blobs_go_after_the_delay(void **state)
 	f->conf.gc_delay_ms = 20;
 	fixture_reopen(f);
 	put_big(f, "a", 4);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("a"), NULL, &f->a, &o, &r), S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("a")), NULL,
+				   &f->a, &o, &r),
+			 S3_OK);
 	put_big(f, "a", 1);
 	EVENTUALLY(rows(f, TABLE_GC) == 2); /* those of the long delay */
 	assert_int_equal(fixture_blobs(f), 3);
@@ -234,10 +237,11 @@ test_damaged_row_does_not_stop_reclamation(void **state)
 	put_big(f, "a", 1);
 	put_big(f, "b", 2);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(store_remove(f->s, BUCKET,
-					      i ? SLICE("b") : SLICE("a"), NULL,
-					      &note, NULL),
-				 S3_OK);
+		assert_int_equal(
+		    store_remove(
+			f->s, &STORE_REF(BUCKET, i ? SLICE("b") : SLICE("a")),
+			NULL, &note, NULL),
+		    S3_OK);
 	assert_int_equal(writer_run(local_of(f->s), &op), S3_OK);
 	EVENTUALLY(rows(f, TABLE_GC) == 1);
 	assert_int_equal(fixture_blobs(f), 1);
@@ -401,8 +405,9 @@ test_puts_are_refused_when_space_is_short(void **state)
 	assert_int_equal(fixture_put(f->s, SLICE("k"), SLICE("v")),
 			 S3_ERR_INSUFFICIENT_STORAGE);
 	fixture_expect(f, SLICE("old"), SLICE("v"));
-	assert_int_equal(
-	    store_remove(f->s, BUCKET, SLICE("old"), NULL, &note, NULL), S3_OK);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("old")),
+				      NULL, &note, NULL),
+			 S3_OK);
 }
 
 /* Flips a byte of the object's value, counted from the start or the end. */
@@ -440,16 +445,17 @@ test_damage_is_an_error_not_an_answer(void **state)
 
 	assert_int_equal(fixture_put(f->s, SLICE("k"), SLICE("value")), S3_OK);
 	assert_int_equal(writer_run(local_of(f->s), &op.op), S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("k"), NULL, &f->a, &o, NULL), S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("k"), NULL, &f->a, &o, &r),
-	    S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), NULL,
+				   &f->a, &o, NULL),
+			 S3_OK);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), NULL,
+				   &f->a, &o, &r),
+			 S3_ERR_INTERNAL_ERROR);
 	op.at = 20;
 	assert_int_equal(writer_run(local_of(f->s), &op.op), S3_OK);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("k"), NULL, &f->a, &o, NULL),
-	    S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), NULL,
+				   &f->a, &o, NULL),
+			 S3_ERR_INTERNAL_ERROR);
 	assert_int_equal(store_list(f->s, &list, &f->a, &page),
 			 S3_ERR_INTERNAL_ERROR);
 }
@@ -465,9 +471,9 @@ test_missing_blob_is_an_error(void **state)
 	put_big(f, "k", 1);
 	assert_int_equal(blob_unlink(local_of(f->s), &id, 1), 0);
 	assert_int_equal(fixture_blobs(f), 0);
-	assert_int_equal(
-	    store_get(f->s, BUCKET, SLICE("k"), NULL, &f->a, &o, &r),
-	    S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), NULL,
+				   &f->a, &o, &r),
+			 S3_ERR_INTERNAL_ERROR);
 	assert_null(r);
 }
 

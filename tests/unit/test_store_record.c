@@ -48,7 +48,7 @@ test_object_comes_back_as_written(void **state)
 	assert_int_equal(out.n_extents, 2);
 	assert_int_equal(record_object_extent(&out, 1).blob_id, 4);
 	assert_true(record_object_extent(&out, 1).length == UINT64_MAX);
-	assert_int_equal(record_object_headers(&out, &a, &h), 0);
+	assert_int_equal(record_headers(out.headers, &a, &h), 0);
 	assert_int_equal(h.n, 2);
 	assert_true(slice_eq_str(h.v[0].value, "video/mp4"));
 	assert_int_equal(h.v[1].value.n, 0);

@@ -206,9 +206,10 @@ test_get_reads_ranges_of_the_version_it_saw(void **state)
 
 	(void)state;
 	begin(answers, ARRAY_LEN(answers));
-	assert_int_equal(
-	    store_get(store, SLICE("bucket"), SLICE("k"), NULL, &arena, &o, &r),
-	    S3_OK);
+	assert_int_equal(store_get(store,
+				   &STORE_REF(SLICE("bucket"), SLICE("k")),
+				   NULL, &arena, &o, &r),
+			 S3_OK);
 	assert_int_equal(o.size, 10);
 	assert_string_equal(o.etag, "e7");
 	assert_string_equal(o.version_id, "v1");
@@ -243,12 +244,14 @@ test_get_absent_key_is_no_such_key(void **state)
 
 	(void)state;
 	begin(answers, 2);
-	assert_int_equal(
-	    store_get(store, SLICE("bucket"), SLICE("k"), NULL, &arena, &o, &r),
-	    S3_ERR_NO_SUCH_KEY);
+	assert_int_equal(store_get(store,
+				   &STORE_REF(SLICE("bucket"), SLICE("k")),
+				   NULL, &arena, &o, &r),
+			 S3_ERR_NO_SUCH_KEY);
 	assert_null(r);
-	assert_int_equal(store_get(store, SLICE("bucket"), SLICE("k"), &cond,
-				   &arena, &o, NULL),
+	assert_int_equal(store_get(store,
+				   &STORE_REF(SLICE("bucket"), SLICE("k")),
+				   &cond, &arena, &o, NULL),
 			 S3_ERR_NOT_MODIFIED);
 	assert_true(asked(1, "\r\nif-none-match: \"e\"\r\n"));
 	end(2);
@@ -263,18 +266,20 @@ test_remove_tells_whether_it_was_there(void **state)
 		"HTTP/1.1 200 X\r\nContent-Length: 7\r\n\r\n",
 		"HTTP/1.1 204 X\r\n\r\n",
 	};
-	bool existed = true;
+	struct store_removed removed;
 
 	(void)state;
 	begin(answers, 4);
-	assert_int_equal(store_remove(store, SLICE("bucket"), SLICE("k"), NULL,
-				      NULL, &existed),
+	assert_int_equal(store_remove(store,
+				      &STORE_REF(SLICE("bucket"), SLICE("k")),
+				      NULL, NULL, &removed),
 			 S3_OK);
-	assert_false(existed);
-	assert_int_equal(store_remove(store, SLICE("bucket"), SLICE("k"), NULL,
-				      NULL, &existed),
+	assert_false(removed.existed);
+	assert_int_equal(store_remove(store,
+				      &STORE_REF(SLICE("bucket"), SLICE("k")),
+				      NULL, NULL, &removed),
 			 S3_OK);
-	assert_true(existed);
+	assert_true(removed.existed);
 	assert_true(asked(3, "DELETE /bucket/k HTTP/1.1\r\n"));
 	end(4);
 }
