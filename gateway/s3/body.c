@@ -4,20 +4,7 @@
  */
 #include "gateway/s3/body.h"
 #include "base/encode.h"
-
-#define CHECKSUM "x-amz-checksum-"
-
-static const struct {
-	const char *header;
-	const char *upper; /* in messages */
-	enum hash_alg alg;
-} checksums[] = {
-	{ CHECKSUM "crc32", "CRC32", HASH_CRC32 },
-	{ CHECKSUM "crc32c", "CRC32C", HASH_CRC32C },
-	{ CHECKSUM "crc64nvme", "CRC64NVME", HASH_CRC64NVME },
-	{ CHECKSUM "sha1", "SHA1", HASH_SHA1 },
-	{ CHECKSUM "sha256", "SHA256", HASH_SHA256 },
-};
+#include "gateway/s3/checksum.h"
 
 struct s3_body {
 	struct hash md5, sha256, checksum;
@@ -25,53 +12,10 @@ struct s3_body {
 	uint64_t announced;
 	uint64_t received;
 	bool has_md5;
-	uint8_t want_md5[MD5_BYTES];
-	int row; /* in checksums[], -1: none */
-	bool in_trailer;
-	struct slice want_checksum; /* base64 */
+	uint8_t want_md5[HASH_BYTES_MAX];
+	struct s3_promise promise;
 	s3_sink sink;
 };
-
-const char *
-s3_checksum_header(enum hash_alg alg)
-{
-	for (size_t i = 0; i < ARRAY_LEN(checksums); i++)
-		if (checksums[i].alg == alg)
-			return checksums[i].header;
-	return NULL;
-}
-
-static int
-checksum_row(struct slice header)
-{
-	for (size_t i = 0; i < ARRAY_LEN(checksums); i++)
-		if (slice_ieq_str(header, checksums[i].header))
-			return (int)i;
-	return -1;
-}
-
-/* x-amz-checksum-mode, -algorithm and -type say something else. */
-static bool
-is_checksum_value(struct slice header)
-{
-	struct slice what = slice_from(header, strlen(CHECKSUM));
-
-	return slice_ieq_str(slice_head(header, strlen(CHECKSUM)), CHECKSUM) &&
-	       !slice_ieq_str(what, "mode") && !slice_ieq_str(what, "type") &&
-	       !slice_ieq_str(what, "algorithm");
-}
-
-static int
-decode_exact(struct slice text, uint8_t *out, size_t n)
-{
-	struct buf b = BUF_INIT;
-	int rc = base64_decode(&b, text) == 0 && b.n == n ? 0 : -1;
-
-	if (rc == 0)
-		memcpy(out, b.p, n);
-	buf_release(&b);
-	return rc;
-}
 
 static enum s3_error
 read_md5(struct s3_request *rq, struct s3_body *b)
@@ -80,86 +24,11 @@ read_md5(struct s3_request *rq, struct s3_body *b)
 
 	if (!v.p)
 		return S3_OK;
-	if (decode_exact(v, b->want_md5, MD5_BYTES) != 0)
+	if (s3_checksum_decode(HASH_MD5, v, b->want_md5) != 0)
 		return s3_fail(rq, S3_ERR_INVALID_DIGEST, NULL, "Content-MD5",
 			       v);
 	b->has_md5 = true;
 	return S3_OK;
-}
-
-static enum s3_error
-read_checksum_header(struct s3_request *rq, struct s3_body *b)
-{
-	uint8_t raw[HASH_BYTES_MAX];
-
-	for (size_t i = 0; i < rq->http->n_headers; i++) {
-		const struct http_header *h = &rq->http->headers[i];
-
-		if (!is_checksum_value(h->name))
-			continue;
-		if (b->row >= 0)
-			return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-					"Expecting a single %s header. "
-					"Multiple checksum Types are not "
-					"allowed.",
-					CHECKSUM);
-		b->row = checksum_row(h->name);
-		if (b->row < 0)
-			return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-					"Checksum algorithm provided is "
-					"unsupported. Please try again "
-					"with any of the valid types: [%s]",
-					"CRC32, CRC32C, CRC64NVME, SHA1, "
-					"SHA256");
-		b->want_checksum = h->value;
-		if (decode_exact(h->value, raw,
-				 hash_size(checksums[b->row].alg)) != 0)
-			return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-					"Value for %s header is invalid.",
-					checksums[b->row].header);
-	}
-	return S3_OK;
-}
-
-static enum s3_error
-read_trailer_name(struct s3_request *rq, struct s3_body *b)
-{
-	struct slice v = http_header_get(rq->http, "x-amz-trailer");
-
-	if (v.n == 0)
-		return S3_OK;
-	if (b->row >= 0)
-		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-				"Expecting a single %s header. Multiple "
-				"checksum Types are not allowed.",
-				CHECKSUM);
-	b->row = checksum_row(v);
-	b->in_trailer = true;
-	if (b->row < 0)
-		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-				"The value specified in the %s header is "
-				"not supported",
-				"x-amz-trailer");
-	return S3_OK;
-}
-
-static enum s3_error
-read_checksum(struct s3_request *rq, struct s3_body *b)
-{
-	enum s3_error err = read_md5(rq, b);
-
-	if (err == S3_OK)
-		err = read_checksum_header(rq, b);
-	if (err == S3_OK)
-		err = read_trailer_name(rq, b);
-	if (err == S3_OK && b->row < 0 &&
-	    http_header_has(rq->http, "x-amz-sdk-checksum-algorithm"))
-		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-				"%s specified, but no corresponding "
-				"x-amz-checksum-* or x-amz-trailer headers "
-				"were found.",
-				"x-amz-sdk-checksum-algorithm");
-	return err;
 }
 
 static bool
@@ -209,8 +78,8 @@ start_filters(struct s3_request *rq, struct s3_body *b)
 	if (hash_init(&b->md5, HASH_MD5) != 0 ||
 	    (rq->id.payload == AUTH_PAYLOAD_SHA256 &&
 	     hash_init(&b->sha256, HASH_SHA256) != 0) ||
-	    (b->row >= 0 &&
-	     hash_init(&b->checksum, checksums[b->row].alg) != 0))
+	    hash_init(&b->checksum,
+		      b->promise.alg ? b->promise.alg : HASH_CRC64NVME) != 0)
 		return S3_ERR_INTERNAL_ERROR;
 	return S3_OK;
 }
@@ -224,10 +93,12 @@ s3_body_new(struct s3_request *rq)
 	if (!b)
 		return S3_ERR_INTERNAL_ERROR;
 	rq->filters = b;
-	b->row = -1;
 	err = read_length(rq, b);
 	if (err == S3_OK)
-		err = read_checksum(rq, b);
+		err = read_md5(rq, b);
+	/* A complete request's checksum is that of the object it makes. */
+	if (err == S3_OK && strcmp(rq->op->name, "CompleteMultipartUpload"))
+		err = s3_checksum_promise(rq, &b->promise);
 	if (err == S3_OK)
 		err = start_filters(rq, b);
 	return err;
@@ -254,7 +125,13 @@ s3_body_length(const struct s3_body *b)
 bool
 s3_body_is_protected(const struct s3_body *b)
 {
-	return b->has_md5 || b->row >= 0;
+	return b->has_md5 || b->promise.alg != HASH_NONE;
+}
+
+enum hash_alg
+s3_body_checksum(const struct s3_body *b)
+{
+	return b->promise.alg;
 }
 
 static enum s3_error
@@ -283,8 +160,7 @@ take(void *ctx, const void *p, size_t n)
 	hash_update(&b->md5, p, n);
 	if (b->sha256.alg)
 		hash_update(&b->sha256, p, n);
-	if (b->checksum.alg)
-		hash_update(&b->checksum, p, n);
+	hash_update(&b->checksum, p, n);
 	return b->sink(rq, p, n);
 }
 
@@ -298,18 +174,6 @@ s3_body_feed(struct s3_request *rq, const void *p, size_t n, s3_sink sink)
 		return take(rq, p, n);
 	return auth_chunked_feed(b->chunked, p, n, take, rq, &rq->detail,
 				 &rq->http->arena);
-}
-
-static struct slice
-in_base64(struct s3_request *rq, const uint8_t *p, size_t n)
-{
-	struct buf b = BUF_INIT;
-	struct slice s;
-
-	base64_encode(&b, p, n);
-	s = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return s;
 }
 
 static struct slice
@@ -328,10 +192,13 @@ check_md5(struct s3_request *rq, const uint8_t *got)
 
 	if (!b->has_md5 || bytes_equal(got, b->want_md5, MD5_BYTES))
 		return S3_OK;
+	/* AWS writes it in two ways. */
 	s3_detail_add(&rq->detail, "ExpectedDigest",
-		      in_hex(rq, b->want_md5, MD5_BYTES));
+		      strcmp(rq->op->name, "UploadPart") == 0
+			  ? s3_checksum_encode(rq, HASH_MD5, b->want_md5)
+			  : in_hex(rq, b->want_md5, MD5_BYTES));
 	return s3_fail(rq, S3_ERR_BAD_DIGEST, NULL, "CalculatedDigest",
-		       in_base64(rq, got, MD5_BYTES));
+		       s3_checksum_encode(rq, HASH_MD5, got));
 }
 
 static enum s3_error
@@ -356,26 +223,25 @@ static enum s3_error
 check_checksum(struct s3_request *rq, struct store_put_final *fin)
 {
 	struct s3_body *b = rq->filters;
+	struct slice text = b->promise.base64;
 	uint8_t want[HASH_BYTES_MAX];
-	size_t n;
 
-	if (b->row < 0)
+	hash_final(&b->checksum, fin->checksum);
+	fin->checksum_alg = b->checksum.alg;
+	if (b->promise.alg == HASH_NONE)
 		return S3_OK;
-	n = hash_size(checksums[b->row].alg);
-	if (b->in_trailer && b->chunked)
-		b->want_checksum = auth_chunked_trailer(b->chunked);
-	if (decode_exact(b->want_checksum, want, n) != 0)
+	if (b->promise.in_trailer)
+		text = auth_chunked_trailer(b->chunked);
+	if (s3_checksum_decode(b->promise.alg, text, want) != 0)
 		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
 				"Value for %s trailing header is invalid.",
-				checksums[b->row].header);
-	hash_final(&b->checksum, fin->checksum);
-	fin->checksum_alg = checksums[b->row].alg;
-	if (bytes_equal(want, fin->checksum, n))
+				s3_checksum_header(b->promise.alg));
+	if (bytes_equal(want, fin->checksum, hash_size(b->promise.alg)))
 		return S3_OK;
 	return s3_failf(rq, S3_ERR_BAD_DIGEST,
 			"The %s you specified did not match the calculated "
 			"checksum.",
-			checksums[b->row].upper);
+			s3_checksum_name(b->promise.alg));
 }
 
 enum s3_error

@@ -1,7 +1,8 @@
 /*
  * body.h - the way of a request body from the wire to the operation: aws-
  * chunked decoding with its signatures, length, MD5, SHA-256 and the checksum
- * that the client names, then a sink.
+ * that the client names (CRC64NVME when it names none, as S3 does since
+ * December 2024), then a sink.
  *
  * Invariant: s3_body_end() answers S3_OK only when every promise of the
  * headers and trailers was kept, so nothing may become visible before it.
@@ -15,7 +16,7 @@
  * s3_body_new - reads what the headers announce; sets rq->filters.
  * Errors: MISSING_CONTENT_LENGTH, NOT_IMPLEMENTED (chunked transfer coding
  * without a decoded length), INVALID_DIGEST, INVALID_REQUEST (checksums),
- * INCOMPLETE_BODY.
+ * MALFORMED_TRAILER (announced where the payload's form has none).
  */
 enum s3_error MUST_CHECK s3_body_new(struct s3_request *rq);
 void s3_body_free(struct s3_body *b); /* NULL is fine */
@@ -24,6 +25,8 @@ void s3_body_free(struct s3_body *b); /* NULL is fine */
 uint64_t s3_body_length(const struct s3_body *b);
 /* Content-MD5 or an x-amz-checksum-* was sent or announced as a trailer. */
 bool s3_body_is_protected(const struct s3_body *b);
+/* The checksum that the client promised, HASH_NONE: none. */
+enum hash_alg s3_body_checksum(const struct s3_body *b);
 
 typedef enum s3_error (*s3_sink)(struct s3_request *rq, const void *p,
 				 size_t n);
@@ -31,8 +34,8 @@ enum s3_error MUST_CHECK s3_body_feed(struct s3_request *rq, const void *p,
 				      size_t n, s3_sink sink);
 /*
  * s3_body_end - verifies. On S3_OK fills the ETag (hex MD5, 33 bytes) and the
- * checksum of *fin. Errors: INCOMPLETE_BODY, BAD_DIGEST, INVALID_REQUEST,
- * X_AMZ_CONTENT_SHA256_MISMATCH.
+ * checksum of *fin: the promised one, else CRC64NVME. Errors: INCOMPLETE_BODY,
+ * BAD_DIGEST, INVALID_REQUEST, X_AMZ_CONTENT_SHA256_MISMATCH.
  */
 enum s3_error MUST_CHECK s3_body_end(struct s3_request *rq, char etag[33],
 				     struct store_put_final *fin);

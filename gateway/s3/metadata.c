@@ -3,8 +3,8 @@
  * would not be what the client asked for, and how they are given back.
  */
 #include "gateway/s3/s3.h"
-#include "base/encode.h"
 #include "base/timeval.h"
+#include "gateway/s3/checksum.h"
 
 #define META "x-amz-meta-"
 #define DEFAULT_TYPE "binary/octet-stream"
@@ -281,16 +281,12 @@ override_of(const struct s3_request *rq, struct slice header)
 static void
 set_checksum(struct s3_request *rq, const struct store_object *o)
 {
-	const char *name = s3_checksum_header(o->checksum_alg);
 	struct slice mode = http_header_get(rq->http, "x-amz-checksum-mode");
-	struct buf b = BUF_INIT;
 
-	if (!name || !slice_ieq_str(mode, "ENABLED"))
+	if (o->checksum_alg == HASH_NONE || !slice_ieq_str(mode, "ENABLED"))
 		return;
-	base64_encode(&b, o->checksum, hash_size(o->checksum_alg));
-	http_set_header(rq->http, name, buf_slice(&b));
+	s3_checksum_set(rq, o->checksum_alg, o->checksum);
 	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
-	buf_release(&b);
 }
 
 void

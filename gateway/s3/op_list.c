@@ -5,6 +5,7 @@
  */
 #include "gateway/s3/ops.h"
 #include "base/encode.h"
+#include "gateway/s3/checksum.h"
 
 struct listing {
 	struct store_list_req req;
@@ -72,22 +73,14 @@ static void
 put_object(const struct s3_request *rq, const struct listing *l,
 	   const struct store_object *o, struct slice key, struct buf *xml)
 {
-	const char *alg = s3_checksum_header(o->checksum_alg);
+	const char *alg = s3_checksum_name(o->checksum_alg);
 
 	xml_open(xml, "Contents");
 	s3_xml_name(xml, "Key", key, l->encode);
 	s3_xml_time(xml, "LastModified", o->mtime_us);
 	buf_printf(xml, "<ETag>&quot;%s&quot;</ETag>", o->etag);
 	if (alg) {
-		struct slice name =
-		    slice_from(slice_str(alg), strlen("x-amz-checksum-"));
-
-		xml_open(xml, "ChecksumAlgorithm");
-		for (size_t i = 0; i < name.n; i++)
-			buf_putc(xml, name.p[i] >= 'a' && name.p[i] <= 'z'
-					  ? (char)(name.p[i] - 'a' + 'A')
-					  : name.p[i]);
-		xml_close(xml, "ChecksumAlgorithm");
+		xml_text(xml, "ChecksumAlgorithm", slice_str(alg));
 		xml_text(xml, "ChecksumType", SLICE("FULL_OBJECT"));
 	}
 	xml_u64(xml, "Size", o->size);

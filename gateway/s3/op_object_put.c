@@ -4,7 +4,7 @@
  * promises and commits. An upload that fails anywhere leaves nothing.
  */
 #include "gateway/s3/body.h"
-#include "base/encode.h"
+#include "gateway/s3/checksum.h"
 #include "gateway/s3/ops.h"
 
 #define UPLOADS "uploads/"
@@ -71,20 +71,6 @@ op_put_object_data(struct s3_request *rq, const void *p, size_t n)
 	return store_put_write(rq->put, p, n);
 }
 
-static void
-set_checksum(struct s3_request *rq, const struct store_put_final *fin)
-{
-	const char *name = s3_checksum_header(fin->checksum_alg);
-	struct buf b = BUF_INIT;
-
-	if (!name)
-		return;
-	base64_encode(&b, fin->checksum, hash_size(fin->checksum_alg));
-	http_set_header(rq->http, name, buf_slice(&b));
-	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
-	buf_release(&b);
-}
-
 enum s3_error
 op_put_object_finish(struct s3_request *rq)
 {
@@ -107,7 +93,8 @@ op_put_object_finish(struct s3_request *rq)
 	if (err != S3_OK)
 		return s3_condition_failed(rq, err);
 	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
-	set_checksum(rq, &fin);
+	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);
+	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
 	http_answer(rq->http, 200, SLICE_EMPTY);
 	return S3_OK;
 }

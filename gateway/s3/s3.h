@@ -152,9 +152,4 @@ enum s3_error MUST_CHECK s3_check_overrides(struct s3_request *rq);
 void s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
 			   bool whole);
 
-/* ---- checksum names: body.c --------------------------------------------- */
-
-/* "x-amz-checksum-crc32" for HASH_CRC32; NULL for what is no checksum. */
-const char *s3_checksum_header(enum hash_alg alg);
-
 #endif

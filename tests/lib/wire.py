@@ -1,5 +1,7 @@
 """HTTP as bytes on a socket, for what no well-behaved client would send."""
 
+import html
+import re
 import socket
 
 
@@ -10,6 +12,19 @@ class Response:
     @property
     def text(self):
         return self.body.decode(errors="replace")
+
+    def element(self, name):
+        """The text of an element of the document, None without it."""
+        found = re.search(f"<{name}>(.*?)</{name}>", self.text, re.S)
+        return found and html.unescape(found.group(1))
+
+    @property
+    def code(self):
+        return self.element("Code")
+
+    @property
+    def message(self):
+        return self.element("Message")
 
     def __repr__(self):
         return f"<{self.status} {self.headers} {self.text[:300]!r}>"
