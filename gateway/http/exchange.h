@@ -36,7 +36,7 @@ enum exchange_phase {
 	PHASE_ANSWERED, /* the answer was handed to the daemon */
 };
 
-enum answer_kind { ANSWER_NONE, ANSWER_MEMORY, ANSWER_FD, ANSWER_SOURCE };
+enum answer_kind { ANSWER_NONE, ANSWER_MEMORY, ANSWER_FD, ANSWER_SOURCE, ANSWER_STREAM };
 
 struct answer_header {
 	struct answer_header *next;
@@ -55,6 +55,7 @@ struct answer {
 	uint64_t offset;
 	uint64_t n; /* body bytes */
 	struct http_source source;
+	struct http_stream stream;
 };
 
 struct http_exchange {

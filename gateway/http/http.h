@@ -29,6 +29,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+#include <sys/types.h>
+
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
 #define HTTP_HEADERS_MAX 128
 
@@ -114,6 +116,19 @@ struct http_source {
 };
 void http_answer_source(struct http_request *req, unsigned status, uint64_t n,
 			const struct http_source *source);
+
+/*
+ * An answer of unknown length, sent as it comes. next() writes at most n bytes
+ * and answers how many; 0 ends the answer, -1 cuts the connection short. It
+ * may wait. close(ctx) is called once at the end.
+ */
+struct http_stream {
+	ssize_t (*next)(void *ctx, void *p, size_t n);
+	void (*close)(void *ctx);
+	void *ctx;
+};
+void http_answer_stream(struct http_request *req, unsigned status,
+			const struct http_stream *stream);
 
 /* The answer to a HEAD request whose GET would send n bytes, and 304 for a
  * representation of n bytes. */

@@ -32,6 +32,8 @@ answer_release(struct answer *a)
 		close(a->fd);
 	if (a->source.close)
 		a->source.close(a->source.ctx);
+	if (a->stream.close)
+		a->stream.close(a->stream.ctx);
 	answer_init(a);
 }
 
@@ -143,6 +145,13 @@ http_answer_source(struct http_request *req, unsigned status, uint64_t n,
 	begin_answer(req, ANSWER_SOURCE, status, n)->source = *source;
 }
 
+void
+http_answer_stream(struct http_request *req, unsigned status,
+		   const struct http_stream *stream)
+{
+	begin_answer(req, ANSWER_STREAM, status, 0)->stream = *stream;
+}
+
 static int
 read_nothing(void *ctx, uint64_t offset, void *p, size_t n)
 {
@@ -177,9 +186,27 @@ read_source(void *cls, uint64_t pos, char *p, size_t max)
 	return (ssize_t)n;
 }
 
-static struct MHD_Response *
-make_response(struct answer *a)
+/* What it waits for is ours, not the client's: no slow reader. */
+static ssize_t
+read_stream(void *cls, uint64_t pos, char *p, size_t max)
 {
+	struct http_exchange *x = cls;
+	struct http_stream *s = &x->answer.stream;
+	ssize_t n;
+
+	(void)pos;
+	sweep_enter(x->conn, SWEEP_WORKING);
+	n = s->next(s->ctx, p, max);
+	sweep_enter(x->conn, SWEEP_SENDING);
+	if (n == 0)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+}
+
+static struct MHD_Response *
+make_response(struct http_exchange *x)
+{
+	struct answer *a = &x->answer;
 	struct MHD_Response *r;
 
 	switch (a->kind) {
@@ -192,6 +219,9 @@ make_response(struct answer *a)
 	case ANSWER_SOURCE:
 		return MHD_create_response_from_callback(a->n, SOURCE_BLOCK,
 							 read_source, a, NULL);
+	case ANSWER_STREAM:
+		return MHD_create_response_from_callback(
+		    MHD_SIZE_UNKNOWN, SOURCE_BLOCK, read_stream, x, NULL);
 	default:
 		/* The memory lives until the exchange ends. */
 		return MHD_create_response_from_buffer(a->memory.n, a->memory.p,
@@ -217,7 +247,7 @@ add_headers(struct http_exchange *x, struct MHD_Response *r)
 int
 answer_queue(struct http_exchange *x)
 {
-	struct MHD_Response *r = make_response(&x->answer);
+	struct MHD_Response *r = make_response(x);
 	int verdict = MHD_NO;
 
 	if (r && !x->req.arena.err && add_headers(x, r))
