@@ -29,6 +29,7 @@
 #define STORE_PUT_BYTES_MAX 5368709120ull /* one PutObject, 5 GiB */
 #define STORE_UPLOAD_ID_MAX 27		  /* as a version id */
 #define STORE_PARTS_MAX 10000u
+#define STORE_OBJECT_BYTES_MAX (STORE_PARTS_MAX * STORE_PUT_BYTES_MAX)
 #define STORE_PART_BYTES_MIN 5242880ull /* all but the last, 5 MiB */
 #define STORE_EVENT_ID_MAX 33		/* 16 random bytes in hex and NUL */
 

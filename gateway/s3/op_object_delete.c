@@ -25,11 +25,7 @@ static enum s3_error
 remove_one(struct s3_request *rq, struct slice key,
 	   const struct store_cond *cond)
 {
-	const struct store_note note = {
-		.principal_id = slice_str(rq->id.account_id),
-		.source_ip = slice_str(rq->http->peer_ip),
-		.request_id = slice_str(rq->http->request_id),
-	};
+	const struct store_note note = s3_note(rq, "");
 
 	return store_remove(rq->world->store, &STORE_REF(rq->bucket, key), cond,
 			    &note, NULL);

@@ -7,33 +7,6 @@
 #include "gateway/s3/checksum.h"
 #include "gateway/s3/ops.h"
 
-#define UPLOADS "uploads/"
-
-/* MAX_UPLOAD_BYTES is the video API's bound: keys below uploads/ of the
- * default bucket, whoever signed. */
-static uint64_t
-size_max(const struct s3_request *rq)
-{
-	const struct conf *c = rq->world->conf;
-
-	if (slice_eq_str(rq->bucket, c->aws_s3_bucket) &&
-	    slice_starts(rq->key, SLICE(UPLOADS)) &&
-	    c->max_upload_bytes < STORE_PUT_BYTES_MAX)
-		return c->max_upload_bytes;
-	return STORE_PUT_BYTES_MAX;
-}
-
-static enum s3_error
-too_large(struct s3_request *rq, uint64_t proposed)
-{
-	s3_detail_add(&rq->detail, "ProposedSize",
-		      arena_printf(&rq->http->arena, "%llu",
-				   (unsigned long long)proposed));
-	return s3_fail(rq, S3_ERR_ENTITY_TOO_LARGE, NULL, "MaxSizeAllowed",
-		       arena_printf(&rq->http->arena, "%llu",
-				    (unsigned long long)rq->put_req.size_max));
-}
-
 enum s3_error
 op_put_object_begin(struct s3_request *rq)
 {
@@ -45,18 +18,13 @@ op_put_object_begin(struct s3_request *rq)
 		return s3_bad_argument(
 		    rq, "This operation does not accept a version-id.",
 		    "versionId", version);
-	if (!http_header_has(rq->http, "Content-Length") &&
-	    rq->http->content_length != HTTP_LENGTH_UNKNOWN)
-		return S3_ERR_MISSING_CONTENT_LENGTH;
-	err = s3_body_new(rq);
+	err = s3_open_body(rq);
 	if (err != S3_OK)
 		return err;
 	req->bucket = rq->bucket;
 	req->key = rq->key;
 	req->size = s3_body_length(rq->filters);
-	req->size_max = size_max(rq);
-	if (req->size > req->size_max)
-		return too_large(rq, req->size);
+	req->size_max = s3_put_max(rq);
 	err = s3_metadata_read(rq, &req->headers);
 	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);
@@ -75,12 +43,7 @@ enum s3_error
 op_put_object_finish(struct s3_request *rq)
 {
 	struct store_put_final fin = {
-		.note = {
-			.event_name = SLICE("ObjectCreated:Put"),
-			.principal_id = slice_str(rq->id.account_id),
-			.source_ip = slice_str(rq->http->peer_ip),
-			.request_id = slice_str(rq->http->request_id),
-		},
+		.note = s3_note(rq, "ObjectCreated:Put"),
 	};
 	struct store_put *put = rq->put;
 	char etag[2 * MD5_BYTES + 1];

@@ -93,6 +93,22 @@ enum s3_error MUST_CHECK s3_param_count(struct s3_request *rq, const char *name,
 					const char *argument, uint32_t fallback,
 					uint32_t *out);
 
+/* ---- put.c: what all ways to write an object share ----------------------- */
+
+/* The event of a change by this request; the store names removals itself. */
+struct store_note s3_note(const struct s3_request *rq, const char *event_name);
+/* Bytes that an object at this key may have, and one put of it. */
+uint64_t s3_object_max(const struct s3_request *rq);
+uint64_t s3_put_max(const struct s3_request *rq);
+/* ENTITY_TOO_LARGE with what was proposed and what is allowed. */
+enum s3_error MUST_CHECK s3_check_size(struct s3_request *rq, uint64_t size,
+				       uint64_t max);
+/* The filters for a body that becomes an object or a part.
+ * MISSING_CONTENT_LENGTH, ENTITY_TOO_LARGE, and those of s3_body_new(). */
+enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
+/* A number as the value of a detail's element. */
+struct slice s3_number(struct s3_request *rq, uint64_t n);
+
 /* ---- route.c ------------------------------------------------------------ */
 
 size_t s3_ops(const struct s3_op **out);

@@ -1,0 +1,68 @@
+/*
+ * What all ways to write an object share: whose event it is, and how large it
+ * may become.
+ */
+#include "gateway/s3/body.h"
+
+#define UPLOADS "uploads/"
+
+struct store_note
+s3_note(const struct s3_request *rq, const char *event_name)
+{
+	return (struct store_note){
+		.event_name = slice_str(event_name),
+		.principal_id = slice_str(rq->id.account_id),
+		.source_ip = slice_str(rq->http->peer_ip),
+		.request_id = slice_str(rq->http->request_id),
+	};
+}
+
+/* MAX_UPLOAD_BYTES is the video API's bound: keys below uploads/ of the
+ * default bucket, whoever signed. */
+uint64_t
+s3_object_max(const struct s3_request *rq)
+{
+	const struct conf *c = rq->world->conf;
+	bool is_upload = slice_eq_str(rq->bucket, c->aws_s3_bucket) &&
+			 slice_starts(rq->key, SLICE(UPLOADS));
+
+	return is_upload ? c->max_upload_bytes : STORE_OBJECT_BYTES_MAX;
+}
+
+uint64_t
+s3_put_max(const struct s3_request *rq)
+{
+	uint64_t max = s3_object_max(rq);
+
+	return max < STORE_PUT_BYTES_MAX ? max : STORE_PUT_BYTES_MAX;
+}
+
+struct slice
+s3_number(struct s3_request *rq, uint64_t n)
+{
+	return arena_printf(&rq->http->arena, "%llu", (unsigned long long)n);
+}
+
+enum s3_error
+s3_check_size(struct s3_request *rq, uint64_t size, uint64_t max)
+{
+	if (size <= max)
+		return S3_OK;
+	s3_detail_add(&rq->detail, "ProposedSize", s3_number(rq, size));
+	return s3_fail(rq, S3_ERR_ENTITY_TOO_LARGE, NULL, "MaxSizeAllowed",
+		       s3_number(rq, max));
+}
+
+enum s3_error
+s3_open_body(struct s3_request *rq)
+{
+	enum s3_error err;
+
+	if (!http_header_has(rq->http, "Content-Length") &&
+	    rq->http->content_length != HTTP_LENGTH_UNKNOWN)
+		return S3_ERR_MISSING_CONTENT_LENGTH;
+	err = s3_body_new(rq);
+	if (err != S3_OK)
+		return err;
+	return s3_check_size(rq, s3_body_length(rq->filters), s3_put_max(rq));
+}
