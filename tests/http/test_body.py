@@ -176,7 +176,7 @@ def test_small_inner_chunk_is_refused(put, stored):
     data = data_of(20000)
     r = put(b"", SIGNED, lambda s: s.chunks(data, 8000) + b"\r\n",
             x_amz_decoded_content_length=str(len(data)))
-    assert (r.status, r.code) == (400, "InvalidChunkSizeError")
+    assert (r.status, r.code) == (403, "InvalidChunkSizeError")
     assert stored() is None
 
 
