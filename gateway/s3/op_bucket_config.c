@@ -14,6 +14,7 @@ static const struct {
 	enum s3_error error;
 } unset[] = {
 	{ "policy", S3_ERR_NO_SUCH_BUCKET_POLICY },
+	{ "policyStatus", S3_ERR_NO_SUCH_BUCKET_POLICY },
 	{ "cors", S3_ERR_NO_SUCH_CORS_CONFIGURATION },
 	{ "lifecycle", S3_ERR_NO_SUCH_LIFECYCLE_CONFIGURATION },
 	{ "tagging", S3_ERR_NO_SUCH_TAG_SET },
@@ -43,6 +44,18 @@ op_get_unset(struct s3_request *rq)
 			err = s3_fail(rq, unset[i].error, NULL, "BucketName",
 				      rq->bucket);
 	return err == S3_OK ? S3_ERR_NOT_IMPLEMENTED : err;
+}
+
+/* Deleting what is not there is fine. */
+enum s3_error
+op_delete_unset(struct s3_request *rq)
+{
+	struct store_bucket b;
+	enum s3_error err = head(rq, &b);
+
+	if (err == S3_OK)
+		http_answer(rq->http, 204, SLICE_EMPTY);
+	return err;
 }
 
 enum s3_error

@@ -48,9 +48,9 @@ struct s3_request;
  */
 struct s3_op {
 	const char *name;
-	const char *method; /* NULL: any */
+	const char *method;
 	enum s3_scope scope;
-	const char *query;  /* NULL, or a parameter that must be there */
+	const char *query;  /* NULL, or what must be there: "a&b", "a=v" */
 	const char *header; /* NULL, or a header that must be there */
 	const char *action; /* IAM action */
 	uint64_t body_max;  /* 0: no body is expected, one is discarded */
@@ -112,7 +112,8 @@ struct slice s3_number(struct s3_request *rq, uint64_t n);
 /* ---- route.c ------------------------------------------------------------ */
 
 size_t s3_ops(const struct s3_op **out);
-/* The first row that matches. METHOD_NOT_ALLOWED when there is none. */
+/* The first row that matches. METHOD_NOT_ALLOWED when there is none;
+ * INVALID_ARGUMENT: two sub-resources. */
 enum s3_error MUST_CHECK s3_route(struct s3_request *rq);
 
 /* ---- xml.c -------------------------------------------------------------- */

@@ -102,6 +102,8 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 		return;
 	}
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
+	if (err == S3_ERR_METHOD_NOT_ALLOWED && rq->scope == S3_SERVICE)
+		http_set_header(rq->http, "Allow", SLICE("GET"));
 	put_error_document(rq, err, &b);
 	http_answer_buf(rq->http, status, &b);
 }
