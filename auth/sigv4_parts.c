@@ -5,7 +5,6 @@
 #include "auth/sigv4.h"
 #include "base/encode.h"
 
-#define ACCESS_KEY_MAX 128
 #define REGION_MAX 64
 
 enum s3_error
@@ -74,7 +73,7 @@ is_date(struct slice s)
 
 /*
  * "KEY/20130524/us-east-1/s3/aws4_request", split from the right: some
- * products allow '/' in access keys. Any region is accepted.
+ * products allow '/' in access keys.
  */
 static enum s3_error
 parse_credential(struct slice s, const struct sigv4_place *at,
@@ -86,7 +85,7 @@ parse_credential(struct slice s, const struct sigv4_place *at,
 
 	if (!cut_last(&s, &end) || !cut_last(&s, &scope->service) ||
 	    !cut_last(&s, &scope->region) || !cut_last(&s, &scope->date) ||
-	    s.n == 0 || s.n > ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
+	    s.n == 0 || s.n >= ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
 	    !is_region(scope->region))
 		return fail_at(detail, at, a,
 			       SLICE("the Credential is mal-formed; expecting "
@@ -144,6 +143,7 @@ sigv4_parse_scope(struct slice credential, const struct sigv4_place *at,
 	enum s3_error err =
 	    parse_credential(credential, at, service, a, out, detail);
 
+	out->at = at;
 	if (err != S3_OK)
 		return err;
 	if (!are_signed_headers(out->signed_headers))
@@ -159,6 +159,22 @@ sigv4_parse_scope(struct slice credential, const struct sigv4_place *at,
 				 "the day of the request time \"%s\".",
 				 SLICE_ARG(out->scope.date), out->amz_date));
 	return S3_OK;
+}
+
+enum s3_error
+sigv4_check_region(const struct sigv4_claim *claim, const char *region,
+		   struct arena *a, struct s3_detail *detail)
+{
+	struct slice claimed = claim->scope.region;
+
+	if (!region || slice_eq_str(claimed, region))
+		return S3_OK;
+	s3_detail_add(detail, "Region", slice_str(region));
+	return fail_at(detail, claim->at, a,
+		       arena_printf(a,
+				    "the region '%.*s' is wrong; expecting "
+				    "'%s'",
+				    SLICE_ARG(claimed), region));
 }
 
 /* ---- payload ------------------------------------------------------------ */
