@@ -190,6 +190,15 @@ static const struct {
 	{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", AUTH_PAYLOAD_UNSIGNED_TRAILER },
 };
 
+static bool
+has_capitals(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+			return true;
+	return false;
+}
+
 enum s3_error
 sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 		    struct s3_detail *detail)
@@ -200,7 +209,8 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 			return S3_OK;
 		}
 	}
-	if (hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
+	if (!has_capitals(value) &&
+	    hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
 		out->payload = AUTH_PAYLOAD_SHA256;
 		return S3_OK;
 	}
@@ -213,7 +223,9 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 	    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
 	    "STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
 	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 "
-	    "value.",
+	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
+	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
+	    "sha256 value.",
 	    "x-amz-content-sha256", value);
 }
