@@ -76,12 +76,13 @@ void sigv4_signing_key(struct slice access_key, struct slice secret,
 void sigv4_signature(const uint8_t key[SHA256_BYTES],
 		     struct slice string_to_sign, char out[SHA256_HEX_MAX]);
 
+/* "47 45 54": what AWS shows to find invisible differences. */
+struct slice sigv4_spaced_hex(struct arena *a, struct slice s);
+
 /* ---- what a request claims (sigv4_parse.c) ----------------------------- */
 
-struct sigv4_place;
 struct sigv4_claim {
 	enum auth_kind kind;
-	const struct sigv4_place *at; /* where it stands; NULL: nowhere */
 	struct slice access_key;
 	struct sigv4_scope scope;
 	struct slice signed_headers; /* lower case, strictly ascending */
@@ -113,19 +114,20 @@ struct sigv4_place {
 	const char *prefix;
 };
 
-/*
- * Reads the credential into out->scope and out->access_key, and checks
- * out->signed_headers and the day of out->amz_date against it.
- */
+/* The presigned query; a form says the same in its fields. */
+extern const struct sigv4_place sigv4_in_query;
+
+/* Reads the credential into out->scope and out->access_key, and checks the day
+ * of out->amz_date against it. */
+enum s3_error MUST_CHECK sigv4_parse_credential(
+    struct slice credential, const struct sigv4_place *at, const char *service,
+    struct arena *a, struct sigv4_claim *out, struct s3_detail *detail);
+/* The same, and checks out->signed_headers. */
 enum s3_error MUST_CHECK sigv4_parse_scope(struct slice credential,
 					   const struct sigv4_place *at,
 					   const char *service, struct arena *a,
 					   struct sigv4_claim *out,
 					   struct s3_detail *detail);
-/* AWS's answer to a claim for another region than this; NULL: any will do. */
-enum s3_error MUST_CHECK sigv4_check_region(const struct sigv4_claim *claim,
-					    const char *region, struct arena *a,
-					    struct s3_detail *detail);
 /* A value of x-amz-content-sha256. */
 enum s3_error MUST_CHECK sigv4_parse_payload(struct slice value,
 					     struct sigv4_claim *out,

@@ -137,3 +137,21 @@ sigv4_signature(const uint8_t key[SHA256_BYTES], struct slice string_to_sign,
 	hmac_sha256(key, SHA256_BYTES, string_to_sign.p, string_to_sign.n, mac);
 	hex_encode(mac, sizeof(mac), out);
 }
+
+struct slice
+sigv4_spaced_hex(struct arena *a, struct slice s)
+{
+	static const char digit[] = "0123456789abcdef";
+	char *out = arena_array(a, s.n, 3);
+
+	if (!out)
+		return SLICE_EMPTY;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		out[3 * i] = digit[c >> 4];
+		out[3 * i + 1] = digit[c & 15];
+		out[3 * i + 2] = ' ';
+	}
+	return slice_mem(out, s.n ? 3 * s.n - 1 : 0);
+}

@@ -9,7 +9,7 @@ static const struct sigv4_place in_header = {
 	S3_ERR_AUTHORIZATION_HEADER_MALFORMED, "The authorization header is "
 					       "malformed"
 };
-static const struct sigv4_place in_query = {
+const struct sigv4_place sigv4_in_query = {
 	S3_ERR_AUTHORIZATION_QUERY_PARAMETERS_ERROR,
 	"Error parsing the X-Amz-Credential parameter"
 };
@@ -221,7 +221,8 @@ parse_query(const struct auth_request *req, const struct sigv4_query *query,
 		    "X-Amz-Date must be in the ISO8601 Long Format "
 		    "\"yyyyMMdd'T'HHmmss'Z'\"");
 	time_format_amz(out->time_us, out->amz_date);
-	err = sigv4_parse_scope(values[1], &in_query, service, a, out, detail);
+	err = sigv4_parse_scope(values[1], &sigv4_in_query, service, a, out,
+				detail);
 	if (err == S3_OK)
 		err = parse_expires(values[5], out, detail);
 	if (err == S3_OK)

@@ -5,6 +5,7 @@
 #include "auth/sigv4.h"
 #include "base/encode.h"
 
+#define ACCESS_KEY_MAX 128
 #define REGION_MAX 64
 
 enum s3_error
@@ -73,10 +74,10 @@ is_date(struct slice s)
 
 /*
  * "KEY/20130524/us-east-1/s3/aws4_request", split from the right: some
- * products allow '/' in access keys.
+ * products allow '/' in access keys. Any region is accepted.
  */
 static enum s3_error
-parse_credential(struct slice s, const struct sigv4_place *at,
+split_credential(struct slice s, const struct sigv4_place *at,
 		 const char *service, struct arena *a, struct sigv4_claim *out,
 		 struct s3_detail *detail)
 {
@@ -85,7 +86,7 @@ parse_credential(struct slice s, const struct sigv4_place *at,
 
 	if (!cut_last(&s, &end) || !cut_last(&s, &scope->service) ||
 	    !cut_last(&s, &scope->region) || !cut_last(&s, &scope->date) ||
-	    s.n == 0 || s.n >= ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
+	    s.n == 0 || s.n > ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
 	    !is_region(scope->region))
 		return fail_at(detail, at, a,
 			       SLICE("the Credential is mal-formed; expecting "
@@ -117,6 +118,24 @@ parse_credential(struct slice s, const struct sigv4_place *at,
 	return S3_OK;
 }
 
+enum s3_error
+sigv4_parse_credential(struct slice credential, const struct sigv4_place *at,
+		       const char *service, struct arena *a,
+		       struct sigv4_claim *out, struct s3_detail *detail)
+{
+	enum s3_error err =
+	    split_credential(credential, at, service, a, out, detail);
+
+	if (err == S3_OK && strncmp(out->amz_date, out->scope.date.p, 8) != 0)
+		return fail_at(
+		    detail, at, a,
+		    arena_printf(a,
+				 "the date \"%.*s\" of the credential is not "
+				 "the day of the request time \"%s\".",
+				 SLICE_ARG(out->scope.date), out->amz_date));
+	return err;
+}
+
 /* Lower case and strictly ascending, as the signer must have sorted them. */
 static bool
 are_signed_headers(struct slice s)
@@ -141,40 +160,14 @@ sigv4_parse_scope(struct slice credential, const struct sigv4_place *at,
 		  struct s3_detail *detail)
 {
 	enum s3_error err =
-	    parse_credential(credential, at, service, a, out, detail);
+	    sigv4_parse_credential(credential, at, service, a, out, detail);
 
-	out->at = at;
-	if (err != S3_OK)
-		return err;
-	if (!are_signed_headers(out->signed_headers))
+	if (err == S3_OK && !are_signed_headers(out->signed_headers))
 		return sigv4_fail(
 		    detail, at->error,
 		    "SignedHeaders must be lower case, sorted and "
 		    "separated by semicolons.");
-	if (strncmp(out->amz_date, out->scope.date.p, 8) != 0)
-		return fail_at(
-		    detail, at, a,
-		    arena_printf(a,
-				 "the date \"%.*s\" of the credential is not "
-				 "the day of the request time \"%s\".",
-				 SLICE_ARG(out->scope.date), out->amz_date));
-	return S3_OK;
-}
-
-enum s3_error
-sigv4_check_region(const struct sigv4_claim *claim, const char *region,
-		   struct arena *a, struct s3_detail *detail)
-{
-	struct slice claimed = claim->scope.region;
-
-	if (!region || slice_eq_str(claimed, region))
-		return S3_OK;
-	s3_detail_add(detail, "Region", slice_str(region));
-	return fail_at(detail, claim->at, a,
-		       arena_printf(a,
-				    "the region '%.*s' is wrong; expecting "
-				    "'%s'",
-				    SLICE_ARG(claimed), region));
+	return err;
 }
 
 /* ---- payload ------------------------------------------------------------ */
@@ -190,15 +183,6 @@ static const struct {
 	{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", AUTH_PAYLOAD_UNSIGNED_TRAILER },
 };
 
-static bool
-has_capitals(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
-			return true;
-	return false;
-}
-
 enum s3_error
 sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 		    struct s3_detail *detail)
@@ -209,8 +193,7 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 			return S3_OK;
 		}
 	}
-	if (!has_capitals(value) &&
-	    hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
+	if (hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
 		out->payload = AUTH_PAYLOAD_SHA256;
 		return S3_OK;
 	}
@@ -223,9 +206,7 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 	    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
 	    "STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
 	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
-	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
-	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
-	    "sha256 value.",
+	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 "
+	    "value.",
 	    "x-amz-content-sha256", value);
 }

@@ -169,25 +169,6 @@ matches(const struct check *c)
 	       bytes_equal(sent, ours, sizeof(ours));
 }
 
-/* "47 45 54": what AWS shows to find invisible differences. */
-static struct slice
-spaced_hex(struct arena *a, struct slice s)
-{
-	static const char digit[] = "0123456789abcdef";
-	char *out = arena_array(a, s.n, 3);
-
-	if (!out)
-		return SLICE_EMPTY;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		out[3 * i] = digit[c >> 4];
-		out[3 * i + 1] = digit[c & 15];
-		out[3 * i + 2] = ' ';
-	}
-	return slice_mem(out, s.n ? 3 * s.n - 1 : 0);
-}
-
 static enum s3_error
 mismatch(struct check *c, struct slice canonical, struct slice string_to_sign)
 {
@@ -196,9 +177,11 @@ mismatch(struct check *c, struct slice canonical, struct slice string_to_sign)
 	s3_detail_add(d, "AWSAccessKeyId", c->claim.access_key);
 	s3_detail_add(d, "StringToSign", string_to_sign);
 	s3_detail_add(d, "SignatureProvided", c->claim.signature);
-	s3_detail_add(d, "StringToSignBytes", spaced_hex(c->a, string_to_sign));
+	s3_detail_add(d, "StringToSignBytes",
+		      sigv4_spaced_hex(c->a, string_to_sign));
 	s3_detail_add(d, "CanonicalRequest", canonical);
-	s3_detail_add(d, "CanonicalRequestBytes", spaced_hex(c->a, canonical));
+	s3_detail_add(d, "CanonicalRequestBytes",
+		      sigv4_spaced_hex(c->a, canonical));
 	return S3_ERR_SIGNATURE_DOES_NOT_MATCH;
 }
 
@@ -283,9 +266,6 @@ verify(struct check *c, const struct auth_keys *keys, struct auth_identity *out)
 			  &c->claim, c->detail);
 	if (err == S3_OK && c->claim.kind != AUTH_ANONYMOUS) {
 		err = check_no_session_token(c);
-		if (err == S3_OK)
-			err = sigv4_check_region(&c->claim, c->policy->region,
-						 c->a, c->detail);
 		if (err == S3_OK)
 			err = c->claim.kind == AUTH_HEADER ? check_skew(c)
 							   : check_lifetime(c);

@@ -164,3 +164,38 @@ time_parse_http(struct slice s, int64_t *us)
 		return -1;
 	return join(y, mon, d, h, min, sec, us);
 }
+
+/* ".123456789": at most nine digits; what is beyond microseconds is cut. */
+static int
+fraction(struct slice *s, int *us)
+{
+	int unit = 100000;
+	size_t n = 0;
+
+	*us = 0;
+	if (literal(s, SLICE(".")))
+		return 0;
+	for (; n < s->n && n < 9 && s->p[n] >= '0' && s->p[n] <= '9'; n++) {
+		*us += (s->p[n] - '0') * unit;
+		unit /= 10;
+	}
+	*s = slice_from(*s, n);
+	return n ? 0 : -1;
+}
+
+int
+time_parse_iso(struct slice s, int64_t *us)
+{
+	int y, mon, d, h, min, sec, rest;
+
+	if (digits(&s, 4, &y) || literal(&s, SLICE("-")) ||
+	    digits(&s, 2, &mon) || literal(&s, SLICE("-")) ||
+	    digits(&s, 2, &d) || literal(&s, SLICE("T")) || digits(&s, 2, &h) ||
+	    literal(&s, SLICE(":")) || digits(&s, 2, &min) ||
+	    literal(&s, SLICE(":")) || digits(&s, 2, &sec) ||
+	    fraction(&s, &rest) || literal(&s, SLICE("Z")) || s.n ||
+	    join(y, mon, d, h, min, sec, us) != 0)
+		return -1;
+	*us += rest;
+	return 0;
+}

@@ -25,5 +25,7 @@ void time_format_http(int64_t us, char out[TIME_TEXT_MAX]);
 /* 0, or -1 when s is not exactly of that form; *us untouched then. */
 int time_parse_amz(struct slice s, int64_t *us);
 int time_parse_http(struct slice s, int64_t *us);
+/* With or without a fraction of a second, of which microseconds are kept. */
+int time_parse_iso(struct slice s, int64_t *us);
 
 #endif

@@ -141,25 +141,6 @@ index_get(struct local *ls, MDB_txn *txn, uint32_t bucket_id, struct slice key,
 }
 
 int
-index_get_version(struct local *ls, MDB_txn *txn, uint32_t bucket_id,
-		  struct slice key, uint64_t version, struct slice *value)
-{
-	struct key_encoded name;
-	struct walk w;
-	MDB_val k, v;
-	int rc = walk(ls, txn, NULL, bucket_id, key, &w);
-
-	if (rc != 0)
-		return rc;
-	key_record(&name, &w.scope[w.depth], w.text[w.depth], version);
-	k = (MDB_val){ name.n, name.p };
-	rc = mdb_get(txn, table(ls, &w.scope[w.depth]), &k, &v);
-	if (rc == 0)
-		*value = slice_mem(v.mv_data, v.mv_size);
-	return rc;
-}
-
-int
 index_put(struct writer_txn *t, uint32_t bucket_id, struct slice key,
 	  uint64_t version, struct slice head, struct slice body)
 {
@@ -303,9 +284,8 @@ settle(struct index_cursor *c, int rc, struct key_part *part)
 	}
 }
 
-/* To the first record at or after @from, or after that version of it. */
-static int
-seek(struct index_cursor *c, struct slice from, const uint64_t *version)
+int
+index_seek(struct index_cursor *c, struct slice from)
 {
 	struct key_encoded name;
 	struct key_part part;
@@ -317,10 +297,7 @@ seek(struct index_cursor *c, struct slice from, const uint64_t *version)
 		struct slice head = slice_head(from, KEY_CUT);
 
 		if (from.n <= KEY_CUT) {
-			if (version)
-				key_record(&name, s, from, *version);
-			else
-				key_lower_bound(&name, s, from);
+			key_lower_bound(&name, s, from);
 			rc = step(c, MDB_SET_RANGE, &name, &part);
 			return settle(c, rc, &part);
 		}
@@ -338,18 +315,6 @@ seek(struct index_cursor *c, struct slice from, const uint64_t *version)
 		c->depth++;
 		from = slice_from(from, KEY_CUT);
 	}
-}
-
-int
-index_seek(struct index_cursor *c, struct slice from)
-{
-	return seek(c, from, NULL);
-}
-
-int
-index_seek_version(struct index_cursor *c, struct slice key, uint64_t version)
-{
-	return seek(c, key, &version);
 }
 
 int

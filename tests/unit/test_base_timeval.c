@@ -104,6 +104,53 @@ test_time_parse_http_refuses_other_forms(void **state)
 }
 
 static void
+test_time_parse_iso_keeps_microseconds(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} good[] = {
+		{ "1970-01-01T00:00:01Z", 1000000 },
+		{ "1970-01-01T00:00:01.5Z", 1500000 },
+		{ "1970-01-01T00:00:01.000Z", 1000000 },
+		{ "1970-01-01T00:00:01.000001Z", 1000001 },
+		{ "1970-01-01T00:00:01.123456789Z", 1123456 },
+		{ "2013-05-24T00:00:00.999Z", 1369353600999000 },
+	};
+	int64_t us;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(time_parse_iso(slice_str(good[i].text), &us),
+				 0);
+		assert_true(us == good[i].us);
+	}
+}
+
+static void
+test_time_parse_iso_refuses_other_forms(void **state)
+{
+	static const char *const bad[] = { "",
+					   "2013-05-24",
+					   "2013-05-24T00:00:00",
+					   "2013-05-24T00:00:00.Z",
+					   "2013-05-24T00:00:00.0000000000Z",
+					   "2013-05-24T00:00:00+00:00",
+					   "2013-05-24 00:00:00Z",
+					   "2013-05-24T00:00:00z",
+					   "2013-05-24T00:00:00Z ",
+					   "2013-02-29T00:00:00Z",
+					   "2013-05-24T24:00:00Z",
+					   "20130524T000000Z" };
+	int64_t us = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(time_parse_iso(slice_str(bad[i]), &us), -1);
+	assert_int_equal(us, 7);
+}
+
+static void
 test_time_mono_never_goes_back(void **state)
 {
 	int64_t before = time_mono_us();
@@ -125,6 +172,8 @@ main(void)
 		cmocka_unit_test(test_time_fractions_are_cut_not_rounded),
 		cmocka_unit_test(test_time_parse_amz_refuses_other_forms),
 		cmocka_unit_test(test_time_parse_http_refuses_other_forms),
+		cmocka_unit_test(test_time_parse_iso_keeps_microseconds),
+		cmocka_unit_test(test_time_parse_iso_refuses_other_forms),
 		cmocka_unit_test(test_time_mono_never_goes_back),
 	};
 

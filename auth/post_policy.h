@@ -1,0 +1,46 @@
+/*
+ * post_policy.h - who sent a form, and what its policy allows: "Browser-Based
+ * Uploads Using POST (AWS Signature Version 4)" of the Amazon S3 API
+ * reference. The string to sign is the base64 policy exactly as sent; the
+ * fields are checked as they will be used, that is with ${filename} replaced
+ * and fields of one name joined by commas. Threads: any.
+ */
+#ifndef AUTH_POST_POLICY_H
+#define AUTH_POST_POLICY_H
+
+#include "auth/auth.h"
+
+#define AUTH_POLICY_MAX 20480u /* bytes of base64: no form holds more */
+
+/* Names in any case, each once. */
+struct auth_form {
+	const struct auth_header *fields; /* all before the file */
+	size_t n;
+	struct slice bucket; /* the one addressed */
+};
+
+/* Bytes that the file may have: content-length-range. */
+struct auth_form_range {
+	uint64_t min;
+	uint64_t max; /* UINT64_MAX: no range */
+};
+
+/*
+ * auth_form_verify - verifies the signature and evaluates the policy.
+ * A form without policy and signature: kind AUTH_ANONYMOUS, S3_OK.
+ * Else *out is filled but for what concerns headers and chunks. Errors:
+ * INVALID_ARGUMENT (a field is missing), INVALID_REQUEST (version 2),
+ * INVALID_TOKEN, AUTHORIZATION_QUERY_PARAMETERS_ERROR (date, credential),
+ * INVALID_ACCESS_KEY_ID, SIGNATURE_DOES_NOT_MATCH, INVALID_POLICY_DOCUMENT,
+ * ACCESS_DENIED ("Invalid according to Policy: ..."). An unknown key costs as
+ * much as a known one; comparison takes constant time.
+ */
+enum s3_error MUST_CHECK auth_form_verify(const struct auth_form *form,
+					  const struct auth_keys *keys,
+					  const struct auth_policy *policy,
+					  struct arena *a,
+					  struct auth_identity *out,
+					  struct auth_form_range *range,
+					  struct s3_detail *detail);
+
+#endif
