@@ -60,7 +60,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzz-run \
-	fuzz-replay lint layers conf docs format format-check install clean
+	fuzz-replay lint layers conf s3-api docs format format-check install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
 help: ## list the targets
@@ -172,13 +172,16 @@ fuzz-replay: $(addprefix $(BUILD)/fuzz/,$(FUZZERS)) ## run the fuzz corpora
 	@set -e; for t in $(FUZZERS); do \
 		$(BUILD)/fuzz/$$t tests/fuzz/corpus/$$t/*; done
 
-lint: layers conf docs format-check ## static checks
+lint: layers conf s3-api docs format-check ## static checks
 
 layers: ## who may include whom, and which library lives where
 	tools/check-layers
 
 conf: ## settings table = sample file = documentation
 	tools/check-conf
+
+s3-api: ## table of S3 operations = documentation
+	tools/check-s3-api
 
 docs: ## "Code structure" of each README = files of the folder
 	tools/check-docs

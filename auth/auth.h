@@ -15,6 +15,8 @@
 #include "base/hash.h"
 #include "base/s3_error.h"
 
+#define ACCESS_KEY_MAX 129 /* bytes, with NUL */
+#define SECRET_KEY_MAX 128
 #define AUTH_EXPIRES_MAX 604800 /* seconds a presigned URL may live */
 #define AUTH_SKEW_US (900 * 1000000LL)
 
@@ -34,10 +36,9 @@ struct auth_request {
 
 /* ---- verifying -------------------------------------------------------- */
 
-/* Answers the account and secret of an access key: 0, or -1 when unknown.
- * secret: at most 127 bytes and NUL. */
+/* Answers the account and secret of an access key: 0, or -1 when unknown. */
 struct auth_key {
-	char secret[128];
+	char secret[SECRET_KEY_MAX];
 	char account_id[65];
 	char display_name[65];
 };
@@ -58,7 +59,7 @@ enum auth_kind { AUTH_ANONYMOUS, AUTH_HEADER, AUTH_PRESIGNED, AUTH_FORM };
 
 struct auth_identity {
 	enum auth_kind kind;
-	char access_key[129];
+	char access_key[ACCESS_KEY_MAX];
 	char account_id[65];
 	char display_name[65];
 	enum auth_payload payload;
@@ -78,6 +79,8 @@ struct auth_policy {
 	 * candidates are "bucket.name". */
 	const char *const *public_hosts;
 	struct slice host_bucket; /* the bucket when it came from Host */
+	/* The one region that may be signed for; NULL: any. */
+	const char *region;
 	int64_t now_us;
 };
 
@@ -85,7 +88,7 @@ struct auth_policy {
  * auth_verify - who sent this request.
  * Neither an Authorization header nor X-Amz-{Algorithm,Credential,Signature} in
  * the query: kind AUTH_ANONYMOUS, S3_OK (with the payload's form all the same).
- * Any region is accepted. Session tokens are refused (INVALID_TOKEN): keys here
+ * Session tokens are refused (INVALID_TOKEN): keys here
  * are permanent. Errors as in s3-errors §6 (SIGNATURE_DOES_NOT_MATCH,
  * INVALID_ACCESS_KEY_ID, REQUEST_TIME_TOO_SKEWED, ACCESS_DENIED for expiry and
  * unsigned headers, AUTHORIZATION_*), with AWS's extra elements in *detail

@@ -161,6 +161,8 @@ auth_form_verify(const struct auth_form *form, const struct auth_keys *keys,
 	if (err == S3_OK)
 		err = parse_claim(values, policy->service, a, &claim, detail);
 	if (err == S3_OK)
+		err = sigv4_check_region(&claim, policy->region, a, detail);
+	if (err == S3_OK)
 		err = check_signature(&claim, values[POLICY], keys, a, &key,
 				      detail);
 	if (err == S3_OK)

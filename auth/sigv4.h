@@ -81,8 +81,10 @@ struct slice sigv4_spaced_hex(struct arena *a, struct slice s);
 
 /* ---- what a request claims (sigv4_parse.c) ----------------------------- */
 
+struct sigv4_place;
 struct sigv4_claim {
 	enum auth_kind kind;
+	const struct sigv4_place *at; /* where it stands; NULL: nowhere */
 	struct slice access_key;
 	struct sigv4_scope scope;
 	struct slice signed_headers; /* lower case, strictly ascending */
@@ -128,6 +130,10 @@ enum s3_error MUST_CHECK sigv4_parse_scope(struct slice credential,
 					   const char *service, struct arena *a,
 					   struct sigv4_claim *out,
 					   struct s3_detail *detail);
+/* AWS's answer to a claim for another region than this; NULL: any will do. */
+enum s3_error MUST_CHECK sigv4_check_region(const struct sigv4_claim *claim,
+					    const char *region, struct arena *a,
+					    struct s3_detail *detail);
 /* A value of x-amz-content-sha256. */
 enum s3_error MUST_CHECK sigv4_parse_payload(struct slice value,
 					     struct sigv4_claim *out,

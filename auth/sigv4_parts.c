@@ -5,7 +5,6 @@
 #include "auth/sigv4.h"
 #include "base/encode.h"
 
-#define ACCESS_KEY_MAX 128
 #define REGION_MAX 64
 
 enum s3_error
@@ -74,7 +73,7 @@ is_date(struct slice s)
 
 /*
  * "KEY/20130524/us-east-1/s3/aws4_request", split from the right: some
- * products allow '/' in access keys. Any region is accepted.
+ * products allow '/' in access keys.
  */
 static enum s3_error
 split_credential(struct slice s, const struct sigv4_place *at,
@@ -86,7 +85,7 @@ split_credential(struct slice s, const struct sigv4_place *at,
 
 	if (!cut_last(&s, &end) || !cut_last(&s, &scope->service) ||
 	    !cut_last(&s, &scope->region) || !cut_last(&s, &scope->date) ||
-	    s.n == 0 || s.n > ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
+	    s.n == 0 || s.n >= ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
 	    !is_region(scope->region))
 		return fail_at(detail, at, a,
 			       SLICE("the Credential is mal-formed; expecting "
@@ -126,6 +125,7 @@ sigv4_parse_credential(struct slice credential, const struct sigv4_place *at,
 	enum s3_error err =
 	    split_credential(credential, at, service, a, out, detail);
 
+	out->at = at;
 	if (err == S3_OK && strncmp(out->amz_date, out->scope.date.p, 8) != 0)
 		return fail_at(
 		    detail, at, a,
@@ -170,6 +170,22 @@ sigv4_parse_scope(struct slice credential, const struct sigv4_place *at,
 	return err;
 }
 
+enum s3_error
+sigv4_check_region(const struct sigv4_claim *claim, const char *region,
+		   struct arena *a, struct s3_detail *detail)
+{
+	struct slice claimed = claim->scope.region;
+
+	if (!region || slice_eq_str(claimed, region))
+		return S3_OK;
+	s3_detail_add(detail, "Region", slice_str(region));
+	return fail_at(detail, claim->at, a,
+		       arena_printf(a,
+				    "the region '%.*s' is wrong; expecting "
+				    "'%s'",
+				    SLICE_ARG(claimed), region));
+}
+
 /* ---- payload ------------------------------------------------------------ */
 
 static const struct {
@@ -183,6 +199,15 @@ static const struct {
 	{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", AUTH_PAYLOAD_UNSIGNED_TRAILER },
 };
 
+static bool
+has_capitals(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+			return true;
+	return false;
+}
+
 enum s3_error
 sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 		    struct s3_detail *detail)
@@ -193,7 +218,8 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 			return S3_OK;
 		}
 	}
-	if (hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
+	if (!has_capitals(value) &&
+	    hex_decode(value, out->payload_sha256, SHA256_BYTES) == 0) {
 		out->payload = AUTH_PAYLOAD_SHA256;
 		return S3_OK;
 	}
@@ -206,7 +232,9 @@ sigv4_parse_payload(struct slice value, struct sigv4_claim *out,
 	    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
 	    "STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
 	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 "
-	    "value.",
+	    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
+	    "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid "
+	    "sha256 value.",
 	    "x-amz-content-sha256", value);
 }

@@ -267,6 +267,9 @@ verify(struct check *c, const struct auth_keys *keys, struct auth_identity *out)
 	if (err == S3_OK && c->claim.kind != AUTH_ANONYMOUS) {
 		err = check_no_session_token(c);
 		if (err == S3_OK)
+			err = sigv4_check_region(&c->claim, c->policy->region,
+						 c->a, c->detail);
+		if (err == S3_OK)
 			err = c->claim.kind == AUTH_HEADER ? check_skew(c)
 							   : check_lifetime(c);
 		if (err == S3_OK)

@@ -201,3 +201,27 @@ base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX])
 	}
 	out[26] = '\0';
 }
+
+int
+base32_decode16(struct slice s, uint8_t out[16])
+{
+	unsigned acc = 0, bits = 0;
+	size_t n = 0;
+
+	/* 130 bits for 128: the first digit has three. */
+	if (s.n != BASE32_TEXT_MAX - 1 || s.p[0] > '7')
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		const char *at = s.p[i] ? strchr(crockford, s.p[i]) : NULL;
+
+		if (!at)
+			return -1;
+		acc = acc << 5 | (unsigned)(at - crockford);
+		bits += i ? 5 : 3;
+		if (bits >= 8) {
+			bits -= 8;
+			out[n++] = (uint8_t)(acc >> bits);
+		}
+	}
+	return 0;
+}

@@ -34,5 +34,7 @@ int uri_decode(struct buf *b, struct slice s, bool plus);
 /* 26 characters of Crockford base32 for 16 bytes, most significant first. */
 #define BASE32_TEXT_MAX 27
 void base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX]);
+/* The 26 upper-case characters back; -1 on any deviation. */
+int base32_decode16(struct slice s, uint8_t out[16]);
 
 #endif

@@ -21,6 +21,7 @@
 #define LOCAL_TABLES(X)     \
 	X(META, "meta")     \
 	X(BUCKET, "bucket") \
+	X(CONFIG, "config") \
 	X(OBJECT, "M")      \
 	X(GROUP, "T")       \
 	X(BLOB, "blob")     \
@@ -116,6 +117,7 @@ struct local_bucket {
 	int64_t created_us;
 	struct slice owner; /* in the transaction's map */
 	struct slice region;
+	enum store_versioning versioning;
 };
 /* S3_OK or NO_SUCH_BUCKET, INTERNAL_ERROR. */
 enum s3_error local_bucket_find(struct local *ls, MDB_txn *txn,
@@ -128,6 +130,18 @@ enum s3_error local_bucket_delete(struct store *s, struct slice name);
 enum s3_error local_bucket_list(struct store *s, struct slice owner,
 				struct arena *a, struct store_bucket **out,
 				size_t *n);
+enum s3_error local_bucket_versioning(struct store *s, struct slice name,
+				      enum store_versioning v);
+
+/* ---- local_config.c --------------------------------------------------- */
+
+enum s3_error local_config_get(struct store *s, struct slice bucket,
+			       enum store_config which, struct arena *a,
+			       struct slice *out);
+enum s3_error local_config_put(struct store *s, struct slice bucket,
+			       enum store_config which, struct slice document);
+/* All of a bucket that goes. LMDB code. */
+int config_drop(struct writer_txn *t, uint32_t bucket_id);
 
 /* ---- local_blob.c ----------------------------------------------------- */
 
@@ -182,7 +196,7 @@ enum s3_error local_events_wait(struct store *s, uint64_t after,
 				int timeout_ms);
 enum s3_error local_events_ack(struct store *s, uint64_t seq);
 
-/* ---- local_put.c, local_get.c, local_change.c, local_list.c ----------- */
+/* ---- local_put.c, local_get.c, local_remove.c, local_list.c ----------- */
 
 enum s3_error local_put_begin(struct store *s, const struct store_put_req *req,
 			      struct store_put **out);

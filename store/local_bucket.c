@@ -24,26 +24,61 @@ local_bucket_find(struct local *ls, MDB_txn *txn, struct slice name,
 	out->created_us = (int64_t)record_get_int(&r, 8);
 	out->owner = record_get_bytes(&r);
 	out->region = record_get_bytes(&r);
-	return record_done(&r) == 0 ? S3_OK
-				    : local_error("bucket", MDB_CORRUPTED);
+	out->versioning = (enum store_versioning)record_get_int(&r, 1);
+	if (record_done(&r) != 0 ||
+	    out->versioning > STORE_VERSIONING_SUSPENDED)
+		return local_error("bucket", MDB_CORRUPTED);
+	return S3_OK;
 }
 
-/* ---- create and delete ------------------------------------------------ */
+/* ---- changing ---------------------------------------------------------- */
 
 struct bucket_op {
 	struct writer_op op; /* first */
 	struct slice name;
 	struct slice owner;
 	struct slice region;
+	enum store_versioning versioning;
 	int64_t now_us;
 	struct buf row;
 };
 
 static int
+put_row(struct bucket_op *op, struct writer_txn *t,
+	const struct local_bucket *b)
+{
+	struct buf *row = &op->row;
+
+	record_begin(row, RECORD_BUCKET);
+	record_int(row, b->id, 4);
+	record_int(row, (uint64_t)b->created_us, 8);
+	record_bytes(row, b->owner);
+	record_bytes(row, b->region);
+	record_int(row, (uint64_t)b->versioning, 1);
+	record_end(row);
+	if (!buf_ok(row))
+		return ENOMEM;
+	return local_row_put(t->ls, t->txn, TABLE_BUCKET, op->name,
+			     buf_slice(row));
+}
+
+static enum s3_error
+run(struct store *s, struct bucket_op *b)
+{
+	enum s3_error err = writer_run(local_of(s), &b->op);
+
+	buf_release(&b->row);
+	return err;
+}
+
+static int
 run_create(struct writer_op *op, struct writer_txn *t)
 {
 	struct bucket_op *b = (struct bucket_op *)op;
-	struct local_bucket old;
+	struct local_bucket made = { .created_us = b->now_us,
+				     .owner = b->owner,
+				     .region = b->region },
+			    old;
 	enum s3_error err = local_bucket_find(t->ls, t->txn, b->name, &old);
 
 	if (err == S3_OK)
@@ -56,17 +91,9 @@ run_create(struct writer_op *op, struct writer_txn *t)
 		op->result = S3_ERR_INTERNAL_ERROR;
 	if (op->result != S3_OK)
 		return 0;
-	record_begin(&b->row, RECORD_BUCKET);
-	record_int(&b->row, ++t->state->last_bucket, 4);
-	record_int(&b->row, (uint64_t)b->now_us, 8);
-	record_bytes(&b->row, b->owner);
-	record_bytes(&b->row, b->region);
-	record_end(&b->row);
-	if (!buf_ok(&b->row))
-		return ENOMEM;
+	made.id = (uint32_t)++t->state->last_bucket;
 	t->state->buckets++;
-	return local_row_put(t->ls, t->txn, TABLE_BUCKET, b->name,
-			     buf_slice(&b->row));
+	return put_row(b, t, &made);
 }
 
 enum s3_error
@@ -78,36 +105,72 @@ local_bucket_create(struct store *s, struct slice name, struct slice owner,
 			       .owner = owner,
 			       .region = region,
 			       .now_us = time_now_us() };
-	enum s3_error err = writer_run(local_of(s), &b.op);
 
-	buf_release(&b.row);
-	return err;
+	return run(s, &b);
+}
+
+static int
+run_versioning(struct writer_op *op, struct writer_txn *t)
+{
+	struct bucket_op *b = (struct bucket_op *)op;
+	struct local_bucket bucket;
+
+	op->result = local_bucket_find(t->ls, t->txn, b->name, &bucket);
+	if (op->result != S3_OK)
+		return 0;
+	bucket.versioning = b->versioning;
+	return put_row(b, t, &bucket);
+}
+
+enum s3_error
+local_bucket_versioning(struct store *s, struct slice name,
+			enum store_versioning v)
+{
+	struct bucket_op b = { .op.run = run_versioning,
+			       .name = name,
+			       .versioning = v };
+
+	return run(s, &b);
+}
+
+/* Any version, a delete marker too, keeps its bucket. LMDB code. */
+static int
+bucket_is_empty(struct writer_txn *t, uint32_t id, bool *empty)
+{
+	struct index_cursor c;
+	int rc = index_cursor_open(&c, t->ls, t->txn, id);
+
+	if (rc != 0)
+		return rc;
+	rc = index_seek(&c, SLICE_EMPTY);
+	index_cursor_close(&c);
+	*empty = rc == MDB_NOTFOUND;
+	return *empty ? 0 : rc;
 }
 
 static int
 run_delete(struct writer_op *op, struct writer_txn *t)
 {
 	struct bucket_op *b = (struct bucket_op *)op;
-	struct index_cursor c;
-	struct local_bucket old;
+	struct local_bucket bucket;
+	bool empty;
 	int rc;
 
-	op->result = local_bucket_find(t->ls, t->txn, b->name, &old);
+	op->result = local_bucket_find(t->ls, t->txn, b->name, &bucket);
 	if (op->result != S3_OK)
 		return 0;
-	rc = index_cursor_open(&c, t->ls, t->txn, old.id);
+	rc = bucket_is_empty(t, bucket.id, &empty);
 	if (rc != 0)
 		return rc;
-	rc = index_seek(&c, SLICE_EMPTY);
-	index_cursor_close(&c);
-	if (rc == 0) {
+	if (!empty) {
 		op->result = S3_ERR_BUCKET_NOT_EMPTY;
 		return 0;
 	}
-	if (rc != MDB_NOTFOUND)
-		return rc;
 	t->state->buckets--;
-	return local_row_del(t->ls, t->txn, TABLE_BUCKET, b->name);
+	rc = config_drop(t, bucket.id);
+	if (rc == 0)
+		rc = local_row_del(t->ls, t->txn, TABLE_BUCKET, b->name);
+	return rc;
 }
 
 enum s3_error
@@ -115,7 +178,7 @@ local_bucket_delete(struct store *s, struct slice name)
 {
 	struct bucket_op b = { .op.run = run_delete, .name = name };
 
-	return writer_run(local_of(s), &b.op);
+	return run(s, &b);
 }
 
 /* ---- reading ---------------------------------------------------------- */
@@ -127,7 +190,8 @@ copy_out(struct slice name, const struct local_bucket *b, struct arena *a,
 	*out = (struct store_bucket){ .name = arena_copy(a, name),
 				      .owner = arena_copy(a, b->owner),
 				      .region = arena_copy(a, b->region),
-				      .created_us = b->created_us };
+				      .created_us = b->created_us,
+				      .versioning = b->versioning };
 	return a->err ? S3_ERR_INTERNAL_ERROR : S3_OK;
 }
 

@@ -1,7 +1,9 @@
 /*
- * Put and remove inside the writer. Everything read from the map is used or
- * copied before the first put, since LMDB may reuse a page the transaction
- * has changed.
+ * New versions, delete markers and removals inside the writer. Everything
+ * read from the map is used or copied by prepare, since LMDB may reuse a page
+ * that the transaction has changed.
+ *
+ * Counters: objects and bytes count every version that is no delete marker.
  */
 #include "store/local_change.h"
 #include "base/encode.h"
@@ -10,52 +12,65 @@
 
 #include <errno.h>
 
+/* As AWS has it in the event of a delete marker: MD5 of nothing. */
+#define MARKER_ETAG SLICE("d41d8cd98f00b204e9800998ecf8427e")
+
 /* What a change finds. */
 struct found {
 	struct local_bucket bucket;
 	bool exists;
-	struct record_object old;
-	uint64_t version;
+	struct version current;
 };
 
-/* Bucket and current object; a logical failure goes to op.result. */
+/* Bucket and current version. */
 static int
-look(struct change *c, struct writer_txn *t, struct found *f)
+look(struct change *c, struct writer_txn *t, struct found *f,
+     enum s3_error *result)
 {
-	struct slice value;
+	enum s3_error found;
 	int rc;
 
-	c->op.result = local_bucket_find(t->ls, t->txn, c->bucket, &f->bucket);
-	if (c->op.result != S3_OK)
+	*result = local_bucket_find(t->ls, t->txn, c->bucket, &f->bucket);
+	if (*result != S3_OK)
 		return 0;
-	rc =
-	    index_get(t->ls, t->txn, f->bucket.id, c->key, &f->version, &value);
-	f->exists = rc == 0;
-	if (rc == MDB_NOTFOUND)
-		return 0;
-	if (rc == 0 && record_object_decode(value, &f->old) != 0)
-		rc = MDB_CORRUPTED;
+	rc = version_find(t->ls, t->txn, f->bucket.id, c->key, SLICE_EMPTY,
+			  &f->current, &found);
+	f->exists = rc == 0 && found == S3_OK;
+	c->bucket_id = f->bucket.id;
+	c->now_us = time_now_us();
+	c->made = c->gone = 0;
+	buf_clear(&c->event);
 	return rc;
 }
 
-static int
-encode_event(struct change *c, const struct found *f, int64_t now_us,
-	     const struct store_object *made)
+/* What conditions see: a delete marker is no object. */
+static const struct store_object *
+visible(const struct version *v)
 {
-	struct store_event e = { .time_us = now_us,
-				 .event_name =
-				     made ? c->note->event_name
-					  : SLICE("ObjectRemoved:Delete"),
+	return v->rec.o.is_delete_marker ? NULL : &v->rec.o;
+}
+
+/* @made: the new object, or NULL. */
+static int
+encode_event(struct change *c, const struct found *f, struct slice name,
+	     const char *version_id, const struct store_object *made)
+{
+	uint8_t id[(STORE_EVENT_ID_MAX - 1) / 2];
+	struct store_event e = { .time_us = c->now_us,
+				 .event_name = name,
 				 .bucket = c->bucket,
 				 .bucket_owner = f->bucket.owner,
 				 .key = c->key,
-				 .version_id = SLICE("null"),
+				 .version_id = slice_str(version_id),
 				 .principal_id = c->note->principal_id,
 				 .source_ip = c->note->source_ip,
 				 .request_id = c->note->request_id };
 
-	memcpy(e.id, c->event_id, sizeof(e.id));
-	if (made) {
+	random_bytes(id, sizeof(id));
+	hex_encode(id, sizeof(id), e.id);
+	if (made && made->is_delete_marker) {
+		e.etag = MARKER_ETAG;
+	} else if (made) {
 		e.size = made->size;
 		e.etag = slice_str(made->etag);
 		e.content_type =
@@ -65,158 +80,206 @@ encode_event(struct change *c, const struct found *f, int64_t now_us,
 	return buf_ok(&c->event) ? 0 : ENOMEM;
 }
 
-/* Copies what retire() needs of the map: the old object's extents. */
+/* Marks a version as the one to go; copies what apply needs of the map. */
 static int
-keep_extents(struct change *c, const struct found *f)
+take_away(struct change *c, const struct version *v)
 {
-	buf_clear(&c->extents);
-	if (f->exists)
-		buf_put(&c->extents, f->old.extents);
-	return buf_ok(&c->extents) ? 0 : ENOMEM;
+	c->gone = v->number;
+	c->old = v->rec;
+	buf_clear(&c->extents_of_old);
+	buf_put(&c->extents_of_old, v->rec.extents);
+	return buf_ok(&c->extents_of_old) ? 0 : ENOMEM;
 }
 
-/* Takes the old object away: record, blob references, counters. */
+/* A new current version: its number and id; a null one replaces the other. */
 static int
-retire(struct change *c, struct writer_txn *t, struct found *f, int64_t now_us)
+put_on_top(struct change *c, struct writer_txn *t, const struct found *f,
+	   struct slice event_name)
 {
-	int rc = index_del(t, f->bucket.id, c->key, f->version);
+	struct store_object *o = &c->object.o;
+	enum s3_error result;
+	struct version null;
+	int rc = version_find(t->ls, t->txn, f->bucket.id, c->key,
+			      SLICE(VERSION_NULL), &null, &result);
 
-	f->old.extents = buf_slice(&c->extents);
-	for (size_t i = 0; rc == 0 && i < f->old.n_extents; i++)
-		rc = gc_blob_release(t->ls, t->txn,
-				     record_object_extent(&f->old, i).blob_id,
-				     now_us);
-	t->state->objects--;
-	t->state->bytes -= f->old.o.size;
+	if (rc != 0)
+		return rc;
+	c->made = version_next(t->state, c->now_us);
+	c->object.null_version = result == S3_OK ? null.number : 0;
+	if (f->bucket.versioning == STORE_VERSIONING_ENABLED) {
+		version_id_new(c->made, o->version_id);
+	} else {
+		snprintf(o->version_id, sizeof(o->version_id), VERSION_NULL);
+		c->object.null_version = c->made;
+		if (result == S3_OK)
+			rc = take_away(c, &null);
+	}
+	o->mtime_us = c->now_us;
+	return rc == 0 ? encode_event(c, f, event_name, o->version_id, o) : rc;
+}
+
+int
+change_prepare_put(struct change *c, struct writer_txn *t,
+		   enum s3_error *result)
+{
+	struct found f;
+	int rc = look(c, t, &f, result);
+
+	if (rc != 0 || *result != S3_OK)
+		return rc;
+	*result = store_cond_check(
+	    c->cond, f.exists ? visible(&f.current) : NULL, false);
+	return *result == S3_OK ? put_on_top(c, t, &f, c->note->event_name) : 0;
+}
+
+/* ---- removal ---------------------------------------------------------- */
+
+/* An absent object satisfies every condition of a removal. */
+static enum s3_error
+check_removal(const struct change *c, const struct version *v)
+{
+	const struct store_object *o = visible(v);
+
+	return o ? store_cond_check(c->cond, o, false) : S3_OK;
+}
+
+/* For good: the version named, or the object of an unversioned bucket. */
+static int
+remove_version(struct change *c, const struct found *f, const struct version *v)
+{
+	struct store_removed *r = &c->removed;
+	int rc = take_away(c, v);
+
+	r->existed = true;
+	r->is_marker = v->rec.o.is_delete_marker;
+	if (c->version_id.n)
+		memcpy(r->version_id, v->rec.o.version_id,
+		       sizeof(r->version_id));
+	return rc == 0 ? encode_event(c, f, SLICE("ObjectRemoved:Delete"),
+				      v->rec.o.version_id, NULL)
+		       : rc;
+}
+
+static int
+remove_named(struct change *c, struct writer_txn *t, const struct found *f,
+	     enum s3_error *result)
+{
+	struct version v;
+	int rc = version_find(t->ls, t->txn, f->bucket.id, c->key,
+			      c->version_id, &v, result);
+
+	if (rc != 0)
+		return rc;
+	if (*result == S3_ERR_NO_SUCH_VERSION) {
+		*result = S3_OK;
+		return 0;
+	}
+	if (*result == S3_OK)
+		*result = check_removal(c, &v);
+	return *result == S3_OK ? remove_version(c, f, &v) : 0;
+}
+
+static int
+put_marker(struct change *c, struct writer_txn *t, const struct found *f)
+{
+	struct store_removed *r = &c->removed;
+	int rc;
+
+	r->existed = f->exists && !f->current.rec.o.is_delete_marker;
+	r->is_marker = true;
+	c->object = (struct record_object){ .o.is_delete_marker = true };
+	rc = put_on_top(c, t, f, SLICE("ObjectRemoved:DeleteMarkerCreated"));
+	memcpy(r->version_id, c->object.o.version_id, sizeof(r->version_id));
 	return rc;
 }
 
-/* Hybrid clock: milliseconds and a counter; never back, whatever the clock
- * does. */
-static uint64_t
-next_version(struct local_state *st, int64_t now_us)
+int
+change_prepare_remove(struct change *c, struct writer_txn *t,
+		      enum s3_error *result)
 {
-	uint64_t now = (uint64_t)(now_us / 1000) << 20;
+	struct found f;
+	int rc = look(c, t, &f, result);
 
-	st->version_clock =
-	    now > st->version_clock ? now : st->version_clock + 1;
-	return st->version_clock;
+	c->removed = (struct store_removed){ 0 };
+	if (rc != 0 || *result != S3_OK)
+		return rc;
+	if (c->version_id.n)
+		return remove_named(c, t, &f, result);
+	if (f.exists)
+		*result = check_removal(c, &f.current);
+	if (*result != S3_OK)
+		return 0;
+	if (f.bucket.versioning != STORE_UNVERSIONED)
+		return put_marker(c, t, &f);
+	return f.exists ? remove_version(c, &f, &f.current) : 0;
 }
 
+/* ---- apply ------------------------------------------------------------ */
+
 static int
-encode_object(struct change *c, struct writer_txn *t, int64_t now_us)
+write_new(struct change *c, struct writer_txn *t)
 {
 	struct store_object *o = &c->object.o;
-	struct record_extent whole = { .length = o->size };
 
-	o->mtime_us = now_us;
 	o->seq = t->state->last_seq + 1;
 	memcpy(o->epoch, t->ls->epoch, sizeof(o->epoch));
-	if (c->blob)
-		whole.blob_id = blob_id(c->blob);
-	record_object_encode(&c->head, &c->object, &whole, c->blob ? 1 : 0);
-	return buf_ok(&c->head) ? 0 : ENOMEM;
-}
-
-static int
-run_put(struct writer_op *op, struct writer_txn *t)
-{
-	struct change *c = (struct change *)op;
-	struct store_object *o = &c->object.o;
-	int64_t now = time_now_us();
-	struct found f;
-	int rc = look(c, t, &f);
-
-	if (rc != 0 || op->result != S3_OK)
-		return rc;
-	op->result =
-	    store_cond_check(c->cond, f.exists ? &f.old.o : NULL, false);
-	if (op->result != S3_OK)
-		return 0;
-	rc = encode_object(c, t, now);
-	if (rc == 0)
-		rc = encode_event(c, &f, now, o);
-	if (rc == 0)
-		rc = keep_extents(c, &f);
-	if (rc == 0 && f.exists)
-		rc = retire(c, t, &f, now);
-	if (rc == 0 && c->blob)
-		rc = gc_blob_add(t->ls, t->txn, blob_id(c->blob), o->size,
-				 blob_crcs(c->blob));
-	if (rc == 0)
-		rc = index_put(t, f.bucket.id, c->key,
-			       next_version(t->state, now), buf_slice(&c->head),
-			       c->data);
-	if (rc == 0)
-		rc = outbox_append(t, buf_slice(&c->event));
-	t->state->objects++;
-	t->state->bytes += o->size;
-	return rc;
-}
-
-static int
-run_remove(struct writer_op *op, struct writer_txn *t)
-{
-	struct change *c = (struct change *)op;
-	int64_t now = time_now_us();
-	struct found f;
-	int rc = look(c, t, &f);
-
-	c->existed = false;
-	if (rc != 0 || op->result != S3_OK || !f.exists)
-		return rc;
-	op->result = store_cond_check(c->cond, &f.old.o, false);
-	if (op->result != S3_OK)
-		return 0;
-	c->existed = true;
-	rc = encode_event(c, &f, now, NULL);
-	if (rc == 0)
-		rc = keep_extents(c, &f);
-	if (rc == 0)
-		rc = retire(c, t, &f, now);
-	if (rc == 0)
-		rc = outbox_append(t, buf_slice(&c->event));
-	return rc;
-}
-
-static enum s3_error
-run(struct local *ls, struct change *c,
-    int (*how)(struct writer_op *, struct writer_txn *))
-{
-	uint8_t id[(STORE_EVENT_ID_MAX - 1) / 2];
-	enum s3_error err;
-
-	random_bytes(id, sizeof(id));
-	hex_encode(id, sizeof(id), c->event_id);
-	c->op.run = how;
-	c->op.bytes = c->data.n;
-	err = writer_run(ls, &c->op);
-	buf_release(&c->head);
-	buf_release(&c->event);
-	buf_release(&c->extents);
-	return err;
-}
-
-enum s3_error
-change_put(struct local *ls, struct change *c)
-{
-	return run(ls, c, run_put);
-}
-
-enum s3_error
-local_remove(struct store *s, struct slice bucket, struct store_removal *v,
-	     size_t n, const struct store_note *note)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct change c = { .bucket = bucket,
-				    .key = v[i].key,
-				    .cond = &v[i].cond,
-				    .note = note };
-
-		if (v[i].err != S3_OK)
-			continue;
-		v[i].err = run(local_of(s), &c, run_remove);
-		v[i].removed.existed = v[i].err == S3_OK && c.existed;
+	record_object_encode(&c->record, &c->object, c->extents, c->n_extents);
+	if (!buf_ok(&c->record))
+		return ENOMEM;
+	if (!o->is_delete_marker) {
+		t->state->objects++;
+		t->state->bytes += o->size;
 	}
-	return S3_OK;
+	return index_put(t, c->bucket_id, c->key, c->made,
+			 buf_slice(&c->record), c->data);
+}
+
+/* Record, blob references and counters of the version that goes. */
+static int
+retire(struct change *c, struct writer_txn *t)
+{
+	struct record_object *old = &c->old;
+	int rc = index_del(t, c->bucket_id, c->key, c->gone);
+
+	old->extents = buf_slice(&c->extents_of_old);
+	for (size_t i = 0; rc == 0 && i < old->n_extents; i++)
+		rc = gc_blob_release(t->ls, t->txn,
+				     record_object_extent(old, i).blob_id,
+				     c->now_us);
+	if (!old->o.is_delete_marker) {
+		t->state->objects--;
+		t->state->bytes -= old->o.size;
+	}
+	return rc;
+}
+
+int
+change_apply(struct change *c, struct writer_txn *t)
+{
+	int rc = 0;
+
+	if (c->made)
+		rc = write_new(c, t);
+	if (rc == 0 && c->gone)
+		rc = retire(c, t);
+	if (rc == 0 && c->event.n)
+		rc = outbox_append(t, buf_slice(&c->event));
+	return rc;
+}
+
+void
+change_made(const struct change *c, struct store_object *out)
+{
+	*out = c->object.o;
+	out->is_latest = true;
+	out->storage_class = SLICE_EMPTY;
+	out->headers = out->tags = (struct store_headers){ 0 };
+}
+
+void
+change_release(struct change *c)
+{
+	buf_release(&c->record);
+	buf_release(&c->event);
+	buf_release(&c->extents_of_old);
 }

@@ -1,30 +1,61 @@
 /*
- * local_change.h - the operations that change an object, as the writer runs
- * them: object, blobs, counters and event in one transaction.
+ * local_change.h - what changes a key, inside an operation of the writer: a
+ * new current version, or one version less, with blob references, counters
+ * and event.
+ *
+ * Two steps, since an operation decides every logical failure before its
+ * first put (writer.h): prepare reads and decides, apply writes. Between them
+ * an operation puts rows of its own, and may prepare a change of another key.
+ * Prepare sets everything anew, so an operation may run again.
  */
 #ifndef STORE_LOCAL_CHANGE_H
 #define STORE_LOCAL_CHANGE_H
 
-#include "store/local_index.h"
+#include "store/local_version.h"
 
 struct change {
-	struct writer_op op; /* first */
+	/* what is asked; zeroed otherwise */
 	struct slice bucket;
 	struct slice key;
+	struct slice version_id;       /* of a removal; empty: none named */
 	const struct store_cond *cond; /* NULL: none */
 	const struct store_note *note;
-	char event_id[STORE_EVENT_ID_MAX];
-	/* put only: the new object; seq, epoch and mtime are set by the run */
+	/* the new version: prepare sets its seq, epoch, mtime, version id and
+	 * null version, the rest is the caller's */
 	struct record_object object;
-	struct slice data;	      /* inline bytes */
-	const struct blob_file *blob; /* or NULL */
-	/* answer of a removal */
-	bool existed;
-	/* scratch, kept over repeated runs */
-	struct buf head, event, extents;
+	const struct record_extent *extents;
+	size_t n_extents;
+	struct slice data; /* inline bytes */
+	/* of a removal */
+	struct store_removed removed;
+
+	/* from prepare to apply */
+	uint32_t bucket_id;
+	int64_t now_us;
+	uint64_t made;		  /* number of the new version, 0: none */
+	uint64_t gone;		  /* number of the version that goes, 0: none */
+	struct record_object old; /* the one that goes ... */
+	struct buf extents_of_old; /* ... and its extents */
+	struct buf record, event;
 };
 
-/* Frees the scratch. */
-enum s3_error change_put(struct local *ls, struct change *c);
+/*
+ * change_prepare_put - a new current version of the key, which replaces the
+ * null version unless versioning is enabled.
+ * Returns an LMDB code; where it is 0, *result is S3_OK or NO_SUCH_BUCKET, or
+ * that of the conditions.
+ */
+int change_prepare_put(struct change *c, struct writer_txn *t,
+		       enum s3_error *result);
+/* As store_remove(): a delete marker is a new version too. Nothing to do is
+ * S3_OK, and change_apply() then does nothing. */
+int change_prepare_remove(struct change *c, struct writer_txn *t,
+			  enum s3_error *result);
+/* What was prepared. The new version's blobs are the caller's to add. LMDB
+ * code. */
+int change_apply(struct change *c, struct writer_txn *t);
+/* The new version as store_put_commit() answers it: without the slices. */
+void change_made(const struct change *c, struct store_object *out);
+void change_release(struct change *c); /* scratch */
 
 #endif

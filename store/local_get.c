@@ -3,7 +3,7 @@
  * descriptors (or from memory when they were inline), so that nothing that
  * happens to the key later can touch an open read.
  */
-#include "store/local_index.h"
+#include "store/local_version.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -74,6 +74,35 @@ read_new(const struct record_object *rec, struct local_read **out)
 	return S3_OK;
 }
 
+/* The version named; of a delete marker *out says so. */
+static enum s3_error
+find(struct local *ls, MDB_txn *txn, const struct store_ref *ref,
+     struct arena *a, struct store_object *out, struct version *v)
+{
+	struct local_bucket b;
+	enum s3_error err = local_bucket_find(ls, txn, ref->bucket, &b);
+	int rc;
+
+	if (err != S3_OK)
+		return err;
+	rc = version_find(ls, txn, b.id, ref->key, ref->version_id, v, &err);
+	if (rc != 0)
+		return local_error("object", rc);
+	if (err != S3_OK)
+		return err;
+	*out = v->rec.o;
+	out->is_latest = v->is_latest;
+	out->key = arena_copy(a, ref->key);
+	out->storage_class = arena_copy(a, v->rec.o.storage_class);
+	if (record_headers(v->rec.headers, a, &out->headers) != 0 ||
+	    record_headers(v->rec.tags, a, &out->tags) != 0)
+		return S3_ERR_INTERNAL_ERROR;
+	if (out->is_delete_marker)
+		return ref->version_id.n ? S3_ERR_METHOD_NOT_ALLOWED
+					 : S3_ERR_NO_SUCH_KEY;
+	return S3_OK;
+}
+
 /* Looks up, fills *out, and prepares *read when asked. @ids: blob ids, in the
  * arena. */
 static enum s3_error
@@ -81,37 +110,20 @@ look(struct local *ls, MDB_txn *txn, const struct store_ref *ref,
      const struct store_cond *cond, struct arena *a, struct store_object *out,
      struct local_read **read, uint64_t **ids)
 {
-	struct local_bucket b;
-	struct record_object rec;
-	struct slice value;
-	uint64_t version;
-	enum s3_error err = local_bucket_find(ls, txn, ref->bucket, &b);
-	int rc;
+	enum s3_error err;
+	struct version v;
 
-	if (err != S3_OK)
-		return err;
-	rc = index_get(ls, txn, b.id, ref->key, &version, &value);
-	if (rc == MDB_NOTFOUND)
-		return S3_ERR_NO_SUCH_KEY;
-	if (rc == 0 && record_object_decode(value, &rec) != 0)
-		rc = MDB_CORRUPTED;
-	if (rc != 0)
-		return local_error("object", rc);
-	*out = rec.o;
-	out->key = arena_copy(a, ref->key);
-	out->storage_class = arena_copy(a, rec.o.storage_class);
-	if (record_headers(rec.headers, a, &out->headers) != 0 ||
-	    record_headers(rec.tags, a, &out->tags) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	err = store_cond_check(cond, out, true);
+	err = find(ls, txn, ref, a, out, &v);
+	if (err == S3_OK)
+		err = store_cond_check(cond, out, true);
 	if (err != S3_OK || !read)
 		return err;
-	*ids = arena_array(a, rec.n_extents, sizeof(**ids));
+	*ids = arena_array(a, v.rec.n_extents, sizeof(**ids));
 	if (!*ids)
 		return S3_ERR_INTERNAL_ERROR;
-	for (size_t i = 0; i < rec.n_extents; i++)
-		(*ids)[i] = record_object_extent(&rec, i).blob_id;
-	return read_new(&rec, read);
+	for (size_t i = 0; i < v.rec.n_extents; i++)
+		(*ids)[i] = record_object_extent(&v.rec, i).blob_id;
+	return read_new(&v.rec, read);
 }
 
 /* Opens the blobs; -1 with errno. */

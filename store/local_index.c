@@ -141,6 +141,25 @@ index_get(struct local *ls, MDB_txn *txn, uint32_t bucket_id, struct slice key,
 }
 
 int
+index_get_version(struct local *ls, MDB_txn *txn, uint32_t bucket_id,
+		  struct slice key, uint64_t version, struct slice *value)
+{
+	struct key_encoded name;
+	struct walk w;
+	MDB_val k, v;
+	int rc = walk(ls, txn, NULL, bucket_id, key, &w);
+
+	if (rc != 0)
+		return rc;
+	key_record(&name, &w.scope[w.depth], w.text[w.depth], version);
+	k = (MDB_val){ name.n, name.p };
+	rc = mdb_get(txn, table(ls, &w.scope[w.depth]), &k, &v);
+	if (rc == 0)
+		*value = slice_mem(v.mv_data, v.mv_size);
+	return rc;
+}
+
+int
 index_put(struct writer_txn *t, uint32_t bucket_id, struct slice key,
 	  uint64_t version, struct slice head, struct slice body)
 {
@@ -284,8 +303,9 @@ settle(struct index_cursor *c, int rc, struct key_part *part)
 	}
 }
 
-int
-index_seek(struct index_cursor *c, struct slice from)
+/* To the first record at or after @from, or after that version of it. */
+static int
+seek(struct index_cursor *c, struct slice from, const uint64_t *version)
 {
 	struct key_encoded name;
 	struct key_part part;
@@ -297,7 +317,10 @@ index_seek(struct index_cursor *c, struct slice from)
 		struct slice head = slice_head(from, KEY_CUT);
 
 		if (from.n <= KEY_CUT) {
-			key_lower_bound(&name, s, from);
+			if (version)
+				key_record(&name, s, from, *version);
+			else
+				key_lower_bound(&name, s, from);
 			rc = step(c, MDB_SET_RANGE, &name, &part);
 			return settle(c, rc, &part);
 		}
@@ -315,6 +338,18 @@ index_seek(struct index_cursor *c, struct slice from)
 		c->depth++;
 		from = slice_from(from, KEY_CUT);
 	}
+}
+
+int
+index_seek(struct index_cursor *c, struct slice from)
+{
+	return seek(c, from, NULL);
+}
+
+int
+index_seek_version(struct index_cursor *c, struct slice key, uint64_t version)
+{
+	return seek(c, key, &version);
 }
 
 int

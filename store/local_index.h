@@ -15,6 +15,9 @@
 /* The newest version of exactly @key. */
 int index_get(struct local *ls, MDB_txn *txn, uint32_t bucket_id,
 	      struct slice key, uint64_t *version, struct slice *value);
+/* Exactly that version. */
+int index_get_version(struct local *ls, MDB_txn *txn, uint32_t bucket_id,
+		      struct slice key, uint64_t version, struct slice *value);
 /* Writes head and body as one value; groups are made as needed. */
 int index_put(struct writer_txn *t, uint32_t bucket_id, struct slice key,
 	      uint64_t version, struct slice head, struct slice body);
@@ -22,7 +25,8 @@ int index_put(struct writer_txn *t, uint32_t bucket_id, struct slice key,
 int index_del(struct writer_txn *t, uint32_t bucket_id, struct slice key,
 	      uint64_t version);
 
-/* Iteration over one bucket in byte order of the keys. */
+/* Iteration over one bucket in byte order of the keys, the newest version of
+ * each first. */
 struct index_cursor {
 	struct local *ls;
 	MDB_txn *txn;
@@ -43,6 +47,10 @@ int index_cursor_open(struct index_cursor *c, struct local *ls, MDB_txn *txn,
 void index_cursor_close(struct index_cursor *c);
 /* To the first record with a key >= @from (any bytes but NUL). */
 int index_seek(struct index_cursor *c, struct slice from);
+/* To the first record at or after @version of @key, which is not newer than
+ * it; of @version 0, which no record has: past all of the key. */
+int index_seek_version(struct index_cursor *c, struct slice key,
+		       uint64_t version);
 int index_next(struct index_cursor *c);
 static inline struct slice
 index_key(const struct index_cursor *c)

@@ -167,6 +167,29 @@ local_put_write(struct store_put *put, const void *bytes, size_t n)
 	return buf_ok(&p->data) ? S3_OK : S3_ERR_INTERNAL_ERROR;
 }
 
+/* ---- the commit -------------------------------------------------------- */
+
+struct put_op {
+	struct writer_op op; /* first */
+	struct change change;
+	const struct blob_file *blob; /* or NULL */
+};
+
+static int
+run_put(struct writer_op *op, struct writer_txn *t)
+{
+	struct put_op *put = (struct put_op *)op;
+	struct change *c = &put->change;
+	int rc = change_prepare_put(c, t, &op->result);
+
+	if (rc != 0 || op->result != S3_OK)
+		return rc;
+	if (put->blob)
+		rc = gc_blob_add(t->ls, t->txn, blob_id(put->blob),
+				 c->object.o.size, blob_crcs(put->blob));
+	return rc == 0 ? change_apply(c, t) : rc;
+}
+
 static void
 describe(const struct local_put *p, const struct store_put_final *fin,
 	 struct change *c)
@@ -178,7 +201,6 @@ describe(const struct local_put *p, const struct store_put_final *fin,
 	o->headers = p->headers;
 	o->tags = p->tags;
 	snprintf(o->etag, sizeof(o->etag), "%.*s", SLICE_ARG(fin->etag));
-	snprintf(o->version_id, sizeof(o->version_id), "null");
 	o->checksum_alg = fin->checksum_alg;
 	memcpy(o->checksum, fin->checksum, sizeof(o->checksum));
 	c->object.is_inline = !p->blob;
@@ -188,28 +210,41 @@ describe(const struct local_put *p, const struct store_put_final *fin,
 	}
 }
 
+static enum s3_error
+commit(struct local_put *p, const struct store_put_final *fin,
+       struct store_object *out)
+{
+	struct put_op put = { .op = { .run = run_put, .bytes = p->data.n },
+			      .change = { .bucket = p->bucket,
+					  .key = p->key,
+					  .cond = &p->cond,
+					  .note = &fin->note },
+			      .blob = p->blob };
+	struct record_extent whole = { .length = p->base.written };
+	enum s3_error err;
+
+	describe(p, fin, &put.change);
+	if (p->blob) {
+		whole.blob_id = blob_id(p->blob);
+		put.change.extents = &whole;
+		put.change.n_extents = 1;
+	}
+	err = writer_run(p->ls, &put.op);
+	change_release(&put.change);
+	if (err == S3_OK && out)
+		change_made(&put.change, out);
+	return err;
+}
+
 enum s3_error
 local_put_commit(struct store_put *put, const struct store_put_final *fin,
 		 struct store_object *out)
 {
 	struct local_put *p = (struct local_put *)put;
-	struct change c = { .bucket = p->bucket,
-			    .key = p->key,
-			    .cond = &p->cond,
-			    .note = &fin->note,
-			    .blob = p->blob };
-	enum s3_error err = S3_OK;
+	enum s3_error err = p->blob ? blob_sync(p->blob) : S3_OK;
 
-	describe(p, fin, &c);
-	if (p->blob)
-		err = blob_sync(p->blob);
 	if (err == S3_OK)
-		err = change_put(p->ls, &c);
-	if (err == S3_OK && out) {
-		*out = c.object.o;
-		out->storage_class = SLICE_EMPTY;
-		out->headers = out->tags = (struct store_headers){ 0 };
-	}
+		err = commit(p, fin, out);
 	blob_settle(p->blob, err == S3_OK ? BLOB_COMMITTED : BLOB_DROPPED);
 	put_free(p);
 	return err;

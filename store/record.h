@@ -21,6 +21,7 @@ enum record_kind {
 	RECORD_IDENTITY = 'I',
 	RECORD_STATE = 'S',
 	RECORD_BUCKET = 'B',
+	RECORD_CONFIG = 'K',
 	RECORD_OBJECT = 'O',
 	RECORD_GROUP = 'G',
 	RECORD_BLOB = 'D',

@@ -36,7 +36,13 @@ enum exchange_phase {
 	PHASE_ANSWERED, /* the answer was handed to the daemon */
 };
 
-enum answer_kind { ANSWER_NONE, ANSWER_MEMORY, ANSWER_FD, ANSWER_SOURCE, ANSWER_STREAM };
+enum answer_kind {
+	ANSWER_NONE,
+	ANSWER_MEMORY,
+	ANSWER_FD,
+	ANSWER_SOURCE,
+	ANSWER_STREAM
+};
 
 struct answer_header {
 	struct answer_header *next;

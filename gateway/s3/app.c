@@ -6,9 +6,12 @@
  */
 #include "gateway/s3/app.h"
 #include "base/timeval.h"
+#include "gateway/s3/authorise.h"
 #include "gateway/s3/body.h"
 #include "gateway/s3/cors.h"
 #include "gateway/s3/ops.h"
+
+#include <limits.h>
 
 /* ---- the world ---------------------------------------------------------- */
 
@@ -65,17 +68,20 @@ make_account(struct s3_world *w, char *err)
 }
 
 static int
-lookup_key(void *ctx, struct slice access_key, struct auth_key *out)
+open_accounts(struct s3_world *w, char err[512])
 {
-	const struct s3_world *w = ctx;
+	char path[PATH_MAX];
+	const struct accounts_conf conf = {
+		.path = path,
+		.master_key = w->conf->master_key,
+		.root_id = w->account_id,
+		.root_access_key = conf_root_access_key(w->conf),
+		.root_secret_key = conf_root_secret_key(w->conf),
+	};
 
-	if (!slice_eq_str(access_key, conf_root_access_key(w->conf)))
-		return -1;
-	snprintf(out->secret, sizeof(out->secret), "%s",
-		 conf_root_secret_key(w->conf));
-	snprintf(out->account_id, sizeof(out->account_id), "%s", w->account_id);
-	snprintf(out->display_name, sizeof(out->display_name), "root");
-	return 0;
+	snprintf(path, sizeof(path), "%s/accounts", w->conf->data);
+	w->accounts = accounts_open(&conf, err);
+	return w->accounts ? 0 : -1;
 }
 
 /* ---- one request -------------------------------------------------------- */
@@ -90,11 +96,14 @@ verify(struct s3_request *rq)
 		.raw_query = http->raw_query,
 		.n_headers = http->n_headers,
 	};
-	const struct auth_keys keys = { lookup_key, rq->world };
+	const struct auth_keys keys = { accounts_lookup, rq->world->accounts };
 	const struct auth_policy policy = {
 		.service = "s3",
 		.public_hosts = rq->world->hosts,
 		.host_bucket = rq->bucket_in_host ? rq->bucket : SLICE_EMPTY,
+		.region = rq->world->conf->strict_region
+			      ? rq->world->conf->aws_region
+			      : NULL,
 		.now_us = time_now_us(),
 	};
 	struct auth_header *headers =
@@ -108,24 +117,6 @@ verify(struct s3_request *rq)
 	req.headers = headers;
 	return auth_verify(&req, &keys, &policy, &http->arena, &rq->id,
 			   &rq->detail);
-}
-
-/*
- * Root may do everything that its buckets allow, nobody else anything. The
- * expected owner guards against writing into a bucket of that name which is
- * somebody else's.
- */
-static enum s3_error
-authorise(struct s3_request *rq)
-{
-	struct slice owner =
-	    s3_header_or_hoisted(rq, "x-amz-expected-bucket-owner");
-
-	if (rq->id.kind == AUTH_ANONYMOUS)
-		return S3_ERR_ACCESS_DENIED;
-	if (owner.p && !slice_eq_str(owner, rq->id.account_id))
-		return S3_ERR_ACCESS_DENIED;
-	return S3_OK;
 }
 
 /* Filters for a body that the operation wants; all others are discarded. */
@@ -151,7 +142,7 @@ begin_operation(struct s3_request *rq)
 	if (err == S3_OK)
 		err = verify(rq);
 	if (err == S3_OK)
-		err = authorise(rq);
+		err = s3_authorise(rq);
 	if (err == S3_OK)
 		err = begin_body(rq);
 	if (err == S3_OK && rq->op->begin)
@@ -308,7 +299,8 @@ s3_world_new(const struct conf *conf, struct store *store, char err[512])
 		.release = s3_release,
 		.refuse = s3_refuse,
 	};
-	if (read_hosts(w, err) == 0 && make_account(w, err) == 0)
+	if (read_hosts(w, err) == 0 && make_account(w, err) == 0 &&
+	    open_accounts(w, err) == 0)
 		return w;
 	s3_world_free(w);
 	return NULL;
@@ -319,6 +311,7 @@ s3_world_free(struct s3_world *w)
 {
 	if (!w)
 		return;
+	accounts_close(w->accounts);
 	free(w->hosts_text);
 	free(w);
 }
@@ -327,6 +320,12 @@ const struct http_app *
 s3_world_app(const struct s3_world *w)
 {
 	return &w->app;
+}
+
+struct accounts *
+s3_world_accounts(const struct s3_world *w)
+{
+	return w->accounts;
 }
 
 struct slice

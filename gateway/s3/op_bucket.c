@@ -20,7 +20,7 @@ op_list_buckets(struct s3_request *rq)
 		return err;
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "ListAllMyBucketsResult", XML_NS_S3);
-	s3_xml_owner(&xml, "Owner", slice_str(rq->id.account_id));
+	s3_xml_owner(rq, &xml, "Owner", slice_str(rq->id.account_id));
 	xml_open(&xml, "Buckets");
 	for (size_t i = 0; i < n; i++) {
 		xml_open(&xml, "Bucket");
@@ -64,6 +64,27 @@ is_region(struct slice s)
 }
 
 /*
+ * REELGATE_STRICT_REGION: a bucket is made in the gateway's own region alone.
+ * Outside us-east-1 it must be named, as at AWS's regional endpoints.
+ */
+static enum s3_error
+check_own_region(struct s3_request *rq, struct slice region)
+{
+	const char *own = rq->world->conf->aws_region;
+	bool unnamed_is_own = strcmp(own, US_EAST_1) == 0;
+
+	if (!rq->world->conf->strict_region || slice_eq_str(region, own) ||
+	    (region.n == 0 && unnamed_is_own))
+		return S3_OK;
+	if (region.n == 0)
+		return S3_ERR_ILLEGAL_LOCATION_CONSTRAINT;
+	return s3_failf(rq, S3_ERR_ILLEGAL_LOCATION_CONSTRAINT,
+			"The %.*s location constraint is incompatible for the "
+			"region specific endpoint this request was sent to.",
+			SLICE_ARG(region));
+}
+
+/*
  * The bucket keeps the region that is asked for, so that clients which name
  * one work unchanged; without one it gets the gateway's.
  */
@@ -76,6 +97,7 @@ read_region(struct s3_request *rq, struct slice *region)
 	};
 
 	struct constraint c = { .arena = &rq->http->arena };
+	enum s3_error err;
 
 	if (rq->body.n &&
 	    xml_read(buf_slice(&rq->body), rules, ARRAY_LEN(rules), &c) != 0)
@@ -84,9 +106,10 @@ read_region(struct s3_request *rq, struct slice *region)
 	if (!is_region(*region) || slice_eq_str(*region, US_EAST_1))
 		return s3_fail(rq, S3_ERR_INVALID_LOCATION_CONSTRAINT, NULL,
 			       "LocationConstraint", *region);
+	err = check_own_region(rq, *region);
 	if (region->n == 0)
 		*region = slice_str(rq->world->conf->aws_region);
-	return S3_OK;
+	return err;
 }
 
 enum s3_error
@@ -121,13 +144,7 @@ op_create_bucket(struct s3_request *rq)
 enum s3_error
 op_head_bucket(struct s3_request *rq)
 {
-	struct store_bucket b;
-	enum s3_error err = store_bucket_head(rq->world->store, rq->bucket,
-					      &rq->http->arena, &b);
-
-	if (err != S3_OK)
-		return err;
-	http_set_header(rq->http, "x-amz-bucket-region", b.region);
+	http_set_header(rq->http, "x-amz-bucket-region", rq->record.region);
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
 	http_answer(rq->http, 200, SLICE_EMPTY);
 	return S3_OK;

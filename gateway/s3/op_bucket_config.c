@@ -14,6 +14,7 @@ static const struct {
 	enum s3_error error;
 } unset[] = {
 	{ "policy", S3_ERR_NO_SUCH_BUCKET_POLICY },
+	{ "policyStatus", S3_ERR_NO_SUCH_BUCKET_POLICY },
 	{ "cors", S3_ERR_NO_SUCH_CORS_CONFIGURATION },
 	{ "lifecycle", S3_ERR_NO_SUCH_LIFECYCLE_CONFIGURATION },
 	{ "tagging", S3_ERR_NO_SUCH_TAG_SET },
@@ -25,39 +26,33 @@ static const struct {
 	{ "ownershipControls", S3_ERR_OWNERSHIP_CONTROLS_NOT_FOUND },
 };
 
-static enum s3_error
-head(struct s3_request *rq, struct store_bucket *out)
-{
-	return store_bucket_head(rq->world->store, rq->bucket, &rq->http->arena,
-				 out);
-}
-
 enum s3_error
 op_get_unset(struct s3_request *rq)
 {
-	struct store_bucket b;
-	enum s3_error err = head(rq, &b);
-
-	for (size_t i = 0; err == S3_OK && i < ARRAY_LEN(unset); i++)
+	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
 		if (strcmp(rq->op->query, unset[i].query) == 0)
-			err = s3_fail(rq, unset[i].error, NULL, "BucketName",
-				      rq->bucket);
-	return err == S3_OK ? S3_ERR_NOT_IMPLEMENTED : err;
+			return s3_fail(rq, unset[i].error, NULL, "BucketName",
+				       rq->bucket);
+	return S3_ERR_NOT_IMPLEMENTED;
+}
+
+/* Deleting what is not there is fine. */
+enum s3_error
+op_delete_unset(struct s3_request *rq)
+{
+	http_answer(rq->http, 204, SLICE_EMPTY);
+	return S3_OK;
 }
 
 enum s3_error
 op_get_bucket_location(struct s3_request *rq)
 {
-	struct store_bucket b;
 	struct buf xml = BUF_INIT;
-	enum s3_error err = head(rq, &b);
 
-	if (err != S3_OK)
-		return err;
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "LocationConstraint", XML_NS_S3);
-	if (!slice_eq_str(b.region, "us-east-1"))
-		xml_escape(&xml, b.region);
+	if (!slice_eq_str(rq->record.region, "us-east-1"))
+		xml_escape(&xml, rq->record.region);
 	xml_close(&xml, "LocationConstraint");
 	return s3_answer_xml(rq, &xml);
 }
@@ -65,12 +60,8 @@ op_get_bucket_location(struct s3_request *rq)
 enum s3_error
 op_get_bucket_versioning(struct s3_request *rq)
 {
-	struct store_bucket b;
 	struct buf xml = BUF_INIT;
-	enum s3_error err = head(rq, &b);
 
-	if (err != S3_OK)
-		return err;
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "VersioningConfiguration", XML_NS_S3);
 	xml_close(&xml, "VersioningConfiguration");
@@ -87,14 +78,10 @@ put_list(struct buf *xml, const char *element, const char *const *list)
 enum s3_error
 op_get_bucket_cors(struct s3_request *rq)
 {
-	struct store_bucket b;
 	struct buf xml = BUF_INIT;
 	const struct cors_rule *r;
 	size_t n;
-	enum s3_error err = head(rq, &b);
 
-	if (err != S3_OK)
-		return err;
 	r = cors_rules(rq->world, rq->bucket, &n);
 	if (n == 0)
 		return op_get_unset(rq);
@@ -117,26 +104,28 @@ op_get_bucket_cors(struct s3_request *rq)
 enum s3_error
 op_get_acl(struct s3_request *rq)
 {
-	struct store_bucket b;
+	struct slice owner = rq->record.owner;
+	char name[ACCOUNT_DISPLAY_MAX];
 	struct store_object o;
 	struct buf xml = BUF_INIT;
-	enum s3_error err = head(rq, &b);
+	enum s3_error err = S3_OK;
 
-	if (err == S3_OK && rq->key.n)
+	if (rq->key.n)
 		err =
 		    store_get(rq->world->store, &STORE_REF(rq->bucket, rq->key),
 			      NULL, &rq->http->arena, &o, NULL);
 	if (err != S3_OK)
 		return err;
+	s3_display_name(rq, owner, name);
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "AccessControlPolicy", XML_NS_S3);
-	s3_xml_owner(&xml, "Owner", b.owner);
+	s3_xml_owner(rq, &xml, "Owner", owner);
 	xml_open(&xml, "AccessControlList");
 	xml_open(&xml, "Grant");
 	buf_puts(&xml,
 		 "<Grantee xmlns:xsi=\"" XSI "\" xsi:type=\"CanonicalUser\">");
-	xml_text(&xml, "ID", b.owner);
-	xml_text(&xml, "DisplayName", SLICE("root"));
+	xml_text(&xml, "ID", owner);
+	xml_text(&xml, "DisplayName", slice_str(name));
 	xml_close(&xml, "Grantee");
 	xml_text(&xml, "Permission", SLICE("FULL_CONTROL"));
 	xml_close(&xml, "Grant");

@@ -85,7 +85,7 @@ put_object(const struct s3_request *rq, const struct listing *l,
 	}
 	xml_u64(xml, "Size", o->size);
 	if (l->with_owner)
-		s3_xml_owner(xml, "Owner", slice_str(rq->world->account_id));
+		s3_xml_owner(rq, xml, "Owner", rq->record.owner);
 	xml_text(xml, "StorageClass", SLICE("STANDARD"));
 	xml_close(xml, "Contents");
 }

@@ -8,6 +8,7 @@
 
 #include "gateway/s3/s3.h"
 
+/* route.c */
 enum s3_error op_not_implemented(struct s3_request *rq);
 
 /* op_bucket.c */
@@ -22,6 +23,7 @@ enum s3_error op_get_bucket_versioning(struct s3_request *rq);
 enum s3_error op_get_bucket_cors(struct s3_request *rq);
 enum s3_error op_get_acl(struct s3_request *rq);
 enum s3_error op_get_unset(struct s3_request *rq);
+enum s3_error op_delete_unset(struct s3_request *rq);
 
 /* op_list.c */
 enum s3_error op_list_objects_v1(struct s3_request *rq);

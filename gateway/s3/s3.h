@@ -3,14 +3,15 @@
  * to the store, its table of operations, and the ways to answer.
  *
  * A request runs through  parse (request.c), route (route.c), verify
- * (app.c), body filters (body.c), one operation (op_*.c). Every step
+ * (app.c), authorise (authorise.c), body filters (body.c), one operation
+ * (op_*.c). Every step
  * returns enum s3_error; what a failure is about goes into rq->detail, and
  * app.c writes the error document.
  */
 #ifndef GATEWAY_S3_H
 #define GATEWAY_S3_H
 
-#include "auth/auth.h"
+#include "auth/accounts.h"
 #include "base/conf.h"
 #include "base/xml_write.h"
 #include "gateway/http/http.h"
@@ -22,11 +23,13 @@
 #define S3_HOSTS_MAX 16
 #define S3_RESERVED_BUCKET "minio" /* holds the health checks only */
 
-/* What all requests see; read-only after the start. */
+/* What all requests see; read-only after the start, but for what guards
+ * itself. */
 struct s3_world {
 	struct http_app app;
 	const struct conf *conf;
 	struct store *store;
+	struct accounts *accounts;
 	char account_id[SHA256_HEX_MAX]; /* of root */
 	char *hosts_text;		 /* owns the names below */
 	const char *hosts[S3_HOSTS_MAX]; /* public "host[:port]", NULL ends */
@@ -48,9 +51,9 @@ struct s3_request;
  */
 struct s3_op {
 	const char *name;
-	const char *method; /* NULL: any */
+	const char *method;
 	enum s3_scope scope;
-	const char *query;  /* NULL, or a parameter that must be there */
+	const char *query;  /* NULL, or what must be there: "a&b", "a=v" */
 	const char *header; /* NULL, or a header that must be there */
 	const char *action; /* IAM action */
 	uint64_t body_max;  /* 0: no body is expected, one is discarded */
@@ -65,6 +68,7 @@ struct s3_request {
 	struct s3_world *world;
 	enum s3_scope scope;
 	struct slice bucket;
+	struct store_bucket record; /* the bucket's, once authorised */
 	bool bucket_in_host;
 	struct slice key; /* decoded UTF-8 without NUL */
 	struct s3_param *params;
@@ -112,7 +116,8 @@ struct slice s3_number(struct s3_request *rq, uint64_t n);
 /* ---- route.c ------------------------------------------------------------ */
 
 size_t s3_ops(const struct s3_op **out);
-/* The first row that matches. METHOD_NOT_ALLOWED when there is none. */
+/* The first row that matches. METHOD_NOT_ALLOWED when there is none;
+ * INVALID_ARGUMENT: two sub-resources. */
 enum s3_error MUST_CHECK s3_route(struct s3_request *rq);
 
 /* ---- xml.c -------------------------------------------------------------- */
@@ -131,7 +136,12 @@ enum s3_error s3_failf(struct s3_request *rq, enum s3_error err,
 void s3_answer_error(struct s3_request *rq, enum s3_error err);
 /* Answers 200 with a document and frees it. */
 enum s3_error s3_answer_xml(struct s3_request *rq, struct buf *xml);
-void s3_xml_owner(struct buf *xml, const char *element, struct slice id);
+/* An account's ID and DisplayName. */
+void s3_xml_owner(const struct s3_request *rq, struct buf *xml,
+		  const char *element, struct slice id);
+/* The name to show for an account's id. */
+void s3_display_name(const struct s3_request *rq, struct slice id,
+		     char out[ACCOUNT_DISPLAY_MAX]);
 void s3_xml_time(struct buf *xml, const char *name, int64_t us);
 /* A name, percent-encoded when the client asked for encoding-type=url. */
 void s3_xml_name(struct buf *xml, const char *element, struct slice name,

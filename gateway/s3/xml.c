@@ -102,6 +102,8 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 		return;
 	}
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
+	if (err == S3_ERR_METHOD_NOT_ALLOWED && rq->scope == S3_SERVICE)
+		http_set_header(rq->http, "Allow", SLICE("GET"));
 	put_error_document(rq, err, &b);
 	http_answer_buf(rq->http, status, &b);
 }
@@ -118,12 +120,27 @@ s3_answer_xml(struct s3_request *rq, struct buf *xml)
 	return S3_OK;
 }
 
+/* Mostly it is the sender's own, whose name is at hand. */
 void
-s3_xml_owner(struct buf *xml, const char *element, struct slice id)
+s3_display_name(const struct s3_request *rq, struct slice id,
+		char out[ACCOUNT_DISPLAY_MAX])
 {
+	if (slice_eq_str(id, rq->id.account_id))
+		memcpy(out, rq->id.display_name, ACCOUNT_DISPLAY_MAX);
+	else
+		accounts_display_name(rq->world->accounts, id, out);
+}
+
+void
+s3_xml_owner(const struct s3_request *rq, struct buf *xml, const char *element,
+	     struct slice id)
+{
+	char name[ACCOUNT_DISPLAY_MAX];
+
+	s3_display_name(rq, id, name);
 	xml_open(xml, element);
 	xml_text(xml, "ID", id);
-	xml_text(xml, "DisplayName", SLICE("root"));
+	xml_text(xml, "DisplayName", slice_str(name));
 	xml_close(xml, element);
 }
 

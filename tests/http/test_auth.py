@@ -6,6 +6,7 @@ import urllib.parse
 
 import pytest
 
+from gateway import account_number
 from sigv4 import EMPTY, Signer, amz_date, head
 from wire import request
 
@@ -38,9 +39,11 @@ def code(r):
 
 def test_anonymous_may_nothing(gateway, host, thing):
     for method, target in (("GET", thing), ("GET", "/"), ("PUT", thing),
-                           ("DELETE", thing), ("GET", "/no-such-bucket")):
+                           ("DELETE", thing)):
         r = get(gateway, target, host, method=method)
         assert (r.status, code(r)) == (403, "AccessDenied")
+    r = get(gateway, "/no-such-bucket", host)
+    assert (r.status, code(r)) == (404, "NoSuchBucket")
 
 
 def test_error_document_is_exactly_aws(gateway, host, thing):
@@ -199,7 +202,9 @@ def test_presigned_metadata_is_kept_from_the_query(gateway, host, client,
 
 
 @pytest.mark.parametrize("name,value,expected", [
-    ("x-amz-expected-bucket-owner", "0" * 64, (403, "AccessDenied")),
+    ("x-amz-expected-bucket-owner", "0" * 12, (403, "AccessDenied")),
+    ("x-amz-expected-bucket-owner", "0" * 64,
+     (400, "InvalidBucketOwnerAWSAccountID")),
     ("x-amz-copy-source", "/b/k", (501, "NotImplemented")),
     ("x-amz-acl", "public-read", (501, "NotImplemented"))])
 def test_hoisted_headers_count_as_headers(gateway, host, client, bucket, name,
@@ -331,11 +336,13 @@ def test_longest_public_name_leaves_the_bucket(own_gateway):
 def test_expected_bucket_owner(client, bucket):
     from botocore.exceptions import ClientError
     me = client.list_buckets()["Owner"]["ID"]
-    client.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=me)
-    with pytest.raises(ClientError) as e:
-        client.list_objects_v2(Bucket=bucket,
-                               ExpectedBucketOwner="123456789012")
-    assert e.value.response["Error"]["Code"] == "AccessDenied"
+    client.list_objects_v2(Bucket=bucket,
+                           ExpectedBucketOwner=account_number(me))
+    for owner, expected in (("123456789012", "AccessDenied"),
+                            (me, "InvalidBucketOwnerAWSAccountID")):
+        with pytest.raises(ClientError) as e:
+            client.list_objects_v2(Bucket=bucket, ExpectedBucketOwner=owner)
+        assert e.value.response["Error"]["Code"] == expected
 
 
 # ---- what never gets as far --------------------------------------------------------

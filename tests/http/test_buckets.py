@@ -100,7 +100,7 @@ def test_changes_of_configuration_are_refused_not_ignored(client, bucket):
              {"VersioningConfiguration": {"Status": "Enabled"}}),
             ("put_bucket_policy", {"Policy": "{}"}),
             ("put_bucket_website", {"WebsiteConfiguration": {}}),
-            ("delete_bucket_cors", {}),
+            ("put_bucket_replication", {"ReplicationConfiguration": {"Role": "r", "Rules": []}}),
             ("put_bucket_acl", {"ACL": "public-read"})):
         assert failure(getattr(client, name), Bucket=bucket, **options) == (
             501, "NotImplemented")

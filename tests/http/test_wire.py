@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from gateway import DEFAULT_BUCKET
 from sigv4 import Signer, head
 from wire import Wire, request
 
@@ -109,7 +110,7 @@ def test_keep_alive_and_pipelining(gateway, client, bucket):
 def test_refused_get_keeps_the_connection(gateway):
     with Wire(gateway.port) as w:
         for _ in range(3):
-            w.send("GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+            w.send(f"GET /{DEFAULT_BUCKET}/k HTTP/1.1\r\nHost: h\r\n\r\n")
             assert w.read().status == 403
 
 
@@ -151,8 +152,8 @@ def test_expect_with_a_refusal_never_asks_for_the_body(
 def test_early_refusal_reaches_a_client_that_goes_on_sending(gateway, size):
     """The answer is read although the client sends all of its body first."""
     with Wire(gateway.port) as w:
-        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: {size}"
-               "\r\n\r\n")
+        w.send(f"PUT /{DEFAULT_BUCKET}/k HTTP/1.1\r\nHost: h\r\n"
+               f"Content-Length: {size}\r\n\r\n")
         block = bytes(1 << 16)
         for _ in range(size // len(block)):
             w.send(block)

@@ -21,6 +21,14 @@ REGION = "us-east-1"
 DEFAULT_BUCKET = "socialitix-videos"
 
 
+def account_number(account_id):
+    """The 12 digits that stand for an account (auth/accounts.h)."""
+    if len(account_id) == 12 and account_id.isdecimal():
+        return account_id
+    digest = hashlib.sha256(account_id.encode()).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % 10**12:012}"
+
+
 class Gateway:
     """One gateway process. restart() keeps the data directory."""
 

@@ -163,6 +163,33 @@ test_base32_sorts_as_its_bytes(void **state)
 	}
 }
 
+static void
+test_base32_has_one_spelling(void **state)
+{
+	static const char *const bad[] = { "",
+					   "0000000000000000000000000",
+					   "000000000000000000000000000",
+					   "80000000000000000000000000",
+					   "0000000000000000000000000z",
+					   "0000000000000000000000000U",
+					   "0000000000000000000000000-",
+					   "null" };
+	uint8_t in[16], out[16];
+	char text[BASE32_TEXT_MAX];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		random_bytes(in, sizeof(in));
+		base32_encode16(in, text);
+		assert_int_equal(base32_decode16(slice_str(text), out), 0);
+		assert_memory_equal(in, out, 16);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(base32_decode16(slice_str(bad[i]), out), -1);
+	text[25] = '\0';
+	assert_int_equal(base32_decode16(slice_mem(text, 26), out), -1);
+}
+
 int
 main(void)
 {
@@ -177,6 +204,7 @@ main(void)
 		cmocka_unit_test(test_uri_encode_every_byte_comes_back),
 		cmocka_unit_test(test_uri_decode_plus_and_broken_escapes),
 		cmocka_unit_test(test_base32_sorts_as_its_bytes),
+		cmocka_unit_test(test_base32_has_one_spelling),
 	};
 
 	return cmocka_run_group_tests_name("base_encode", tests, NULL, NULL);

@@ -13,8 +13,7 @@ static bool
 shadows(const struct s3_op *first, const struct s3_op *later)
 {
 	return first->scope == later->scope &&
-	       (!first->method ||
-		(later->method && strcmp(first->method, later->method) == 0)) &&
+	       strcmp(first->method, later->method) == 0 &&
 	       (!first->query ||
 		(later->query && strcmp(first->query, later->query) == 0)) &&
 	       (!first->header ||
@@ -51,21 +50,35 @@ test_ops_every_row_answers(void **state)
 	}
 }
 
-static const char *
+/* @query: names that are there, "list-type=2&acl". */
+static enum s3_error
 route(enum s3_scope scope, const char *method, const char *query,
-      const char *header)
+      const char *header, const char **out)
 {
 	const struct http_header h = { slice_str(header ? header : "Host"),
 				       SLICE("x") };
 	struct http_request http = { .method = slice_str(method),
 				     .headers = &h,
 				     .n_headers = 1 };
-	struct s3_param p = { slice_str(query ? query : "x-id"), SLICE_EMPTY };
+	struct s3_param params[4] = { { SLICE("x-id"), SLICE("x") } };
 	struct s3_request rq = {
-		.http = &http, .scope = scope, .params = &p, .n_params = 1
+		.http = &http, .scope = scope, .params = params, .n_params = 1
 	};
+	struct slice rest = slice_str(query ? query : "prefix="), item;
+	enum s3_error err;
 
-	return s3_route(&rq) == S3_OK ? http.operation : NULL;
+	arena_init(&http.arena, 4096);
+	while (slice_cut(&rest, '&', &item)) {
+		struct s3_param *p = &params[rq.n_params++];
+
+		assert_true(rq.n_params <= ARRAY_LEN(params));
+		(void)slice_cut(&item, '=', &p->name);
+		p->value = item.p ? item : SLICE_EMPTY;
+	}
+	err = s3_route(&rq);
+	*out = http.operation;
+	arena_release(&http.arena);
+	return err;
 }
 
 static void
@@ -76,31 +89,66 @@ test_route_finds_the_operation(void **state)
 		const char *method, *query, *header, *name;
 	} rows[] = {
 		{ S3_SERVICE, "GET", NULL, NULL, "ListBuckets" },
-		{ S3_SERVICE, "PUT", NULL, NULL, NULL },
 		{ S3_BUCKET, "GET", NULL, NULL, "ListObjects" },
-		{ S3_BUCKET, "GET", "list-type", NULL, "ListObjectsV2" },
+		{ S3_BUCKET, "GET", "list-type=1", NULL, "ListObjects" },
+		{ S3_BUCKET, "GET", "list-type=2", NULL, "ListObjectsV2" },
 		{ S3_BUCKET, "GET", "location", NULL, "GetBucketLocation" },
-		{ S3_BUCKET, "GET", "versions", NULL, "NotImplemented" },
-		{ S3_BUCKET, "PUT", "policy", NULL, "NotImplemented" },
+		{ S3_BUCKET, "GET", "versions", NULL, "ListObjectVersions" },
+		{ S3_BUCKET, "PUT", "policy", NULL, "PutBucketPolicy" },
+		{ S3_BUCKET, "GET", "id=x&analytics", NULL,
+		  "GetBucketAnalyticsConfiguration" },
+		{ S3_BUCKET, "GET", "analytics", NULL,
+		  "ListBucketAnalyticsConfigurations" },
+		{ S3_BUCKET, "GET", "id=x", NULL, "ListObjects" },
 		{ S3_BUCKET, "POST", "delete", NULL, "DeleteObjects" },
 		{ S3_BUCKET, "POST", NULL, NULL, "PostObject" },
-		{ S3_BUCKET, "PATCH", NULL, NULL, NULL },
 		{ S3_OBJECT, "PUT", NULL, NULL, "PutObject" },
+		{ S3_OBJECT, "PUT", "location", NULL, "PutObject" },
 		{ S3_OBJECT, "PUT", NULL, "X-Amz-Copy-Source", "CopyObject" },
-		{ S3_OBJECT, "PUT", "uploadId", NULL, "NotImplemented" },
+		{ S3_OBJECT, "PUT", "partNumber=1&uploadId=x", NULL,
+		  "UploadPart" },
+		{ S3_OBJECT, "PUT", "partNumber=1&uploadId=x",
+		  "x-amz-copy-source", "UploadPartCopy" },
 		{ S3_OBJECT, "HEAD", NULL, NULL, "HeadObject" },
-		{ S3_OBJECT, "get", NULL, NULL, NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *got = route(rows[i].scope, rows[i].method,
-					rows[i].query, rows[i].header);
+		const char *name;
 
-		if (!rows[i].name)
-			assert_null(got);
-		else
-			assert_string_equal(got, rows[i].name);
+		assert_int_equal(route(rows[i].scope, rows[i].method,
+				       rows[i].query, rows[i].header, &name),
+				 S3_OK);
+		assert_string_equal(name, rows[i].name);
+	}
+}
+
+static void
+test_route_refuses_what_no_row_has(void **state)
+{
+	static const struct {
+		enum s3_scope scope;
+		const char *method, *query;
+		enum s3_error err;
+	} rows[] = {
+		{ S3_SERVICE, "PUT", NULL, S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_BUCKET, "PATCH", NULL, S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_BUCKET, "GET", "delete", S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_BUCKET, "PUT", "versions", S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_BUCKET, "GET", "acl&cors", S3_ERR_INVALID_ARGUMENT },
+		{ S3_OBJECT, "get", NULL, S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_OBJECT, "POST", NULL, S3_ERR_METHOD_NOT_ALLOWED },
+		{ S3_OBJECT, "DELETE", "acl", S3_ERR_METHOD_NOT_ALLOWED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *name;
+
+		assert_int_equal(route(rows[i].scope, rows[i].method,
+				       rows[i].query, NULL, &name),
+				 rows[i].err);
+		assert_null(name);
 	}
 }
 
@@ -111,6 +159,7 @@ main(void)
 		cmocka_unit_test(test_ops_no_row_shadows_a_later_one),
 		cmocka_unit_test(test_ops_every_row_answers),
 		cmocka_unit_test(test_route_finds_the_operation),
+		cmocka_unit_test(test_route_refuses_what_no_row_has),
 	};
 
 	return cmocka_run_group_tests_name("gateway_route", tests, NULL, NULL);
