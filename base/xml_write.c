@@ -7,7 +7,7 @@
 void
 xml_prolog(struct buf *b)
 {
-	buf_puts(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	buf_puts(b, XML_PROLOG);
 }
 
 void

@@ -9,7 +9,8 @@
 
 #define XML_NS_S3 "http://s3.amazonaws.com/doc/2006-03-01/"
 
-/* <?xml version="1.0" encoding="UTF-8"?> and a newline. */
+#define XML_PROLOG "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+
 void xml_prolog(struct buf *b);
 void xml_open(struct buf *b, const char *name);
 void xml_open_ns(struct buf *b, const char *name, const char *ns);

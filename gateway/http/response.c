@@ -200,7 +200,10 @@ read_stream(void *cls, uint64_t pos, char *p, size_t max)
 	sweep_enter(x->conn, SWEEP_SENDING);
 	if (n == 0)
 		return MHD_CONTENT_READER_END_OF_STREAM;
-	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+	if (n < 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	x->answer.n += (uint64_t)n;
+	return n;
 }
 
 static struct MHD_Response *

@@ -53,7 +53,7 @@ refuse_delete_guards(struct s3_request *rq)
 enum s3_error
 s3_write_conditions(struct s3_request *rq, struct store_cond *out)
 {
-	bool is_put = slice_eq_str(rq->http->method, "PUT");
+	bool is_put = !slice_eq_str(rq->http->method, "DELETE");
 
 	*out = (struct store_cond)STORE_COND_NONE;
 	out->if_match = http_header_get(rq->http, "If-Match");

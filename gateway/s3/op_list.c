@@ -39,19 +39,14 @@ read_token(struct s3_request *rq, struct listing *l)
 static enum s3_error
 read_listing(struct s3_request *rq, struct listing *l)
 {
-	struct slice type = s3_param(rq, "encoding-type");
-	enum s3_error err;
+	enum s3_error err = s3_param_encoding(rq, &l->encode);
 
 	l->req.bucket = rq->bucket;
 	l->req.prefix = s3_param(rq, "prefix");
 	l->req.delimiter = s3_param(rq, "delimiter");
-	if (type.p && !slice_eq_str(type, "url"))
-		return s3_bad_argument(rq,
-				       "Invalid Encoding Method specified in "
-				       "Request",
-				       "encoding-type", type);
-	l->encode = type.p != NULL;
-	err = s3_param_count(rq, "max-keys", "maxKeys", 1000, &l->req.max_keys);
+	if (err == S3_OK)
+		err = s3_param_count(rq, "max-keys", "maxKeys", 1000,
+				     &l->req.max_keys);
 	if (l->req.max_keys > 1000)
 		l->req.max_keys = 1000;
 	return err;
@@ -172,16 +167,15 @@ op_list_objects_v2(struct s3_request *rq)
 	return s3_answer_xml(rq, &xml);
 }
 
-/* A marker that is a common prefix stands for all keys below it. */
-static bool
-is_common_prefix(const struct store_list_req *req, struct slice marker)
+bool
+s3_is_common_prefix(struct slice prefix, struct slice delimiter,
+		    struct slice marker)
 {
-	struct slice rest = slice_from(marker, req->prefix.n);
+	struct slice rest = slice_from(marker, prefix.n);
 
-	return req->delimiter.n && slice_starts(marker, req->prefix) &&
-	       rest.n >= req->delimiter.n &&
-	       slice_find(rest, req->delimiter) ==
-		   (ptrdiff_t)(rest.n - req->delimiter.n);
+	return delimiter.n && slice_starts(marker, prefix) &&
+	       rest.n >= delimiter.n &&
+	       slice_find(rest, delimiter) == (ptrdiff_t)(rest.n - delimiter.n);
 }
 
 enum s3_error
@@ -193,7 +187,8 @@ op_list_objects_v1(struct s3_request *rq)
 
 	l.start = s3_param(rq, "marker");
 	l.req.start_after = l.start;
-	l.req.start_is_prefix = is_common_prefix(&l.req, l.start);
+	l.req.start_is_prefix =
+	    s3_is_common_prefix(l.req.prefix, l.req.delimiter, l.start);
 	if (err == S3_OK)
 		err = fetch_page(rq, &l);
 	if (err != S3_OK)

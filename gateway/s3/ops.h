@@ -43,4 +43,14 @@ enum s3_error op_delete_object(struct s3_request *rq);
 enum s3_error op_delete_objects_begin(struct s3_request *rq);
 enum s3_error op_delete_objects(struct s3_request *rq);
 
+/* op_upload_create.c, op_upload_part.c, op_upload_complete.c, op_upload_list.c
+ */
+enum s3_error op_create_multipart_upload(struct s3_request *rq);
+enum s3_error op_abort_multipart_upload(struct s3_request *rq);
+enum s3_error op_upload_part_begin(struct s3_request *rq);
+enum s3_error op_upload_part_finish(struct s3_request *rq);
+enum s3_error op_complete_multipart_upload(struct s3_request *rq);
+enum s3_error op_list_parts(struct s3_request *rq);
+enum s3_error op_list_multipart_uploads(struct s3_request *rq);
+
 #endif

@@ -218,3 +218,16 @@ s3_param_count(struct s3_request *rq, const char *name, const char *argument,
 			"Provided %s not an integer or within integer range",
 			argument);
 }
+
+enum s3_error
+s3_param_encoding(struct s3_request *rq, bool *out)
+{
+	struct slice type = s3_param(rq, "encoding-type");
+
+	*out = type.p != NULL;
+	if (!type.p || slice_eq_str(type, "url"))
+		return S3_OK;
+	return s3_bad_argument(rq,
+			       "Invalid Encoding Method specified in Request",
+			       "encoding-type", type);
+}

@@ -97,6 +97,9 @@ enum s3_error MUST_CHECK s3_param_count(struct s3_request *rq, const char *name,
 					const char *argument, uint32_t fallback,
 					uint32_t *out);
 
+/* encoding-type: names in lists are to be percent-encoded. */
+enum s3_error MUST_CHECK s3_param_encoding(struct s3_request *rq, bool *out);
+
 /* ---- put.c: what all ways to write an object share ----------------------- */
 
 /* The event of a change by this request; the store names removals itself. */
@@ -110,6 +113,8 @@ enum s3_error MUST_CHECK s3_check_size(struct s3_request *rq, uint64_t size,
 /* The filters for a body that becomes an object or a part.
  * MISSING_CONTENT_LENGTH, ENTITY_TOO_LARGE, and those of s3_body_new(). */
 enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
+/* x-amz-version-id, unless the bucket never had versions. */
+void s3_set_version_id(struct s3_request *rq, const char *version_id);
 /* A number as the value of a detail's element. */
 struct slice s3_number(struct s3_request *rq, uint64_t n);
 
@@ -134,6 +139,9 @@ enum s3_error s3_failf(struct s3_request *rq, enum s3_error err,
 		       const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Answers with the error; a HEAD request gets its status alone. */
 void s3_answer_error(struct s3_request *rq, enum s3_error err);
+/* The <Error> element alone. */
+void s3_put_error(const struct s3_request *rq, enum s3_error err,
+		  struct buf *out);
 /* Answers 200 with a document and frees it. */
 enum s3_error s3_answer_xml(struct s3_request *rq, struct buf *xml);
 /* An account's ID and DisplayName. */
@@ -143,6 +151,10 @@ void s3_xml_owner(const struct s3_request *rq, struct buf *xml,
 void s3_display_name(const struct s3_request *rq, struct slice id,
 		     char out[ACCOUNT_DISPLAY_MAX]);
 void s3_xml_time(struct buf *xml, const char *name, int64_t us);
+/* op_list.c: a marker that is a common prefix of a list stands for all keys
+ * below it. */
+bool s3_is_common_prefix(struct slice prefix, struct slice delimiter,
+			 struct slice marker);
 /* A name, percent-encoded when the client asked for encoding-type=url. */
 void s3_xml_name(struct buf *xml, const char *element, struct slice name,
 		 bool encode);

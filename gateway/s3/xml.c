@@ -71,14 +71,12 @@ put_subject(const struct s3_request *rq, enum s3_error err, struct buf *out)
 	}
 }
 
-static void
-put_error_document(const struct s3_request *rq, enum s3_error err,
-		   struct buf *out)
+void
+s3_put_error(const struct s3_request *rq, enum s3_error err, struct buf *out)
 {
 	const struct s3_error_info *info = s3_error_info(err);
 	const struct s3_detail *d = &rq->detail;
 
-	xml_prolog(out);
 	xml_open(out, "Error");
 	xml_text(out, "Code", slice_str(info->code));
 	xml_text(out, "Message",
@@ -104,7 +102,8 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
 	if (err == S3_ERR_METHOD_NOT_ALLOWED && rq->scope == S3_SERVICE)
 		http_set_header(rq->http, "Allow", SLICE("GET"));
-	put_error_document(rq, err, &b);
+	xml_prolog(&b);
+	s3_put_error(rq, err, &b);
 	http_answer_buf(rq->http, status, &b);
 }
 
