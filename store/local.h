@@ -216,7 +216,15 @@ void local_read_close(struct store_read *r);
 enum s3_error local_remove(struct store *s, struct slice bucket,
 			   struct store_removal *v, size_t n,
 			   const struct store_note *note);
+enum s3_error local_tags_put(struct store *s, const struct store_ref *ref,
+			     const struct store_headers *tags,
+			     const struct store_note *note,
+			     struct store_object *out);
 enum s3_error local_list(struct store *s, const struct store_list_req *req,
 			 struct arena *a, struct store_list_page *out);
+enum s3_error local_list_versions(struct store *s,
+				  const struct store_versions_req *req,
+				  struct arena *a,
+				  struct store_versions_page *out);
 
 #endif

@@ -22,6 +22,18 @@ struct found {
 	struct version current;
 };
 
+enum s3_error
+change_look(struct change *c, struct writer_txn *t, struct local_bucket *out)
+{
+	enum s3_error err = local_bucket_find(t->ls, t->txn, c->bucket, out);
+
+	c->bucket_id = out->id;
+	c->now_us = time_now_us();
+	c->made = c->gone = 0;
+	buf_clear(&c->event);
+	return err;
+}
+
 /* Bucket and current version. */
 static int
 look(struct change *c, struct writer_txn *t, struct found *f,
@@ -30,16 +42,12 @@ look(struct change *c, struct writer_txn *t, struct found *f,
 	enum s3_error found;
 	int rc;
 
-	*result = local_bucket_find(t->ls, t->txn, c->bucket, &f->bucket);
+	*result = change_look(c, t, &f->bucket);
 	if (*result != S3_OK)
 		return 0;
 	rc = version_find(t->ls, t->txn, f->bucket.id, c->key, SLICE_EMPTY,
 			  &f->current, &found);
 	f->exists = rc == 0 && found == S3_OK;
-	c->bucket_id = f->bucket.id;
-	c->now_us = time_now_us();
-	c->made = c->gone = 0;
-	buf_clear(&c->event);
 	return rc;
 }
 
@@ -50,31 +58,29 @@ visible(const struct version *v)
 	return v->rec.o.is_delete_marker ? NULL : &v->rec.o;
 }
 
-/* @made: the new object, or NULL. */
-static int
-encode_event(struct change *c, const struct found *f, struct slice name,
-	     const char *version_id, const struct store_object *made)
+int
+change_event(struct change *c, const struct local_bucket *b, struct slice name,
+	     const struct store_object *o, bool is_new)
 {
 	uint8_t id[(STORE_EVENT_ID_MAX - 1) / 2];
 	struct store_event e = { .time_us = c->now_us,
 				 .event_name = name,
 				 .bucket = c->bucket,
-				 .bucket_owner = f->bucket.owner,
+				 .bucket_owner = b->owner,
 				 .key = c->key,
-				 .version_id = slice_str(version_id),
+				 .version_id = slice_str(o->version_id),
 				 .principal_id = c->note->principal_id,
 				 .source_ip = c->note->source_ip,
 				 .request_id = c->note->request_id };
 
 	random_bytes(id, sizeof(id));
 	hex_encode(id, sizeof(id), e.id);
-	if (made && made->is_delete_marker) {
+	if (is_new && o->is_delete_marker) {
 		e.etag = MARKER_ETAG;
-	} else if (made) {
-		e.size = made->size;
-		e.etag = slice_str(made->etag);
-		e.content_type =
-		    store_headers_get(&made->headers, "content-type");
+	} else if (is_new) {
+		e.size = o->size;
+		e.etag = slice_str(o->etag);
+		e.content_type = store_headers_get(&o->headers, "content-type");
 	}
 	record_event_encode(&c->event, &e);
 	return buf_ok(&c->event) ? 0 : ENOMEM;
@@ -115,7 +121,7 @@ put_on_top(struct change *c, struct writer_txn *t, const struct found *f,
 			rc = take_away(c, &null);
 	}
 	o->mtime_us = c->now_us;
-	return rc == 0 ? encode_event(c, f, event_name, o->version_id, o) : rc;
+	return rc == 0 ? change_event(c, &f->bucket, event_name, o, true) : rc;
 }
 
 int
@@ -155,9 +161,10 @@ remove_version(struct change *c, const struct found *f, const struct version *v)
 	if (c->version_id.n)
 		memcpy(r->version_id, v->rec.o.version_id,
 		       sizeof(r->version_id));
-	return rc == 0 ? encode_event(c, f, SLICE("ObjectRemoved:Delete"),
-				      v->rec.o.version_id, NULL)
-		       : rc;
+	return rc == 0
+		   ? change_event(c, &f->bucket, SLICE("ObjectRemoved:Delete"),
+				  &v->rec.o, false)
+		   : rc;
 }
 
 static int
@@ -216,20 +223,27 @@ change_prepare_remove(struct change *c, struct writer_txn *t,
 
 /* ---- apply ------------------------------------------------------------ */
 
-static int
-write_new(struct change *c, struct writer_txn *t)
+static void
+count_new(struct change *c, struct writer_txn *t)
 {
 	struct store_object *o = &c->object.o;
 
 	o->seq = t->state->last_seq + 1;
 	memcpy(o->epoch, t->ls->epoch, sizeof(o->epoch));
-	record_object_encode(&c->record, &c->object, c->extents, c->n_extents);
-	if (!buf_ok(&c->record))
-		return ENOMEM;
 	if (!o->is_delete_marker) {
 		t->state->objects++;
 		t->state->bytes += o->size;
 	}
+}
+
+static int
+write_record(struct change *c, struct writer_txn *t)
+{
+	if (!c->rewrite)
+		count_new(c, t);
+	record_object_encode(&c->record, &c->object, c->extents, c->n_extents);
+	if (!buf_ok(&c->record))
+		return ENOMEM;
 	return index_put(t, c->bucket_id, c->key, c->made,
 			 buf_slice(&c->record), c->data);
 }
@@ -259,7 +273,7 @@ change_apply(struct change *c, struct writer_txn *t)
 	int rc = 0;
 
 	if (c->made)
-		rc = write_new(c, t);
+		rc = write_record(c, t);
 	if (rc == 0 && c->gone)
 		rc = retire(c, t);
 	if (rc == 0 && c->event.n)
@@ -271,7 +285,7 @@ void
 change_made(const struct change *c, struct store_object *out)
 {
 	*out = c->object.o;
-	out->is_latest = true;
+	out->is_latest |= !c->rewrite;
 	out->storage_class = SLICE_EMPTY;
 	out->headers = out->tags = (struct store_headers){ 0 };
 }

@@ -17,7 +17,7 @@ struct change {
 	/* what is asked; zeroed otherwise */
 	struct slice bucket;
 	struct slice key;
-	struct slice version_id;       /* of a removal; empty: none named */
+	struct slice version_id;       /* of a removal, of tags; or empty */
 	const struct store_cond *cond; /* NULL: none */
 	const struct store_note *note;
 	/* the new version: prepare sets its seq, epoch, mtime, version id and
@@ -26,13 +26,14 @@ struct change {
 	const struct record_extent *extents;
 	size_t n_extents;
 	struct slice data; /* inline bytes */
+	bool rewrite;	   /* of an old version, in its place */
 	/* of a removal */
 	struct store_removed removed;
 
 	/* from prepare to apply */
 	uint32_t bucket_id;
 	int64_t now_us;
-	uint64_t made;		  /* number of the new version, 0: none */
+	uint64_t made;		  /* number of the version written, 0: none */
 	uint64_t gone;		  /* number of the version that goes, 0: none */
 	struct record_object old; /* the one that goes ... */
 	struct buf extents_of_old; /* ... and its extents */
@@ -51,6 +52,13 @@ int change_prepare_put(struct change *c, struct writer_txn *t,
  * S3_OK, and change_apply() then does nothing. */
 int change_prepare_remove(struct change *c, struct writer_txn *t,
 			  enum s3_error *result);
+/* For a prepare step of another kind: bucket and time; S3_OK, NO_SUCH_BUCKET,
+ * INTERNAL_ERROR. Then the event about the version @o; @is_new: with what is
+ * known of it, not just its id. LMDB code. */
+enum s3_error change_look(struct change *c, struct writer_txn *t,
+			  struct local_bucket *out);
+int change_event(struct change *c, const struct local_bucket *b,
+		 struct slice name, const struct store_object *o, bool is_new);
 /* What was prepared. The new version's blobs are the caller's to add. LMDB
  * code. */
 int change_apply(struct change *c, struct writer_txn *t);

@@ -1,19 +1,34 @@
 /*
- * A page of a listing in one short read transaction. Below a common prefix
- * nothing is read: the cursor seeks past it, so the cost follows the number
- * of entries of the page, not the keys they stand for.
+ * A page of a listing, of objects or of all versions, in one short read
+ * transaction. Below a common prefix and below a key that is done nothing is
+ * read: the cursor seeks past them, so the cost follows the entries of the
+ * page and the delete markers between them, which a listing of objects has to
+ * look at one by one, not the keys and versions they stand for.
  */
-#include "store/local_index.h"
+#include "store/local_version.h"
 
 #include <errno.h>
 
 struct listing {
-	const struct store_list_req *req;
-	struct index_cursor *c;
+	struct slice bucket;
+	struct slice prefix;
+	struct slice delimiter;
+	struct slice after; /* entries beyond it only */
+	bool after_is_prefix;
+	uint32_t max;
+	bool all_versions; /* else visible objects */
+	struct slice version_marker;
 	struct arena *a;
-	struct store_list_page *page;
+	struct index_cursor *c;
+	uint32_t bucket_id;
+	/* the page */
+	struct store_list_entry *entries;
+	size_t n;
+	bool truncated;
 	char seek[sizeof(((struct index_cursor *)0)->key)];
 };
+
+/* ---- moving ------------------------------------------------------------ */
 
 /*
  * Any bytes as a bound that keys are compared with. Keys have no NUL and at
@@ -38,58 +53,119 @@ seek_past(struct listing *l, struct slice prefix)
 	return n ? index_seek(l->c, slice_mem(l->seek, n)) : MDB_NOTFOUND;
 }
 
+/* To the versions of @key older than the marker. Where the null version that
+ * ended the page before is gone, to all of them: rather twice than never. */
+static int
+seek_version(struct listing *l, struct slice key)
+{
+	enum s3_error result = S3_OK;
+	struct version null;
+	uint64_t number;
+	int rc;
+
+	if (version_id_parse(l->version_marker, &number) != 0) {
+		rc = version_find(l->c->ls, l->c->txn, l->bucket_id, key,
+				  SLICE(VERSION_NULL), &null, &result);
+		if (rc != 0)
+			return rc;
+		if (result != S3_OK)
+			return index_seek(l->c, key);
+		number = null.number;
+	}
+	return index_seek_version(l->c, key, number ? number - 1 : 0);
+}
+
 static int
 seek_start(struct listing *l)
 {
-	struct slice after = as_bound(l->req->start_after);
-	struct slice prefix = l->req->prefix;
+	struct slice after = as_bound(l->after);
+	bool whole = after.n == l->after.n;
+
+	if (slice_chr(l->prefix, '\0') >= 0 || l->prefix.n > STORE_KEY_MAX)
+		return MDB_NOTFOUND; /* no key can start so */
+	if (slice_cmp(l->after, l->prefix) < 0 || l->after.n == 0)
+		return index_seek(l->c, l->prefix);
+	if (l->after_is_prefix && whole)
+		return seek_past(l, after);
+	if (l->version_marker.n && whole)
+		return seek_version(l, after);
+	return index_seek_version(l->c, after, 0);
+}
+
+/* From the current record past all versions of its key; most keys have one. */
+static int
+next_key(struct listing *l)
+{
+	struct slice was = index_key(l->c);
 	int rc;
 
-	if (slice_chr(prefix, '\0') >= 0 || prefix.n > STORE_KEY_MAX)
-		return MDB_NOTFOUND; /* no key can start so */
-	if (slice_cmp(l->req->start_after, prefix) < 0 ||
-	    l->req->start_after.n == 0)
-		return index_seek(l->c, prefix);
-	if (l->req->start_is_prefix && after.n == l->req->start_after.n)
-		return seek_past(l, after);
-	rc = index_seek(l->c, after);
-	if (rc == 0 && slice_eq(index_key(l->c), after))
-		rc = index_next(l->c);
+	memcpy(l->seek, was.p, was.n);
+	was.p = l->seek;
+	rc = index_next(l->c);
+	if (rc == 0 && slice_eq(index_key(l->c), was))
+		rc = index_seek_version(l->c, was, 0);
 	return rc;
 }
 
+/* ---- the page ---------------------------------------------------------- */
+
 /* The common prefix @key rolls up to, or the empty slice. */
 static struct slice
-rolled_up(const struct store_list_req *req, struct slice key)
+rolled_up(const struct listing *l, struct slice key)
 {
 	ptrdiff_t at;
 
-	if (req->delimiter.n == 0)
+	if (l->delimiter.n == 0)
 		return SLICE_EMPTY;
-	at = slice_find(slice_from(key, req->prefix.n), req->delimiter);
+	at = slice_find(slice_from(key, l->prefix.n), l->delimiter);
 	if (at < 0)
 		return SLICE_EMPTY;
-	return slice_head(key, req->prefix.n + (size_t)at + req->delimiter.n);
+	return slice_head(key, l->prefix.n + (size_t)at + l->delimiter.n);
 }
 
-/* One more entry; false when the page is full, which it notes. */
-static bool
-page_has_room(struct listing *l)
+/* The next entry, or NULL when the page is full, which it notes. */
+static struct store_list_entry *
+new_entry(struct listing *l)
 {
-	l->page->truncated = l->page->n == l->req->max_keys;
-	return !l->page->truncated;
+	l->truncated = l->n == l->max;
+	return l->truncated ? NULL : &l->entries[l->n++];
+}
+
+/* Is the record the newest of its key? All that precede it on the page are
+ * newer; where the page begins within a key, the index knows. */
+static int
+find_latest(struct listing *l, struct slice key, bool *latest)
+{
+	const struct store_list_entry *last =
+	    l->n ? &l->entries[l->n - 1] : NULL;
+	uint64_t newest;
+	struct slice value;
+	int rc = 0;
+
+	*latest = !last || last->is_prefix || !slice_eq(last->name, key);
+	if (!last && l->version_marker.n) {
+		rc = index_get(l->c->ls, l->c->txn, l->bucket_id, key, &newest,
+			       &value);
+		*latest = rc == 0 && newest == l->c->version;
+	}
+	return rc;
 }
 
 static int
-add_key(struct listing *l, struct slice key)
+add_record(struct listing *l, struct slice key, const struct store_object *o)
 {
-	struct store_list_entry *e = &l->page->entries[l->page->n++];
-	struct record_object rec;
+	struct store_list_entry *e;
+	bool latest = true;
+	int rc = 0;
 
-	if (record_object_decode(l->c->value, &rec) != 0)
-		return MDB_CORRUPTED;
-	e->object = rec.o;
-	e->object.storage_class = arena_copy(l->a, rec.o.storage_class);
+	if (l->all_versions)
+		rc = find_latest(l, key, &latest);
+	e = rc == 0 ? new_entry(l) : NULL;
+	if (!e)
+		return rc;
+	e->object = *o;
+	e->object.is_latest = latest;
+	e->object.storage_class = arena_copy(l->a, o->storage_class);
 	e->name = e->object.key = arena_copy(l->a, key);
 	return l->a->err ? ENOMEM : 0;
 }
@@ -97,58 +173,47 @@ add_key(struct listing *l, struct slice key)
 static int
 add_prefix(struct listing *l, struct slice prefix)
 {
-	struct store_list_entry *e = &l->page->entries[l->page->n++];
+	struct store_list_entry *e = new_entry(l);
 
+	if (!e)
+		return 0;
 	e->is_prefix = true;
 	e->name = arena_copy(l->a, prefix);
 	return l->a->err ? ENOMEM : 0;
 }
 
-/* From the current record's key past all its versions. */
+/* What the current record adds to the page, and on to the next that matters.
+ */
 static int
-next_key(struct listing *l)
+take(struct listing *l)
 {
-	char key[sizeof(l->c->key)];
-	struct slice was = index_key(l->c);
+	struct slice key = index_key(l->c), common = rolled_up(l, key);
+	struct record_object rec;
 	int rc;
 
-	memcpy(key, was.p, was.n);
-	was.p = key;
-	do
-		rc = index_next(l->c);
-	while (rc == 0 && slice_eq(index_key(l->c), was));
-	return rc;
+	/* Listed by the page that ended with it? */
+	if (common.n && slice_cmp(common, l->after) <= 0)
+		return seek_past(l, common);
+	if (record_object_decode(l->c->value, &rec) != 0)
+		return MDB_CORRUPTED;
+	if (rec.o.is_delete_marker && !l->all_versions)
+		return next_key(l);
+	rc = common.n ? add_prefix(l, common) : add_record(l, key, &rec.o);
+	if (rc != 0 || l->truncated)
+		return rc;
+	if (common.n)
+		return seek_past(l, common);
+	return l->all_versions ? index_next(l->c) : next_key(l);
 }
 
 static int
 fill(struct listing *l)
 {
-	const struct store_list_req *req = l->req;
 	int rc = seek_start(l);
 
-	while (rc == 0) {
-		struct slice key = index_key(l->c), common;
-
-		if (!slice_starts(key, req->prefix))
-			break;
-		common = rolled_up(req, key);
-		if (common.n == 0) {
-			if (!page_has_room(l))
-				break;
-			rc = add_key(l, key);
-			if (rc == 0)
-				rc = next_key(l);
-			continue;
-		}
-		/* Already listed by the page that ended with start_after? */
-		if (slice_cmp(common, req->start_after) > 0) {
-			if (!page_has_room(l))
-				break;
-			rc = add_prefix(l, common);
-		}
-		if (rc == 0)
-			rc = seek_past(l, common);
-	}
+	while (rc == 0 && !l->truncated &&
+	       slice_starts(index_key(l->c), l->prefix))
+		rc = take(l);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -157,41 +222,99 @@ list_in(struct local *ls, MDB_txn *txn, struct listing *l)
 {
 	struct local_bucket bucket;
 	struct index_cursor c;
-	enum s3_error err = local_bucket_find(ls, txn, l->req->bucket, &bucket);
+	enum s3_error err = local_bucket_find(ls, txn, l->bucket, &bucket);
 	int rc;
 
-	if (err != S3_OK || l->req->max_keys == 0)
+	if (err != S3_OK || l->max == 0)
 		return err;
 	rc = index_cursor_open(&c, ls, txn, bucket.id);
 	if (rc == 0) {
 		l->c = &c;
+		l->bucket_id = bucket.id;
 		rc = fill(l);
 		index_cursor_close(&c);
 	}
 	return rc == 0 ? S3_OK : local_error("list", rc);
 }
 
-enum s3_error
-local_list(struct store *s, const struct store_list_req *req, struct arena *a,
-	   struct store_list_page *out)
+static enum s3_error
+run(struct local *ls, struct listing *l)
 {
-	struct local *ls = local_of(s);
-	struct listing l = { .req = req, .a = a, .page = out };
 	enum s3_error err;
 	MDB_txn *txn;
 	int rc;
 
-	out->entries = arena_array(a, req->max_keys, sizeof(*out->entries));
-	if (!out->entries)
+	l->entries = arena_array(l->a, l->max, sizeof(*l->entries));
+	if (!l->entries)
 		return S3_ERR_INTERNAL_ERROR;
 	rc = local_read_begin(ls, &txn);
 	if (rc != 0)
 		return local_error("list", rc);
-	err = list_in(ls, txn, &l);
+	err = list_in(ls, txn, l);
 	mdb_txn_abort(txn);
-	if (err == S3_OK && out->truncated) {
-		out->next = out->entries[out->n - 1].name;
-		out->next_is_prefix = out->entries[out->n - 1].is_prefix;
-	}
 	return err;
+}
+
+/* ---- the two listings -------------------------------------------------- */
+
+enum s3_error
+local_list(struct store *s, const struct store_list_req *req, struct arena *a,
+	   struct store_list_page *out)
+{
+	struct listing l = { .bucket = req->bucket,
+			     .prefix = req->prefix,
+			     .delimiter = req->delimiter,
+			     .after = req->start_after,
+			     .after_is_prefix = req->start_is_prefix,
+			     .max = req->max_keys,
+			     .a = a };
+	enum s3_error err = run(local_of(s), &l);
+
+	if (err != S3_OK)
+		return err;
+	*out = (struct store_list_page){ .entries = l.entries,
+					 .n = l.n,
+					 .truncated = l.truncated };
+	if (l.truncated) {
+		out->next = l.entries[l.n - 1].name;
+		out->next_is_prefix = l.entries[l.n - 1].is_prefix;
+	}
+	return S3_OK;
+}
+
+enum s3_error
+local_list_versions(struct store *s, const struct store_versions_req *req,
+		    struct arena *a, struct store_versions_page *out)
+{
+	struct listing l = { .bucket = req->bucket,
+			     .prefix = req->prefix,
+			     .delimiter = req->delimiter,
+			     .after = req->key_marker,
+			     .after_is_prefix = req->marker_is_prefix,
+			     .max = req->max_keys,
+			     .all_versions = true,
+			     .version_marker = req->version_marker,
+			     .a = a };
+	enum s3_error err;
+	uint64_t number;
+
+	if (req->version_marker.n &&
+	    (req->key_marker.n == 0 ||
+	     (!slice_eq_str(req->version_marker, VERSION_NULL) &&
+	      version_id_parse(req->version_marker, &number) != 0)))
+		return S3_ERR_INVALID_ARGUMENT;
+	err = run(local_of(s), &l);
+	if (err != S3_OK)
+		return err;
+	*out = (struct store_versions_page){ .entries = l.entries,
+					     .n = l.n,
+					     .truncated = l.truncated };
+	if (l.truncated) {
+		const struct store_list_entry *last = &l.entries[l.n - 1];
+
+		out->next_key = last->name;
+		if (!last->is_prefix)
+			out->next_version = slice_str(last->object.version_id);
+	}
+	return S3_OK;
 }

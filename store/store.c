@@ -271,6 +271,8 @@ store_tags_put(struct store *s, const struct store_ref *ref,
 {
 	enum s3_error err = check_object(ref->bucket, ref->key);
 
+	if (out)
+		*out = (struct store_object){ 0 };
 	NEEDS(s, tags_put);
 	if (err == S3_OK)
 		err = check_headers(tags);

@@ -130,7 +130,8 @@ struct store_note {
 	struct slice request_id;
 };
 
-/* A row of the outbox. Of a removal size, etag and content_type are empty. */
+/* A row of the outbox. Of a removal size, etag and content_type are empty; a
+ * delete marker has, as on AWS, the ETag of nothing. */
 struct store_event {
 	uint64_t seq;		     /* gapless from 1, in commit order */
 	char id[STORE_EVENT_ID_MAX]; /* random, unique for ever */
@@ -230,7 +231,8 @@ struct store_removed {
 	bool existed;	/* something was deleted or hidden */
 	bool is_marker; /* a delete marker was made, or the version deleted
 			   was one */
-	char version_id[STORE_VERSION_ID_MAX]; /* made or deleted; "" when
+	char version_id[STORE_VERSION_ID_MAX]; /* made or deleted; "" when none
+						  was named and the bucket is
 						  unversioned */
 };
 
@@ -396,8 +398,8 @@ struct store_extent {
 struct store_info {
 	char deployment_id[40]; /* UUID made with the store */
 	char epoch[40];		/* UUID, new after a restore */
-	uint64_t objects;
-	uint64_t bytes;
+	uint64_t objects;	/* versions, without delete markers */
+	uint64_t bytes;		/* of them */
 	uint64_t buckets;
 	uint64_t last_seq;
 	uint64_t acked_seq;
@@ -558,7 +560,8 @@ enum s3_error MUST_CHECK store_bucket_create(struct store *s, struct slice name,
 enum s3_error MUST_CHECK store_bucket_head(struct store *s, struct slice name,
 					   struct arena *a,
 					   struct store_bucket *out);
-/* NO_SUCH_BUCKET, BUCKET_NOT_EMPTY */
+/* NO_SUCH_BUCKET, BUCKET_NOT_EMPTY: any version or delete marker keeps a
+ * bucket, an upload in progress does not. */
 enum s3_error MUST_CHECK store_bucket_delete(struct store *s,
 					     struct slice name);
 /* In byte order of the name. @owner empty: all. */
