@@ -1,0 +1,134 @@
+/*
+ * The source of a copy. AWS decodes the header as it decodes a query: a plus
+ * sign is a blank.
+ */
+#include "gateway/s3/copy_source.h"
+#include "base/encode.h"
+#include "base/timeval.h"
+#include "gateway/s3/authorise.h"
+
+#define HEADER "x-amz-copy-source"
+
+static int
+decode(struct arena *a, struct slice raw, struct slice *out)
+{
+	struct buf b = BUF_INIT;
+	int rc = uri_decode(&b, raw, true);
+	size_t n = 1;
+
+	for (size_t i = 0; rc == 0 && i < b.n; i += n) {
+		n = slice_utf8(buf_slice(&b), i);
+		if (n == 0 || b.p[i] == '\0')
+			rc = -1;
+	}
+	if (rc == 0)
+		*out = arena_copy(a, buf_slice(&b));
+	buf_release(&b);
+	return rc == 0 && !a->err ? 0 : -1;
+}
+
+int
+s3_copy_source_parse(struct arena *a, struct slice value, struct store_ref *out)
+{
+	const struct slice version = SLICE("?versionId=");
+	ptrdiff_t at = slice_find(value, version);
+	struct slice path = value, id = SLICE_EMPTY, name;
+
+	*out = STORE_REF(SLICE_EMPTY, SLICE_EMPTY);
+	if (at >= 0) {
+		path = slice_head(value, (size_t)at);
+		id = slice_from(value, (size_t)at + version.n);
+		if (id.n == 0)
+			return -1;
+	}
+	/* The first slash may be encoded too. */
+	if (decode(a, path, &path) != 0 || decode(a, id, &out->version_id) != 0)
+		return -1;
+	if (slice_starts(path, SLICE("/")))
+		path = slice_from(path, 1);
+	if (!slice_cut(&path, '/', &name) || name.n == 0 || path.n == 0)
+		return -1;
+	out->bucket = name;
+	out->key = path;
+	return 0;
+}
+
+static int64_t
+date_header(const struct s3_request *rq, const char *name)
+{
+	int64_t us;
+
+	return time_parse_http(http_header_get(rq->http, name), &us) == 0
+		   ? us
+		   : INT64_MIN;
+}
+
+enum s3_error
+s3_copy_source_read(struct s3_request *rq, struct s3_copy_source *out)
+{
+	struct slice value = http_header_get(rq->http, HEADER);
+
+	if (slice_starts(value, SLICE("arn:")))
+		return s3_fail(rq, S3_ERR_NOT_IMPLEMENTED, NULL, "Header",
+			       SLICE(HEADER));
+	if (s3_copy_source_parse(&rq->http->arena, value, &out->ref) != 0)
+		return s3_bad_argument(rq, "Invalid copy source object key",
+				       HEADER, SLICE(HEADER));
+	out->cond = (struct store_cond){
+		.if_match = http_header_get(rq->http, HEADER "-if-match"),
+		.if_none_match =
+		    http_header_get(rq->http, HEADER "-if-none-match"),
+		.if_modified_since_us =
+		    date_header(rq, HEADER "-if-modified-since"),
+		.if_unmodified_since_us =
+		    date_header(rq, HEADER "-if-unmodified-since"),
+	};
+	return s3_may(rq, out->ref.bucket,
+		      out->ref.version_id.n ? "s3:GetObjectVersion"
+					    : "s3:GetObject");
+}
+
+/* The first condition of the order in which they are decided. */
+static void
+name_condition(struct s3_request *rq, const struct store_cond *c,
+	       bool not_modified)
+{
+	const char *name = HEADER "-If-Modified-Since";
+
+	if (!not_modified)
+		name = c->if_match.n ? HEADER "-If-Match"
+				     : HEADER "-If-Unmodified-Since";
+	else if (c->if_none_match.n)
+		name = HEADER "-If-None-Match";
+	s3_detail_add(&rq->detail, "Condition", slice_str(name));
+}
+
+enum s3_error
+s3_copy_source_get(struct s3_request *rq, const struct s3_copy_source *src,
+		   struct store_object *out, struct store_read **read)
+{
+	enum s3_error err = store_get(rq->world->store, &src->ref, &src->cond,
+				      &rq->http->arena, out, read);
+
+	switch (err) {
+	case S3_ERR_PRECONDITION_FAILED:
+	case S3_ERR_NOT_MODIFIED:
+		name_condition(rq, &src->cond, err == S3_ERR_NOT_MODIFIED);
+		return S3_ERR_PRECONDITION_FAILED;
+	case S3_ERR_METHOD_NOT_ALLOWED:
+		return s3_failf(rq, S3_ERR_INVALID_REQUEST, "%s",
+				"The source of a copy request may not "
+				"specifically refer to a delete marker by "
+				"version id.");
+	case S3_ERR_INVALID_ARGUMENT:
+		return s3_bad_argument(rq, "Invalid version id specified",
+				       "versionId", src->ref.version_id);
+	case S3_ERR_NO_SUCH_VERSION:
+		s3_detail_add(&rq->detail, "Key", src->ref.key);
+		return s3_fail(rq, err, NULL, "VersionId", src->ref.version_id);
+	case S3_ERR_NO_SUCH_KEY:
+		return s3_fail(rq, err, NULL, "Key", src->ref.key);
+	default:
+		return err;
+	}
+}
