@@ -6,6 +6,7 @@
  *   writer.mu   queue of operations, committed state, stop flag, waiters
  *   blobs.mu    directories, ids, files in flight, reserved bytes
  *   keeper.mu   stop flag of the housekeeping thread
+ *   reads.mu    list of open reads of many pieces
  * The LMDB write transaction belongs to the writer thread alone.
  */
 #ifndef STORE_LOCAL_H
@@ -18,15 +19,20 @@
 #include <pthread.h>
 
 /* The tables, opened once at start; docs/store-format.md has their rows. */
-#define LOCAL_TABLES(X)     \
-	X(META, "meta")     \
-	X(BUCKET, "bucket") \
-	X(CONFIG, "config") \
-	X(OBJECT, "M")      \
-	X(GROUP, "T")       \
-	X(BLOB, "blob")     \
-	X(CRC, "crc")       \
-	X(OUTBOX, "outbox") \
+#define LOCAL_TABLES(X)       \
+	X(META, "meta")       \
+	X(BUCKET, "bucket")   \
+	X(CONFIG, "config")   \
+	X(OBJECT, "M")        \
+	X(GROUP, "T")         \
+	X(BLOB, "blob")       \
+	X(CRC, "crc")         \
+	X(SET, "set")         \
+	X(EXT, "ext")         \
+	X(SETPART, "setpart") \
+	X(UPLOAD, "upload")   \
+	X(PART, "part")       \
+	X(OUTBOX, "outbox")   \
 	X(GC, "gc")
 
 enum local_table {
@@ -59,13 +65,21 @@ struct keeper {
 	bool stop;
 };
 
+struct local_read;
+struct open_reads {
+	pthread_mutex_t mu;
+	struct local_read *first;
+};
+
 struct local {
 	struct store base; /* first */
 	uint64_t inline_max;
 	uint64_t min_free_bytes;
 	int64_t gc_delay_us;
 	int64_t event_retention_us;
-	int lock_fd; /* index/, locked */
+	int64_t completed_keep_us;
+	int64_t upload_age_max_us; /* 0: no bound */
+	int lock_fd;		   /* index/, locked */
 	MDB_env *env;
 	MDB_dbi dbi[TABLE_COUNT];
 	char deployment_id[40];
@@ -73,6 +87,7 @@ struct local {
 	struct writer writer;
 	struct blob_space blobs;
 	struct keeper keeper;
+	struct open_reads reads;
 };
 
 static inline struct local *
@@ -178,10 +193,34 @@ int blob_unlink(struct local *ls, const uint64_t *ids, size_t n);
  * last one puts it into table gc. LMDB codes. */
 int gc_blob_add(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size,
 		struct slice crcs);
+int gc_blob_hold(struct local *ls, MDB_txn *txn, uint64_t id);
 int gc_blob_release(struct local *ls, MDB_txn *txn, uint64_t id,
 		    int64_t now_us);
+/* Something else for the keeper to do from @due_us on: RECORD_DUE_*. */
+int gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
+	       int64_t due_us, uint64_t id);
+/* A row of a blob: references and size. */
+struct blob_row {
+	uint64_t refs;
+	uint64_t size;
+};
+int gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id,
+		struct blob_row *out);
+/* Deletes the rows of a blob without references. */
+int gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id);
+
+/* ---- local_keeper.c --------------------------------------------------- */
+
 int keeper_start(struct local *ls);
 void keeper_stop(struct local *ls);
+
+/* ---- local_read.c: reads that are open ------------------------------- */
+
+void reads_init(struct open_reads *o);
+void reads_release(struct open_reads *o);
+/* The oldest transaction an open read of many pieces comes from; SIZE_MAX:
+ * there is none. What was released later may still be opened by one. */
+size_t reads_oldest(struct open_reads *o);
 
 /* ---- outbox.c --------------------------------------------------------- */
 
@@ -226,5 +265,34 @@ enum s3_error local_list_versions(struct store *s,
 				  const struct store_versions_req *req,
 				  struct arena *a,
 				  struct store_versions_page *out);
+
+/* ---- local_upload.c, local_part.c, local_complete.c ------------------- */
+
+enum s3_error local_upload_create(struct store *s,
+				  const struct store_upload_req *req,
+				  char id[STORE_UPLOAD_ID_MAX]);
+enum s3_error local_upload_get(struct store *s, struct slice bucket,
+			       struct slice key, struct slice id,
+			       struct arena *a, struct store_upload *out);
+enum s3_error local_upload_list(struct store *s,
+				const struct store_uploads_req *req,
+				struct arena *a,
+				struct store_uploads_page *out);
+enum s3_error local_upload_abort(struct store *s, struct slice bucket,
+				 struct slice key, struct slice id);
+enum s3_error local_part_begin(struct store *s,
+			       const struct store_part_ref *part, uint64_t size,
+			       struct store_put **out);
+enum s3_error local_part_list(struct store *s, struct slice bucket,
+			      struct slice key, struct slice id, uint32_t after,
+			      uint32_t max, struct arena *a,
+			      struct store_part **out, size_t *n);
+enum s3_error local_upload_complete(struct store *s,
+				    const struct store_complete_req *req,
+				    struct arena *a,
+				    struct store_complete_result *out);
+enum s3_error local_get_parts(struct store *s, const struct store_ref *ref,
+			      uint32_t after, uint32_t max, struct arena *a,
+			      struct store_part **out, size_t *n);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/random.h"
 #include "base/timeval.h"
+#include "store/local_extents.h"
 
 #include <errno.h>
 
@@ -260,6 +261,8 @@ retire(struct change *c, struct writer_txn *t)
 		rc = gc_blob_release(t->ls, t->txn,
 				     record_object_extent(old, i).blob_id,
 				     c->now_us);
+	if (rc == 0 && old->extent_set)
+		rc = set_release(t, old->extent_set, c->now_us);
 	if (!old->o.is_delete_marker) {
 		t->state->objects--;
 		t->state->bytes -= old->o.size;

@@ -1,22 +1,14 @@
 /*
- * Reference counts of blobs, delayed reclamation, and the housekeeping thread.
- *
- * The last release of a blob puts a row (due time, id) into table gc in the
- * same transaction. When it is due the keeper unlinks the file and only then
- * deletes its rows: a crash in between repeats an unlink, which is harmless.
- * A reader that opened the file before keeps it; the delay covers those that
- * are about to open it.
+ * Reference counts of blobs, and table gc: what the keeper has to do, and from
+ * when on. The last release of a blob puts its row there in the same
+ * transaction.
  */
 #include "store/local.h"
-#include "base/log.h"
-#include "base/timeval.h"
 #include "store/bytes.h"
 
 #include <errno.h>
 
-#define REAP_MAX 256u
 #define CRCS_PER_ROW 1024u
-#define PERIOD_MAX_US (60 * US_PER_S)
 
 static struct slice
 id_key(uint64_t id, uint8_t key[8])
@@ -25,15 +17,8 @@ id_key(uint64_t id, uint8_t key[8])
 	return slice_mem(key, 8);
 }
 
-/* ---- references ------------------------------------------------------- */
-
-struct blob_row {
-	uint64_t refs;
-	uint64_t size;
-};
-
-static int
-blob_row_get(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row *b)
+int
+gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row *b)
 {
 	struct record_reader r;
 	uint8_t key[8];
@@ -96,12 +81,24 @@ gc_blob_add(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size,
 }
 
 int
+gc_blob_hold(struct local *ls, MDB_txn *txn, uint64_t id)
+{
+	struct blob_row row;
+	int rc = gc_blob_get(ls, txn, id, &row);
+
+	/* Whoever shares it holds it. */
+	if (rc == MDB_NOTFOUND ||
+	    (rc == 0 && (row.refs == 0 || row.refs == UINT32_MAX)))
+		return MDB_CORRUPTED;
+	row.refs++;
+	return rc == 0 ? blob_row_put(ls, txn, id, row) : rc;
+}
+
+int
 gc_blob_release(struct local *ls, MDB_txn *txn, uint64_t id, int64_t now_us)
 {
 	struct blob_row row;
-	struct buf b = BUF_INIT;
-	uint8_t key[16];
-	int rc = blob_row_get(ls, txn, id, &row);
+	int rc = gc_blob_get(ls, txn, id, &row);
 
 	if (rc == 0 && row.refs == 0)
 		rc = MDB_CORRUPTED;
@@ -111,77 +108,27 @@ gc_blob_release(struct local *ls, MDB_txn *txn, uint64_t id, int64_t now_us)
 	rc = blob_row_put(ls, txn, id, row);
 	if (rc != 0 || row.refs > 0)
 		return rc;
-	be_put(key, (uint64_t)(now_us + ls->gc_delay_us), 8);
+	return gc_due_put(ls, txn, RECORD_DUE, now_us + ls->gc_delay_us, id);
+}
+
+int
+gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
+	   int64_t due_us, uint64_t id)
+{
+	struct buf b = BUF_INIT;
+	uint8_t key[16];
+
+	be_put(key, (uint64_t)due_us, 8);
 	be_put(key + 8, id, 8);
-	record_begin(&b, RECORD_DUE);
+	record_begin(&b, what);
+	record_int(&b, mdb_txn_id(txn), 8);
 	return put_sealed(ls, txn, TABLE_GC, slice_mem(key, 16), &b);
 }
 
-/* ---- reaping ---------------------------------------------------------- */
-
-struct reap {
-	struct writer_op op; /* first */
-	size_t n;
-	uint64_t due_us[REAP_MAX];
-	uint64_t id[REAP_MAX];
-};
-
-/*
- * A due row into *p. One that makes no sense stays where it is and keeps its
- * file: never unlink what may be named, and never let it stop the others.
- */
-static void
-take_due(struct local *ls, MDB_txn *txn, struct slice key, struct reap *p)
-{
-	uint64_t id = be_get(key.p + 8, 8);
-	struct blob_row row;
-	int rc = blob_row_get(ls, txn, id, &row);
-
-	if (rc != 0 || row.refs > 0) {
-		log_error("gc_damaged", "blob %016llx is kept: %s",
-			  (unsigned long long)id,
-			  rc == 0 ? "it is still referenced"
-				  : "its record is damaged");
-		return;
-	}
-	p->due_us[p->n] = be_get(key.p, 8);
-	p->id[p->n] = id;
-	p->n++;
-}
-
-/* The rows that are due, at most REAP_MAX. */
-static int
-find_due(struct local *ls, struct reap *p)
-{
-	uint64_t now = (uint64_t)time_now_us();
-	MDB_cursor *c;
-	MDB_txn *txn;
-	MDB_val k, v;
-	int rc = local_read_begin(ls, &txn);
-
-	p->n = 0;
-	if (rc != 0)
-		return rc;
-	rc = mdb_cursor_open(txn, ls->dbi[TABLE_GC], &c);
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return rc;
-	}
-	while (rc == 0 && p->n < REAP_MAX) {
-		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-		if (rc == 0 && k.mv_size != 16)
-			rc = MDB_CORRUPTED;
-		if (rc != 0 || be_get(k.mv_data, 8) > now)
-			break;
-		take_due(ls, txn, slice_mem(k.mv_data, 16), p);
-	}
-	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
-	return rc == MDB_NOTFOUND ? 0 : rc;
-}
+/* ---- forgetting ------------------------------------------------------- */
 
 static int
-delete_crcs(struct writer_txn *t, uint64_t id, uint64_t size)
+delete_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size)
 {
 	uint64_t blocks = (size >> 20) + 1;
 	uint8_t key[12];
@@ -191,125 +138,22 @@ delete_crcs(struct writer_txn *t, uint64_t id, uint64_t size)
 		int rc;
 
 		be_put(key + 8, block, 4);
-		rc =
-		    local_row_del(t->ls, t->txn, TABLE_CRC, slice_mem(key, 12));
+		rc = local_row_del(ls, txn, TABLE_CRC, slice_mem(key, 12));
 		if (rc != 0 && rc != MDB_NOTFOUND)
 			return rc;
 	}
 	return 0;
 }
 
-static int
-run_reap(struct writer_op *op, struct writer_txn *t)
-{
-	struct reap *p = (struct reap *)op;
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < p->n; i++) {
-		struct blob_row row;
-		uint8_t key[16];
-
-		rc = blob_row_get(t->ls, t->txn, p->id[i], &row);
-		if (rc == 0)
-			rc = delete_crcs(t, p->id[i], row.size);
-		if (rc == 0)
-			rc = local_row_del(t->ls, t->txn, TABLE_BLOB,
-					   id_key(p->id[i], key));
-		be_put(key, p->due_us[i], 8);
-		be_put(key + 8, p->id[i], 8);
-		if (rc == 0)
-			rc = local_row_del(t->ls, t->txn, TABLE_GC,
-					   slice_mem(key, 16));
-	}
-	return rc;
-}
-
-static void
-reap(struct local *ls)
-{
-	struct reap p;
-	enum s3_error err;
-
-	do {
-		int rc = find_due(ls, &p);
-
-		if (rc != 0) {
-			local_error("gc", rc);
-			return;
-		}
-		if (p.n == 0)
-			return;
-		if (blob_unlink(ls, p.id, p.n) != 0) {
-			log_error("gc_unlink", "%s", strerror(errno));
-			return;
-		}
-		p.op = (struct writer_op){ .run = run_reap };
-		err = writer_run(ls, &p.op);
-	} while (err == S3_OK && p.n == REAP_MAX);
-}
-
-/* ---- the housekeeping thread ------------------------------------------ */
-
-static bool
-sleep_unless_stopped(struct keeper *k, int64_t us)
-{
-	int64_t due = time_mono_us() + us;
-	struct timespec until = { due / US_PER_S, due % US_PER_S * 1000 };
-	bool stop;
-	int rc = 0;
-
-	pthread_mutex_lock(&k->mu);
-	while (!k->stop && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&k->wake, &k->mu, &until);
-	stop = k->stop;
-	pthread_mutex_unlock(&k->mu);
-	return !stop;
-}
-
-static void *
-keeper_main(void *arg)
-{
-	struct local *ls = arg;
-	int64_t period =
-	    ls->gc_delay_us < PERIOD_MAX_US ? ls->gc_delay_us : PERIOD_MAX_US;
-	int dead;
-
-	do {
-		reap(ls);
-		(void)outbox_trim(ls);
-		mdb_reader_check(ls->env, &dead);
-	} while (sleep_unless_stopped(&ls->keeper, period));
-	return NULL;
-}
-
 int
-keeper_start(struct local *ls)
+gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id)
 {
-	struct keeper *k = &ls->keeper;
-	pthread_condattr_t mono;
+	struct blob_row row;
+	uint8_t key[8];
+	int rc = gc_blob_get(ls, txn, id, &row);
 
-	pthread_mutex_init(&k->mu, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &mono);
-	pthread_condattr_destroy(&mono);
-	k->started = pthread_create(&k->thread, NULL, keeper_main, ls) == 0;
-	return k->started ? 0 : -1;
-}
-
-void
-keeper_stop(struct local *ls)
-{
-	struct keeper *k = &ls->keeper;
-
-	if (!k->started)
-		return;
-	pthread_mutex_lock(&k->mu);
-	k->stop = true;
-	pthread_cond_signal(&k->wake);
-	pthread_mutex_unlock(&k->mu);
-	pthread_join(k->thread, NULL);
-	pthread_cond_destroy(&k->wake);
-	pthread_mutex_destroy(&k->mu);
-	k->started = false;
+	if (rc == 0)
+		rc = delete_crcs(ls, txn, id, row.size);
+	return rc == 0 ? local_row_del(ls, txn, TABLE_BLOB, id_key(id, key))
+		       : rc;
 }

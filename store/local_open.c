@@ -7,6 +7,7 @@
 
 #define GC_DELAY_US (15 * 60 * US_PER_S)
 #define EVENT_RETENTION_US (7 * 24 * 3600 * US_PER_S)
+#define COMPLETED_KEEP_US (7 * 24 * 3600 * US_PER_S)
 
 static enum s3_error
 local_info(struct store *s, struct store_info *out)
@@ -38,6 +39,7 @@ local_close(struct store *s)
 	blob_space_close(ls);
 	writer_stop(ls);
 	local_meta_close(ls);
+	reads_release(&ls->reads);
 	free(ls);
 }
 
@@ -61,6 +63,13 @@ static const struct store_ops local_ops = {
 	.tags_put = local_tags_put,
 	.list = local_list,
 	.list_versions = local_list_versions,
+	.get_parts = local_get_parts,
+	.upload_create = local_upload_create,
+	.upload_get = local_upload_get,
+	.upload_abort = local_upload_abort,
+	.part_begin = local_part_begin,
+	.part_list = local_part_list,
+	.upload_complete = local_upload_complete,
 	.events = local_events,
 	.events_wait = local_events_wait,
 	.events_ack = local_events_ack,
@@ -108,6 +117,11 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 	ls->event_retention_us = conf->event_retention_ms
 				     ? conf->event_retention_ms * 1000
 				     : EVENT_RETENTION_US;
+	ls->completed_keep_us = conf->completed_keep_ms
+				    ? conf->completed_keep_ms * 1000
+				    : COMPLETED_KEEP_US;
+	ls->upload_age_max_us = conf->upload_age_max_ms * 1000;
+	reads_init(&ls->reads);
 	if (start(ls, conf, err) == 0)
 		return &ls->base;
 	local_close(&ls->base);

@@ -3,28 +3,13 @@
  * memory and go into the index; past inline_max the bytes move to a blob
  * file, and the rest is written there as it comes.
  */
-#include "store/local_change.h"
+#include "store/local_put.h"
 #include "base/hash.h"
+#include "store/local_change.h"
 
 #define ALLOCATE_MIN (1u << 20)
-#define COPIES_MAX (128u << 10)
 
-struct local_put {
-	struct store_put base; /* first */
-	struct local *ls;
-	struct arena copies; /* of what the request said */
-	struct slice bucket;
-	struct slice key;
-	struct slice storage_class;
-	struct store_headers headers;
-	struct store_headers tags;
-	struct store_cond cond;
-	struct buf data; /* while small */
-	struct blob_file *blob;
-	uint64_t reserved;
-};
-
-static void
+void
 put_free(struct local_put *p)
 {
 	blob_unreserve(p->ls, p->reserved);
@@ -51,7 +36,7 @@ check_now(struct store *s, const struct store_put_req *req)
 	struct arena a;
 	enum s3_error err;
 
-	arena_init(&a, COPIES_MAX);
+	arena_init(&a, PUT_COPIES_MAX);
 	err = local_bucket_head(s, req->bucket, &a, &bucket);
 	if (err == S3_OK &&
 	    (req->cond.if_match.n || req->cond.if_none_match.n ||
@@ -96,26 +81,37 @@ copy_request(struct local_put *p, const struct store_put_req *req)
 }
 
 enum s3_error
-local_put_begin(struct store *s, const struct store_put_req *req,
-		struct store_put **out)
+put_new(struct local *ls, uint64_t size, struct local_put **out)
 {
-	struct local *ls = local_of(s);
-	uint64_t size = req->size == UINT64_MAX ? 0 : req->size;
+	uint64_t reserved = size == UINT64_MAX ? 0 : size;
 	struct local_put *p;
-	enum s3_error err = check_now(s, req);
+	enum s3_error err = blob_reserve(ls, reserved);
 
-	if (err == S3_OK)
-		err = blob_reserve(ls, size);
 	if (err != S3_OK)
 		return err;
 	p = calloc(1, sizeof(*p));
 	if (!p) {
-		blob_unreserve(ls, size);
+		blob_unreserve(ls, reserved);
 		return S3_ERR_INTERNAL_ERROR;
 	}
 	p->ls = ls;
-	p->reserved = size;
-	arena_init(&p->copies, COPIES_MAX);
+	p->reserved = reserved;
+	arena_init(&p->copies, PUT_COPIES_MAX);
+	*out = p;
+	return S3_OK;
+}
+
+enum s3_error
+local_put_begin(struct store *s, const struct store_put_req *req,
+		struct store_put **out)
+{
+	struct local_put *p;
+	enum s3_error err = check_now(s, req);
+
+	if (err == S3_OK)
+		err = put_new(local_of(s), req->size, &p);
+	if (err != S3_OK)
+		return err;
 	if (copy_request(p, req) != 0) {
 		put_free(p);
 		return S3_ERR_INTERNAL_ERROR;
@@ -146,7 +142,7 @@ enum s3_error
 local_put_write(struct store_put *put, const void *bytes, size_t n)
 {
 	struct local_put *p = (struct local_put *)put;
-	bool large = put->written > p->ls->inline_max ||
+	bool large = p->part_number || put->written > p->ls->inline_max ||
 		     (put->size != UINT64_MAX && put->size > p->ls->inline_max);
 	enum s3_error err = S3_OK;
 
@@ -244,7 +240,8 @@ local_put_commit(struct store_put *put, const struct store_put_final *fin,
 	enum s3_error err = p->blob ? blob_sync(p->blob) : S3_OK;
 
 	if (err == S3_OK)
-		err = commit(p, fin, out);
+		err = p->part_number ? part_commit(p, fin, out)
+				     : commit(p, fin, out);
 	blob_settle(p->blob, err == S3_OK ? BLOB_COMMITTED : BLOB_DROPPED);
 	put_free(p);
 	return err;

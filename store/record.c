@@ -7,7 +7,6 @@
 
 #define HEAD_BYTES 6u
 #define CRC_BYTES 4u
-#define EXTENT_BYTES 24u
 
 /* Flags of an object. */
 enum {
@@ -181,11 +180,8 @@ record_object_encode(struct buf *b, const struct record_object *r,
 	record_int(b, r->inline_crc, 4);
 	record_int(b, r->extent_set, 8);
 	record_int(b, n, 4);
-	for (size_t i = 0; i < n; i++) {
-		record_int(b, extents[i].blob_id, 8);
-		record_int(b, extents[i].offset, 8);
-		record_int(b, extents[i].length, 8);
-	}
+	for (size_t i = 0; i < n; i++)
+		record_put_extent(b, &extents[i]);
 	record_headers_encode(b, &o->headers);
 	record_headers_encode(b, &o->tags);
 	record_end(b);
@@ -220,7 +216,7 @@ record_object_decode(struct slice value, struct record_object *out)
 	out->inline_crc = (uint32_t)record_get_int(&r, 4);
 	out->extent_set = record_get_int(&r, 8);
 	out->n_extents = record_get_int(&r, 4);
-	out->extents = take(&r, out->n_extents * EXTENT_BYTES);
+	out->extents = take(&r, out->n_extents * RECORD_EXTENT_BYTES);
 	out->headers = record_get_headers(&r);
 	out->tags = record_get_headers(&r);
 	out->is_inline = flags & OBJECT_INLINE;
@@ -232,13 +228,27 @@ record_object_decode(struct slice value, struct record_object *out)
 	return record_done(&r);
 }
 
-struct record_extent
-record_object_extent(const struct record_object *r, size_t i)
+void
+record_put_extent(struct buf *b, const struct record_extent *e)
 {
-	const char *p = r->extents.p + i * EXTENT_BYTES;
+	record_int(b, e->blob_id, 8);
+	record_int(b, e->offset, 8);
+	record_int(b, e->length, 8);
+}
+
+struct record_extent
+record_extent(struct slice encoded, size_t i)
+{
+	const char *p = encoded.p + i * RECORD_EXTENT_BYTES;
 
 	return (struct record_extent){ be_get(p, 8), be_get(p + 8, 8),
 				       be_get(p + 16, 8) };
+}
+
+struct record_extent
+record_object_extent(const struct record_object *r, size_t i)
+{
+	return record_extent(r->extents, i);
 }
 
 struct slice

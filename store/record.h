@@ -27,7 +27,18 @@ enum record_kind {
 	RECORD_BLOB = 'D',
 	RECORD_CRCS = 'C',
 	RECORD_EVENT = 'E',
-	RECORD_DUE = 'X'
+	RECORD_UPLOAD = 'U',
+	RECORD_COMPLETED = 'Q',
+	RECORD_UPLOAD_KEY = 'L',
+	RECORD_PART = 'P',
+	RECORD_SET = 'A',
+	RECORD_EXTENTS = 'T',
+	RECORD_PARTS = 'W',
+	/* what is due in table gc */
+	RECORD_DUE = 'X',
+	RECORD_DUE_SET = 'Y',
+	RECORD_DUE_PARTS = 'Z',
+	RECORD_DUE_COMPLETED = 'R'
 };
 
 struct record_reader {
@@ -87,6 +98,10 @@ int MUST_CHECK record_object_decode(struct slice value,
 				    struct record_object *r);
 struct record_extent record_object_extent(const struct record_object *r,
 					  size_t i);
+/* An encoded extent, and the i-th of a row of them. */
+#define RECORD_EXTENT_BYTES 24u
+void record_put_extent(struct buf *b, const struct record_extent *e);
+struct record_extent record_extent(struct slice encoded, size_t i);
 /* Pairs: number of their bytes (4), then name and value of each. */
 void record_headers_encode(struct buf *b, const struct store_headers *h);
 /* The encoded pairs of a record, not yet copied. */

@@ -510,14 +510,16 @@ struct store_read {
 /* ---- opening ---------------------------------------------------------- */
 
 struct store_local_conf {
-	const char *data_dir;	 /* index/ and blobs/ are made below it */
-	uint64_t inline_max;	 /* bytes */
-	uint64_t map_size;	 /* bytes of address space */
-	uint64_t min_free_bytes; /* puts answer INSUFFICIENT_STORAGE below */
-	unsigned max_readers;	 /* LMDB reader slots; 0: 1024 */
+	const char *data_dir;	   /* index/ and blobs/ are made below it */
+	uint64_t inline_max;	   /* bytes */
+	uint64_t map_size;	   /* bytes of address space */
+	uint64_t min_free_bytes;   /* puts answer INSUFFICIENT_STORAGE below */
+	unsigned max_readers;	   /* LMDB reader slots; 0: 1024 */
+	int64_t upload_age_max_ms; /* older uploads are aborted; 0: never */
 	/* For tests; 0 is the default. */
 	int64_t gc_delay_ms;	    /* replaced bytes stay: 15 minutes */
 	int64_t event_retention_ms; /* delivered events stay: 7 days */
+	int64_t completed_keep_ms;  /* completions are known: 7 days */
 };
 
 /*
