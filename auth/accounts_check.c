@@ -35,6 +35,16 @@ account_id_fault(struct slice id)
 		   : "an id is 1 to 64 of A-Z a-z 0-9 _ -";
 }
 
+/* Of the sequence that begins there: C0, DEL and C1 (U+0080 to U+009F). */
+static bool
+is_control(const char *utf8)
+{
+	unsigned char c = (unsigned char)utf8[0];
+
+	return c < ' ' || c == 0x7f ||
+	       (c == 0xc2 && (unsigned char)utf8[1] < 0xa0);
+}
+
 const char *
 account_display_fault(struct slice s)
 {
@@ -42,8 +52,7 @@ account_display_fault(struct slice s)
 
 	for (size_t i = 0; i < s.n; i += step) {
 		step = slice_utf8(s, i);
-		if (step == 0 || (unsigned char)s.p[i] < ' ' ||
-		    s.p[i] == '\x7f')
+		if (step == 0 || is_control(s.p + i))
 			return "a display name is UTF-8 without control "
 			       "characters";
 	}

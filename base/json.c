@@ -2,6 +2,7 @@
  * JSON reading: cJSON does the work, this file the bounds.
  */
 #include "base/json.h"
+#include "base/hash.h"
 
 #include <math.h>
 
@@ -65,6 +66,16 @@ json_str(const cJSON *obj, const char *name)
 {
 	return cJSON_GetStringValue(
 	    cJSON_GetObjectItemCaseSensitive(obj, name));
+}
+
+void
+json_wipe(cJSON *obj, const char *name)
+{
+	char *text =
+	    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(obj, name));
+
+	if (text)
+		secret_wipe(text, strlen(text));
 }
 
 bool

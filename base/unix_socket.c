@@ -4,6 +4,7 @@
  */
 #include "base/unix_socket.h"
 #include "base/log.h"
+#include "base/timeval.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define BACKLOG 64
+#define READ_STEP 4096
 #define PAUSE_MS 100 /* out of descriptors: do not spin on it */
 
 struct unix_server {
@@ -194,4 +196,73 @@ unix_server_stop(struct unix_server *s)
 	pthread_join(s->thread, NULL);
 	unlink(s->address.sun_path);
 	server_free(s);
+}
+
+/* ---- lines -------------------------------------------------------------- */
+
+int
+unix_read_line(int fd, int stop, int timeout_ms, struct buf *line)
+{
+	int64_t until = time_mono_us() + timeout_ms * 1000LL;
+
+	for (;;) {
+		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
+				       { .fd = stop, .events = POLLIN } };
+		int64_t left_ms = (until - time_mono_us()) / 1000;
+		size_t step = READ_STEP;
+		char *room;
+		ssize_t n;
+
+		if (line->max && line->max - line->n < step)
+			step = line->max - line->n;
+		room = step ? buf_reserve(line, step) : NULL;
+		if (!room || left_ms <= 0)
+			return -1;
+		if (poll(p, 2, (int)left_ms) < 0 && errno != EINTR)
+			return -1;
+		if (p[1].revents)
+			return -1;
+		n = recv(fd, room, step, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return -1;
+		line->n += (size_t)n;
+		room[n] = '\0';
+		if (room[n - 1] == '\n') {
+			line->p[--line->n] = '\0';
+			return 0;
+		}
+	}
+}
+
+int
+unix_send(int fd, struct slice data)
+{
+	while (data.n) {
+		ssize_t n = send(fd, data.p, data.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		data = slice_from(data, (size_t)n);
+	}
+	return 0;
+}
+
+int
+unix_ask(const char *path, struct slice line, int timeout_s, struct buf *answer)
+{
+	int fd = unix_connect(path, timeout_s), rc = -1;
+
+	if (fd < 0)
+		return -1;
+	if (unix_send(fd, line) == 0 &&
+	    unix_read_line(fd, -1, timeout_s * 1000, answer) == 0)
+		rc = 0;
+	close(fd);
+	if (rc != 0)
+		errno = ECONNRESET;
+	return rc;
 }

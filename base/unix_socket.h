@@ -8,7 +8,7 @@
 #ifndef BASE_UNIX_SOCKET_H
 #define BASE_UNIX_SOCKET_H
 
-#include "base/slice.h"
+#include "base/buf.h"
 
 struct unix_server;
 
@@ -35,5 +35,24 @@ void unix_server_stop(struct unix_server *s);
 int MUST_CHECK unix_connect(const char *path, int timeout_s);
 /* Bounds each blocking send and receive. */
 void unix_set_timeout(int fd, int timeout_s);
+
+/*
+ * unix_read_line - what comes before a newline, into an empty @line, whose
+ * bound is the longest line. The newline ends the peer's turn: nothing may
+ * come behind it.
+ * @stop: of unix_peer, or -1
+ * Returns 0, or -1: late, too long, ended; line->n tells how much came.
+ */
+int MUST_CHECK unix_read_line(int fd, int stop, int timeout_ms,
+			      struct buf *line);
+/* All of it, each wait bounded by unix_set_timeout(). 0 or -1. */
+int MUST_CHECK unix_send(int fd, struct slice data);
+/*
+ * unix_ask - sends a line (with its newline) to the server at @path and reads
+ * its line into @answer, without newline. 0, or -1 with errno: of connect()
+ * when no server is there, ECONNRESET when it did not answer.
+ */
+int MUST_CHECK unix_ask(const char *path, struct slice line, int timeout_s,
+			struct buf *answer);
 
 #endif

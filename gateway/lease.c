@@ -9,11 +9,9 @@
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "base/timeval.h"
 #include "base/unix_socket.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,39 +25,6 @@ struct lease_server {
 };
 
 /* ---- one request -------------------------------------------------------- */
-
-/* The line without its newline into b; 0 or -1 (late, too long, ended). */
-static int
-read_line(int fd, int stop, struct buf *b)
-{
-	int64_t until = time_mono_us() + PEER_TIMEOUT_MS * 1000LL;
-
-	for (;;) {
-		struct pollfd p[2] = { { .fd = fd, .events = POLLIN },
-				       { .fd = stop, .events = POLLIN } };
-		int64_t left_ms = (until - time_mono_us()) / 1000;
-		char *room = buf_reserve(b, 1024);
-		ssize_t n;
-
-		if (!room || left_ms <= 0)
-			return -1;
-		if (poll(p, 2, (int)left_ms) < 0 && errno != EINTR)
-			return -1;
-		if (p[1].revents)
-			return -1;
-		n = recv(fd, room, 1024, MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n <= 0)
-			return -1;
-		b->n += (size_t)n;
-		room[n] = '\0';
-		if (room[n - 1] == '\n') {
-			b->p[--b->n] = '\0';
-			return 0;
-		}
-	}
-}
 
 struct lease_request {
 	struct slice bucket;
@@ -192,7 +157,7 @@ serve_peer(void *ctx, int fd, int stop)
 
 	arena_init(&a, 1 << 20);
 	unix_set_timeout(fd, PEER_TIMEOUT_MS / 1000);
-	if (read_line(fd, stop, &line) == 0)
+	if (unix_read_line(fd, stop, PEER_TIMEOUT_MS, &line) == 0)
 		err = open_lease(l, buf_slice(&line), &a, &object, &read,
 				 extents, &n);
 	else if (line.n == 0)

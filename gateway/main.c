@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "base/rundir.h"
 #include "base/service.h"
+#include "gateway/admin.h"
 #include "gateway/api/api.h"
 #include "gateway/lease.h"
 #include "gateway/s3/app.h"
@@ -35,6 +36,7 @@ struct gateway {
 	struct queue *queue;
 	struct relay *relay;
 	struct lease_server *lease;
+	struct admin_server *admin;
 	struct http_server *s3;
 	struct api *api;
 };
@@ -231,6 +233,17 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 }
 
 static int
+start_admin(struct gateway *g, char err[ERR_MAX])
+{
+	char path[PATH_MAX];
+
+	rundir_path(g->conf.data, "admin.sock", path, sizeof(path));
+	g->admin =
+	    admin_start(g->store, s3_world_accounts(g->world), path, err);
+	return g->admin ? 0 : -1;
+}
+
+static int
 start_s3(struct gateway *g, char err[ERR_MAX])
 {
 	const struct http_server_conf s3 = {
@@ -261,8 +274,8 @@ static int
 gateway_start(struct gateway *g, char err[ERR_MAX])
 {
 	static int (*const steps[])(struct gateway *, char[ERR_MAX]) = {
-		allow_files,	       open_store, open_world, open_queue,
-		start_relay_and_lease, start_s3,   start_api,
+		allow_files,	       open_store,  open_world, open_queue,
+		start_relay_and_lease, start_admin, start_s3,	start_api,
 	};
 
 	log_set_level_name(g->conf.log_level); /* before any thread */
@@ -286,6 +299,7 @@ gateway_stop(struct gateway *g)
 	http_server_drain(g->s3, DRAIN_MS);
 	api_stop(g->api);
 	http_server_stop(g->s3);
+	admin_stop(g->admin);
 	lease_stop(g->lease);
 	relay_stop(g->relay);
 	queue_close(g->queue);

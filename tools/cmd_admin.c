@@ -1,6 +1,6 @@
 /*
  * reelgate admin - looks at and steers jobs (in the database) and services
- * (by their health addresses).
+ * (by their health addresses). Accounts are in cmd_accounts.c.
  */
 #include "tools/command.h"
 #include "base/rundir.h"
@@ -230,7 +230,8 @@ cmd_admin(int argc, char **argv)
 	const struct option options[] = { OPTIONS_COMMON(config, data) };
 	const struct command_line line = {
 		.usage = "reelgate admin info | jobs list [STATUS] | "
-			 "jobs show|retry|cancel ID | jobs stats",
+			 "jobs show|retry|cancel ID | jobs stats | user ... | "
+			 "key ...",
 		.about = "  info               addresses and health of the "
 			 "running services\n"
 			 "  jobs list [STATUS] the newest jobs, of one status "
@@ -239,7 +240,9 @@ cmd_admin(int argc, char **argv)
 			 "  jobs retry ID      run a failed job again\n"
 			 "  jobs cancel ID     stop a job, or keep it from "
 			 "starting\n"
-			 "  jobs stats         counts and latencies, as JSON\n",
+			 "  jobs stats         counts and latencies, as JSON\n"
+			 "  user, key          S3 accounts and their keys: "
+			 "reelgate admin user --help\n",
 		.options = options,
 		.n_options = ARRAY_LEN(options),
 		.args_min = 1,
@@ -247,8 +250,10 @@ cmd_admin(int argc, char **argv)
 	};
 	struct admin a = { 0 };
 	size_t action;
-	int n, status = options_parse(&line, argc, argv, &n);
+	int n, status = cmd_admin_accounts(argc, argv);
 
+	if (status == GO_ON)
+		status = options_parse(&line, argc, argv, &n);
 	if (status != GO_ON)
 		return status;
 	action = find_action(argv + 1, n, &arg);

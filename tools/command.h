@@ -17,6 +17,8 @@ int cmd_migrate(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_presign(int argc, char **argv);
 int cmd_admin(int argc, char **argv);
+/* `admin user` and `admin key`; GO_ON when the words are neither. */
+int cmd_admin_accounts(int argc, char **argv);
 
 /* One line on stderr, "reelgate: " before it; returns @status. */
 int complain(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);

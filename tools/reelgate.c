@@ -23,7 +23,7 @@ static const struct {
 	{ "migrate", cmd_migrate, "bring the database schema up to date" },
 	{ "token", cmd_token, "print a user token for the video API" },
 	{ "presign", cmd_presign, "print a presigned URL of an object" },
-	{ "admin", cmd_admin, "look at and steer jobs and services" },
+	{ "admin", cmd_admin, "look at and steer jobs, services and accounts" },
 	{ "version", cmd_version, "print the version" },
 	{ "help", cmd_help, "print this, or the help of one command" },
 };

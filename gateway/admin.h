@@ -1,0 +1,31 @@
+/*
+ * admin.h - the operator's commands on accounts: a unix socket
+ * DATA/run/admin.sock of the gateway.
+ *
+ * Request: one JSON line {"command":"user add","name":..., ...}, answer: one
+ * JSON line, {"error":"what is wrong"} or
+ *   user add     name, [id], [display_name], [access_key, secret_key]
+ *   key add      name, [access_key, secret_key]
+ *                -> {"name","id","number","display_name","access_key",
+ *                    "secret_key"}
+ *   user remove  name               -> {}
+ *   key remove   name, access_key   -> {}
+ *   user list    -> {"users":[{"name","id","number","display_name","created",
+ *                    "keys":[{"access_key","created"}]}]}; [name]: that one
+ * Root's "created" is null. Secret keys are in the answer that makes them and
+ * in no other. Peers must have the gateway's own uid or be root.
+ * Both ends: gateway/admin.c serves, tools/cmd_accounts.c asks.
+ */
+#ifndef GATEWAY_ADMIN_H
+#define GATEWAY_ADMIN_H
+
+#include "auth/accounts.h"
+#include "store/store.h"
+
+struct admin_server;
+/* store and accounts outlive it. NULL with one line in err (512 bytes). */
+struct admin_server *admin_start(struct store *s, struct accounts *accounts,
+				 const char *socket_path, char err[512]);
+void admin_stop(struct admin_server *a); /* NULL is fine */
+
+#endif
