@@ -40,13 +40,14 @@ s3_bad_argument(struct s3_request *rq, const char *message, const char *name,
 	return S3_ERR_INVALID_ARGUMENT;
 }
 
-static bool
-has_extra(const struct s3_detail *d, const char *name)
+/* .p is NULL when there is none. */
+static struct slice
+find_extra(const struct s3_detail *d, const char *name)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (strcmp(d->extra[i].name, name) == 0)
-			return true;
-	return false;
+			return d->extra[i].value;
+	return (struct slice){ 0 };
 }
 
 /* What an error is always about, wherever it was found. */
@@ -59,11 +60,11 @@ put_subject(const struct s3_request *rq, enum s3_error err, struct buf *out)
 	case S3_ERR_BUCKET_ALREADY_EXISTS:
 	case S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU:
 	case S3_ERR_INVALID_BUCKET_NAME:
-		if (!has_extra(&rq->detail, "BucketName"))
+		if (!find_extra(&rq->detail, "BucketName").p)
 			xml_text(out, "BucketName", rq->bucket);
 		break;
 	case S3_ERR_NO_SUCH_KEY:
-		if (!has_extra(&rq->detail, "Key"))
+		if (!find_extra(&rq->detail, "Key").p)
 			xml_text(out, "Key", rq->key);
 		break;
 	default:
@@ -92,9 +93,12 @@ s3_put_error(const struct s3_request *rq, enum s3_error err, struct buf *out)
 void
 s3_answer_error(struct s3_request *rq, enum s3_error err)
 {
+	struct slice region = find_extra(&rq->detail, "Region");
 	unsigned status = s3_error_info(err)->status;
 	struct buf b = BUF_INIT;
 
+	if (region.p) /* where SDKs look for it, of a HEAD alone */
+		http_set_header(rq->http, "x-amz-bucket-region", region);
 	if (slice_eq_str(rq->http->method, "HEAD")) {
 		http_answer(rq->http, status, SLICE_EMPTY);
 		return;

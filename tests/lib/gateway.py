@@ -125,6 +125,20 @@ class Gateway:
         assert status in (0, None, -signal.SIGKILL), \
             f"gateway ended with {status}: {text[-4000:]}"
 
+    def admin(self, *words, stdin=None):
+        """reelgate admin ... on this gateway: status, stdout and stderr."""
+        return subprocess.run(
+            [BIN / "reelgate", "admin", "--data", self.data, *words],
+            env=self.environment(), input=stdin, capture_output=True,
+            text=True, timeout=60)
+
+    def add(self, *words, stdin=None):
+        """user add or key add: the lines of the answer as a dictionary."""
+        done = self.admin(*words, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        rows = (line.split("  ", 1) for line in done.stdout.splitlines())
+        return {name.strip(): value.strip() for name, value in rows}
+
     def client(self, **options):
         """A boto3 client with short patience and no retries."""
         config = botocore.config.Config(

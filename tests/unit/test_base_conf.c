@@ -124,6 +124,46 @@ test_credentials_create_makes_private_secrets_once(void **state)
 	conf_release(&c);
 }
 
+/* What an older release made has all but the master key. */
+static void
+test_credentials_create_adds_a_master_key_to_an_old_file(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX], key[64];
+	struct conf c;
+
+	(void)state;
+	write_file("credentials",
+		   "REELGATE_ROOT_USER=me\nREELGATE_ROOT_PASSWORD=my-secret",
+		   path);
+	assert_int_equal(credentials_create(dir, err), 0);
+	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
+	assert_string_equal(c.root_user, "me");
+	assert_string_equal(c.root_password, "my-secret");
+	assert_int_equal(strlen(c.master_key), 43); /* 32 bytes in base64url */
+	snprintf(key, sizeof(key), "%s", c.master_key);
+	conf_release(&c);
+	assert_int_equal(credentials_create(dir, err), 0);
+	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
+	assert_string_equal(c.master_key, key);
+	conf_release(&c);
+}
+
+static void
+test_credentials_new_pair_has_the_form_of_awss(void **state)
+{
+	char access_key[2][CREDENTIALS_ACCESS_KEY_MAX];
+	char secret_key[2][CREDENTIALS_SECRET_KEY_MAX];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		credentials_new_pair(access_key[i], secret_key[i]);
+		assert_int_equal(strlen(access_key[i]), 20);
+		assert_int_equal(strlen(secret_key[i]), 40);
+	}
+	assert_string_not_equal(access_key[0], access_key[1]);
+	assert_string_not_equal(secret_key[0], secret_key[1]);
+}
+
 int
 main(void)
 {
@@ -135,6 +175,10 @@ main(void)
 		    test_conf_file_to_env_bad_value_exports_nothing),
 		cmocka_unit_test(
 		    test_credentials_create_makes_private_secrets_once),
+		cmocka_unit_test(
+		    test_credentials_create_adds_a_master_key_to_an_old_file),
+		cmocka_unit_test(
+		    test_credentials_new_pair_has_the_form_of_awss),
 	};
 
 	return cmocka_run_group_tests_name("base_conf", tests, make_dir,

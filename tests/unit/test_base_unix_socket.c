@@ -161,6 +161,70 @@ test_unix_connect_gives_up_on_a_silent_server(void **state)
 	close(fd);
 }
 
+/* Answers a line with the same line. */
+static void
+echo_line(void *ctx, int fd, int stop)
+{
+	struct buf line = BUF_MAX(64);
+
+	(void)ctx;
+	unix_set_timeout(fd, 5);
+	if (unix_read_line(fd, stop, 300, &line) == 0) {
+		buf_putc(&line, '\n');
+		assert_int_equal(unix_send(fd, buf_slice(&line)), 0);
+	}
+	buf_release(&line);
+	close(fd);
+}
+
+static void
+test_unix_ask_carries_a_line_each_way(void **state)
+{
+	struct buf answer = BUF_INIT;
+	struct unix_server *s;
+
+	(void)state;
+	assert_int_equal(unix_ask(path, SLICE("nobody\n"), 5, &answer), -1);
+	assert_int_equal(errno, ENOENT);
+	s = unix_server_start(path, "test", echo_line, NULL, err);
+	assert_non_null(s);
+	assert_int_equal(unix_ask(path, SLICE("a line\n"), 5, &answer), 0);
+	assert_string_equal(answer.p, "a line");
+	buf_clear(&answer);
+	assert_int_equal(unix_ask(path, SLICE("\n"), 5, &answer), 0);
+	assert_int_equal(answer.n, 0);
+	buf_release(&answer);
+	unix_server_stop(s);
+}
+
+static void
+test_unix_read_line_refuses_long_late_and_unended_lines(void **state)
+{
+	struct buf answer = BUF_INIT;
+	struct unix_server *s;
+	char text[64];
+	int fd;
+
+	(void)state;
+	s = unix_server_start(path, "test", echo_line, NULL, err);
+	assert_non_null(s);
+	memset(text, 'x', sizeof(text)); /* the bound, and no newline in it */
+	assert_int_equal(
+	    unix_ask(path, slice_mem(text, sizeof(text)), 5, &answer), -1);
+	assert_int_equal(errno, ECONNRESET);
+	assert_int_equal(unix_ask(path, SLICE("late"), 5, &answer), -1);
+	assert_int_equal(errno, ECONNRESET);
+	fd = unix_connect(path, 5);
+	assert_int_equal(unix_send(fd, SLICE("two pie")), 0);
+	usleep(20000);
+	assert_int_equal(unix_send(fd, SLICE("ces\n")), 0);
+	assert_int_equal(unix_read_line(fd, -1, 5000, &answer), 0);
+	assert_string_equal(answer.p, "two pieces");
+	close(fd);
+	buf_release(&answer);
+	unix_server_stop(s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int
@@ -175,6 +239,8 @@ main(void)
 		TEST(test_unix_server_serves_peers_one_after_another),
 		TEST(test_unix_server_stop_wakes_a_waiting_peer_function),
 		TEST(test_unix_connect_gives_up_on_a_silent_server),
+		TEST(test_unix_ask_carries_a_line_each_way),
+		TEST(test_unix_read_line_refuses_long_late_and_unended_lines),
 	};
 
 	return cmocka_run_group_tests_name("base_unix_socket", tests, NULL,

@@ -1,0 +1,718 @@
+/*
+ * Accounts: what may be added, what the file holds, what a wrong master key
+ * or a damaged file leads to, changes while requests look keys up.
+ */
+#include "auth/accounts.h"
+#include "auth/seal.h"
+#include "base/io.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define MASTER "a master key of thirty-two characters or more"
+#define ROOT_ID "root0000"
+
+static char dir[64], path[96], err[512];
+static struct accounts *a;
+
+static struct accounts *
+reopen_with(const char *master_key)
+{
+	const struct accounts_conf conf = {
+		.path = path,
+		.master_key = master_key,
+		.root_id = ROOT_ID,
+		.root_access_key = "ROOTKEY",
+		.root_secret_key = "root-secret",
+	};
+
+	accounts_close(a);
+	a = accounts_open(&conf, err);
+	return a;
+}
+
+static int
+make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test-accounts-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/accounts", dir);
+	err[0] = '\0';
+	a = NULL;
+	return reopen_with(MASTER) ? 0 : -1;
+}
+
+static int
+remove_dir(void **state)
+{
+	(void)state;
+	accounts_close(a);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static int
+add(const char *name, const char *id, const char *access_key,
+    const char *secret_key)
+{
+	const struct account_spec spec = {
+		.name = slice_str(name),
+		.id = slice_str(id),
+		.access_key = slice_str(access_key),
+		.secret_key = slice_str(secret_key),
+	};
+	struct account_made made;
+
+	return accounts_add(a, &spec, &made, err);
+}
+
+static int
+add_key(const char *name, const char *access_key, const char *secret_key)
+{
+	const struct account_spec spec = {
+		.name = slice_str(name),
+		.access_key = slice_str(access_key),
+		.secret_key = slice_str(secret_key),
+	};
+	struct account_made made;
+
+	return accounts_add_key(a, &spec, &made, err);
+}
+
+static bool
+is_secret_of(const char *access_key, const char *secret)
+{
+	struct auth_key k;
+
+	return accounts_lookup(a, slice_str(access_key), &k) == 0 &&
+	       strcmp(k.secret, secret) == 0;
+}
+
+static void
+assert_refused(int rc, const char *words)
+{
+	assert_int_equal(rc, -1);
+	if (!strstr(err, words))
+		fail_msg("\"%s\" does not say \"%s\"", err, words);
+	err[0] = '\0';
+}
+
+/* ---- accounts and keys ----------------------------------------------------
+ */
+
+static void
+test_accounts_open_without_a_file_knows_root_alone(void **state)
+{
+	struct auth_key k;
+
+	(void)state;
+	assert_int_equal(accounts_lookup(a, SLICE("ROOTKEY"), &k), 0);
+	assert_string_equal(k.secret, "root-secret");
+	assert_string_equal(k.account_id, ROOT_ID);
+	assert_string_equal(k.display_name, "root");
+	assert_int_equal(accounts_lookup(a, SLICE("OTHER"), &k), -1);
+	assert_int_equal(accounts_lookup(a, SLICE_EMPTY, &k), -1);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+test_accounts_add_makes_up_what_is_not_given(void **state)
+{
+	const struct account_spec spec = { .name = SLICE("alice") };
+	struct account_made made;
+	char number[ACCOUNT_NUMBER_MAX];
+
+	(void)state;
+	assert_int_equal(accounts_add(a, &spec, &made, err), 0);
+	assert_int_equal(strlen(made.id), 64);
+	assert_int_equal(strspn(made.id, "0123456789abcdef"), 64);
+	assert_int_equal(strlen(made.access_key), 20);
+	assert_int_equal(strlen(made.secret_key), 40);
+	assert_string_equal(made.display_name, "alice");
+	account_number(slice_str(made.id), number);
+	assert_string_equal(made.number, number);
+	assert_true(is_secret_of(made.access_key, made.secret_key));
+}
+
+static void
+test_accounts_survive_a_restart(void **state)
+{
+	char name[ACCOUNT_DISPLAY_MAX];
+	struct auth_key k;
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		char user[16], key[16], secret[32];
+
+		snprintf(user, sizeof(user), "user%d", i);
+		snprintf(key, sizeof(key), "KEY%d", i);
+		snprintf(secret, sizeof(secret), "secret of %d", i);
+		assert_int_equal(add(user, user, key, secret), 0);
+	}
+	assert_int_equal(add_key("user7", "SECOND", "another secret"), 0);
+	assert_int_equal(accounts_remove(a, SLICE("user8"), err), 0);
+	assert_int_equal(
+	    accounts_remove_key(a, SLICE("user9"), SLICE("KEY9"), err), 0);
+	assert_non_null(reopen_with(MASTER));
+	for (int i = 0; i < 50; i++) {
+		char key[16], secret[32];
+
+		snprintf(key, sizeof(key), "KEY%d", i);
+		snprintf(secret, sizeof(secret), "secret of %d", i);
+		assert_int_equal(is_secret_of(key, secret), i != 8 && i != 9);
+	}
+	assert_true(is_secret_of("SECOND", "another secret"));
+	assert_int_equal(accounts_lookup(a, SLICE("SECOND"), &k), 0);
+	assert_string_equal(k.account_id, "user7");
+	accounts_display_name(a, SLICE("user9"), name);
+	assert_string_equal(name, "user9");
+}
+
+static void
+test_accounts_remove_ends_the_account_and_all_its_keys(void **state)
+{
+	char name[ACCOUNT_DISPLAY_MAX];
+	struct auth_key k;
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	assert_int_equal(add("bob", "B", "KEY2", "secret-2"), 0);
+	assert_int_equal(add_key("alice", "KEY3", "secret-3"), 0);
+	assert_int_equal(accounts_remove(a, SLICE("alice"), err), 0);
+	assert_int_equal(accounts_lookup(a, SLICE("KEY1"), &k), -1);
+	assert_int_equal(accounts_lookup(a, SLICE("KEY3"), &k), -1);
+	assert_true(is_secret_of("KEY2", "secret-2"));
+	accounts_display_name(a, SLICE("A"), name);
+	assert_string_equal(name, "A");
+	/* Name, id and keys are free again. */
+	assert_int_equal(add("alice", "A", "KEY1", "secret-4"), 0);
+	assert_true(is_secret_of("KEY1", "secret-4"));
+}
+
+static void
+test_accounts_key_of_another_user_is_not_removed(void **state)
+{
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	assert_int_equal(add("bob", "B", "KEY2", "secret-2"), 0);
+	assert_refused(
+	    accounts_remove_key(a, SLICE("alice"), SLICE("KEY2"), err),
+	    "no such access key");
+	assert_true(is_secret_of("KEY2", "secret-2"));
+}
+
+static void
+test_accounts_what_is_taken_is_refused(void **state)
+{
+	char number[ACCOUNT_NUMBER_MAX];
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	assert_refused(add("alice", "B", "KEY2", "secret-2"), "of that name");
+	assert_refused(add("root", "B", "KEY2", "secret-2"), "of that name");
+	assert_refused(add("bob", "A", "KEY2", "secret-2"), "is taken");
+	assert_refused(add("bob", ROOT_ID, "KEY2", "secret-2"), "is taken");
+	assert_refused(add("bob", "B", "KEY1", "secret-2"), "is taken");
+	assert_refused(add("bob", "B", "ROOTKEY", "secret-2"), "is taken");
+	/* An id of 12 digits that is somebody's number. */
+	account_number(SLICE("A"), number);
+	assert_refused(add("bob", number, "KEY2", "secret-2"), "is taken");
+	account_number(SLICE(ROOT_ID), number);
+	assert_refused(add("bob", number, "KEY2", "secret-2"), "is taken");
+	assert_refused(add_key("alice", "ROOTKEY", "secret-2"), "is taken");
+	assert_refused(add_key("alice", "KEY1", "secret-2"), "is taken");
+	assert_true(is_secret_of("KEY1", "secret-1"));
+	assert_true(is_secret_of("ROOTKEY", "root-secret"));
+	assert_int_equal(add("bob", "B", "KEY2", "secret-2"), 0);
+}
+
+static void
+test_accounts_root_is_not_changed(void **state)
+{
+	(void)state;
+	assert_refused(accounts_remove(a, SLICE("root"), err), "settings");
+	assert_refused(add_key("root", "KEY", "secret-1"), "settings");
+	assert_refused(
+	    accounts_remove_key(a, SLICE("root"), SLICE("ROOTKEY"), err),
+	    "settings");
+	assert_refused(accounts_remove(a, SLICE("nobody"), err),
+		       "no such user");
+	assert_refused(add_key("nobody", "KEY", "secret-1"), "no such user");
+}
+
+static void
+test_accounts_malformed_words_are_refused(void **state)
+{
+	static const struct {
+		const char *name, *id, *access_key, *secret_key, *words;
+	} rows[] = {
+		{ "", "", "", "", "a name is" },
+		{ "a b", "", "", "", "a name is" },
+		{ "a/b", "", "", "", "a name is" },
+		{ "\xc3\xa9", "", "", "", "a name is" },
+		{ "a", "b.c", "", "", "an id is" },
+		{ "a", "b c", "", "", "an id is" },
+		{ "a", "", "AB", "secret-1", "an access key is" },
+		{ "a", "", "A/B", "secret-1", "an access key is" },
+		{ "a", "", "A B", "secret-1", "an access key is" },
+		{ "a", "", "ABC", "seven77", "a secret key is" },
+		{ "a", "", "ABC", "secret\t1", "a secret key is" },
+		{ "a", "", "ABC",
+		  "s\xc3\xa9"
+		  "cret-1",
+		  "a secret key is" },
+		{ "a", "", "ABC", "", "both" },
+		{ "a", "", "", "secret-1", "both" },
+	};
+	char long_text[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_refused(add(rows[i].name, rows[i].id, rows[i].access_key,
+				   rows[i].secret_key),
+			       rows[i].words);
+		/* The secret is never repeated. */
+		assert_null(strstr(err, "secret-1"));
+	}
+	memset(long_text, 'a', sizeof(long_text));
+	long_text[65] = '\0';
+	assert_refused(add(long_text, "", "", ""), "a name is");
+	assert_refused(add("a", long_text, "", ""), "an id is");
+	long_text[65] = 'a';
+	long_text[129] = '\0';
+	assert_refused(add("a", "", long_text, "secret-1"), "an access key is");
+	assert_refused(add("a", "", "ABC", long_text), "a secret key is");
+	long_text[128] = '\0';
+	assert_refused(add("a", "", "ABC", long_text), "a secret key is");
+	assert_int_equal(add("a", "", long_text, long_text + 1), 0);
+	assert_true(is_secret_of(long_text, long_text + 1));
+	assert_non_null(reopen_with(MASTER));
+	assert_true(is_secret_of(long_text, long_text + 1));
+}
+
+static void
+test_accounts_display_names(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{ "Zo\xc3\xab <&>\"'", true },
+		{ "a\nb", false },
+		{ "a\x7f", false },
+		{ "\xc2\x9b"
+		  "2J",
+		  false },
+		{ "\xff", false },
+		{ "\xed\xa0\x80", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct account_spec spec = {
+			.name = SLICE("alice"),
+			.display_name = slice_str(rows[i].text),
+		};
+		struct account_made made;
+		char name[ACCOUNT_DISPLAY_MAX];
+
+		if (!rows[i].good) {
+			assert_refused(accounts_add(a, &spec, &made, err),
+				       "display name");
+			continue;
+		}
+		assert_int_equal(accounts_add(a, &spec, &made, err), 0);
+		assert_non_null(reopen_with(MASTER));
+		accounts_display_name(a, slice_str(made.id), name);
+		assert_string_equal(name, rows[i].text);
+		assert_int_equal(accounts_remove(a, SLICE("alice"), err), 0);
+	}
+}
+
+static void
+test_account_number_is_twelve_digits(void **state)
+{
+	static const struct {
+		const char *id;
+		const char *number;
+	} rows[] = {
+		/* computed independently: int(sha256(id)[:8]) % 10**12 */
+		{ "A", "820899059065" },
+		{ "", "232824261652" },
+		{ "123456789012", "123456789012" },
+		{ "000000000001", "000000000001" },
+		{ "12345678901", "560698777046" },
+		{ "12345678901a", "629995189329" },
+	};
+	char number[ACCOUNT_NUMBER_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		account_number(slice_str(rows[i].id), number);
+		assert_string_equal(number, rows[i].number);
+	}
+}
+
+static void
+test_accounts_list_is_sorted_and_root_first(void **state)
+{
+	struct account_view *v;
+	struct arena arena;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(add("zoe", "Z", "KEYZ", "secret-z"), 0);
+	assert_int_equal(add("bob", "B", "KEYB", "secret-b"), 0);
+	assert_int_equal(add_key("zoe", "AKEY", "secret-a"), 0);
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(accounts_list(a, &arena, &v, &n), 0);
+	assert_int_equal(n, 3);
+	assert_true(slice_eq_str(v[0].name, "root"));
+	assert_int_equal(v[0].n_keys, 1);
+	assert_true(slice_eq_str(v[0].keys[0].access_key, "ROOTKEY"));
+	assert_true(slice_eq_str(v[1].name, "bob"));
+	assert_int_equal(v[1].n_keys, 1);
+	assert_true(slice_eq_str(v[2].name, "zoe"));
+	assert_int_equal(v[2].n_keys, 2);
+	assert_true(slice_eq_str(v[2].keys[0].access_key, "AKEY"));
+	assert_true(slice_eq_str(v[2].keys[1].access_key, "KEYZ"));
+	assert_true(v[2].created_us > 0);
+	arena_release(&arena);
+}
+
+/* ---- the file --------------------------------------------------------------
+ */
+
+static void
+read_whole(struct buf *b)
+{
+	assert_int_equal(io_read_file(path, b), 0);
+}
+
+static void
+test_accounts_file_is_private_and_holds_no_secret(void **state)
+{
+	struct buf first = BUF_INIT, second = BUF_INIT;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-of-alice"), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	read_whole(&first);
+	assert_null(strstr(first.p, "secret-of-alice"));
+	assert_null(strstr(first.p, "root-secret"));
+	assert_null(strstr(first.p, "ROOTKEY"));
+	assert_null(strstr(first.p, MASTER));
+	/* base64 of it, at any of the three alignments */
+	assert_null(strstr(first.p, "c2VjcmV0"));
+	assert_null(strstr(first.p, "NlY3JldC"));
+	/* Written again, it is sealed anew: nonces are never used twice. */
+	assert_int_equal(
+	    accounts_remove_key(a, SLICE("alice"), SLICE("KEY1"), err), 0);
+	assert_int_equal(add_key("alice", "KEY1", "secret-of-alice"), 0);
+	read_whole(&second);
+	assert_string_not_equal(first.p, second.p);
+	buf_release(&first);
+	buf_release(&second);
+}
+
+static void
+test_accounts_open_another_master_key_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	assert_null(reopen_with("another master key of 32 characters"));
+	assert_non_null(strstr(err, "another master key"));
+	assert_non_null(strstr(err, "restore"));
+	assert_null(strchr(err, '\n'));
+	assert_non_null(reopen_with(MASTER));
+	assert_true(is_secret_of("KEY1", "secret-1"));
+}
+
+/* Every single byte of the file counts. */
+static void
+test_accounts_open_any_damaged_byte_is_told(void **state)
+{
+	struct buf good = BUF_INIT;
+	char *bad;
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	read_whole(&good);
+	bad = malloc(good.n);
+	assert_non_null(bad);
+	for (size_t i = 0; i < good.n; i++) {
+		memcpy(bad, good.p, good.n);
+		bad[i] ^= 1;
+		assert_int_equal(
+		    io_write_file(path, slice_mem(bad, good.n), 0600), 0);
+		assert_null(reopen_with(MASTER));
+		assert_non_null(strstr(err, path));
+	}
+	for (size_t n = 0; n < good.n; n++) {
+		assert_int_equal(
+		    io_write_file(path, slice_head(buf_slice(&good), n), 0600),
+		    0);
+		assert_null(reopen_with(MASTER));
+		assert_non_null(strstr(err, "damaged"));
+	}
+	buf_putc(&good, '\n');
+	assert_int_equal(io_write_file(path, buf_slice(&good), 0600), 0);
+	assert_null(reopen_with(MASTER));
+	free(bad);
+	buf_release(&good);
+}
+
+static void
+test_accounts_open_newer_format_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    io_write_file(path, SLICE("{\"format\":2,\"master_key\":\"x\"}\n"),
+			  0600),
+	    0);
+	assert_null(reopen_with(MASTER));
+	assert_non_null(strstr(err, "newer"));
+}
+
+static void
+test_accounts_open_unreadable_file_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_null(reopen_with(MASTER));
+	assert_non_null(strstr(err, "cannot read"));
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* Nothing is in effect that is not on the disk. */
+static void
+test_accounts_change_that_cannot_be_written_changes_nothing(void **state)
+{
+	char in_the_way[112];
+	struct auth_key k;
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	snprintf(in_the_way, sizeof(in_the_way), "%s.new", path);
+	assert_int_equal(mkdir(in_the_way, 0700), 0);
+	assert_refused(add("bob", "B", "KEY2", "secret-2"), "cannot write");
+	assert_refused(accounts_remove(a, SLICE("alice"), err), "cannot write");
+	assert_int_equal(accounts_lookup(a, SLICE("KEY2"), &k), -1);
+	assert_true(is_secret_of("KEY1", "secret-1"));
+	assert_int_equal(rmdir(in_the_way), 0);
+	assert_int_equal(add("bob", "B", "KEY2", "secret-2"), 0);
+}
+
+/* A process killed while it writes leaves the old file and a temporary one. */
+static void
+test_accounts_open_ignores_a_half_written_new_file(void **state)
+{
+	char half[112];
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	snprintf(half, sizeof(half), "%s.new", path);
+	assert_int_equal(io_write_file(half, SLICE("{\"format\":1,"), 0600), 0);
+	assert_non_null(reopen_with(MASTER));
+	assert_true(is_secret_of("KEY1", "secret-1"));
+	assert_int_equal(add_key("alice", "KEY2", "secret-2"), 0);
+	assert_int_equal(access(half, F_OK), -1);
+}
+
+static void
+test_accounts_open_root_wins_over_a_users_equal_key(void **state)
+{
+	const struct accounts_conf conf = {
+		.path = path,
+		.master_key = MASTER,
+		.root_id = ROOT_ID,
+		.root_access_key = "KEY1",
+		.root_secret_key = "root-secret",
+	};
+	struct auth_key k;
+
+	(void)state;
+	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
+	accounts_close(a);
+	a = accounts_open(&conf, err);
+	assert_non_null(a);
+	assert_int_equal(accounts_lookup(a, SLICE("KEY1"), &k), 0);
+	assert_string_equal(k.account_id, ROOT_ID);
+	assert_string_equal(k.secret, "root-secret");
+}
+
+/* ---- sealing ----------------------------------------------------------------
+ */
+
+static void
+test_seal_open_wants_key_place_and_bytes(void **state)
+{
+	uint8_t key[SEAL_KEY_BYTES] = { 1 }, other[SEAL_KEY_BYTES] = { 2 };
+	uint8_t sealed[6 + SEAL_EXTRA_BYTES] = { 0 };
+	struct slice s = slice_mem(sealed, sizeof(sealed));
+	char text[7] = "";
+
+	(void)state;
+	assert_int_equal(seal(key, SLICE("place"), SLICE("secret"), sealed), 0);
+	assert_int_equal(seal_open(key, SLICE("place"), s, text), 0);
+	assert_string_equal(text, "secret");
+	assert_int_equal(seal_open(other, SLICE("place"), s, text), -1);
+	assert_string_equal(text, "");
+	assert_int_equal(seal_open(key, SLICE("elsewhere"), s, text), -1);
+	for (size_t i = 0; i < sizeof(sealed); i++) {
+		sealed[i] ^= 0x80;
+		assert_int_equal(seal_open(key, SLICE("place"), s, text), -1);
+		sealed[i] ^= 0x80;
+		assert_int_equal(
+		    seal_open(key, SLICE("place"), slice_head(s, i), text), -1);
+	}
+	assert_int_equal(seal(key, SLICE_EMPTY, SLICE_EMPTY, sealed), 0);
+	assert_int_equal(seal_open(key, SLICE_EMPTY,
+				   slice_mem(sealed, SEAL_EXTRA_BYTES), text),
+			 0);
+}
+
+/* ---- threads ----------------------------------------------------------------
+ */
+
+static atomic_bool done;
+static atomic_int lookups;
+
+/* Whatever changes around it, a key has its own secret or is not there. */
+static void *
+look_up(void *wrong)
+{
+	struct auth_key k;
+	char name[ACCOUNT_DISPLAY_MAX];
+
+	while (!done) {
+		if (accounts_lookup(a, SLICE("STEADY"), &k) != 0 ||
+		    strcmp(k.secret, "steady-secret") != 0 ||
+		    strcmp(k.account_id, "S") != 0)
+			atomic_fetch_add((atomic_int *)wrong, 1);
+		if (accounts_lookup(a, SLICE("COMES"), &k) == 0 &&
+		    (strcmp(k.secret, "comes-secret") != 0 ||
+		     strcmp(k.account_id, "C") != 0))
+			atomic_fetch_add((atomic_int *)wrong, 1);
+		accounts_display_name(a, SLICE("S"), name);
+		atomic_fetch_add(&lookups, 1);
+	}
+	return NULL;
+}
+
+static void
+test_accounts_change_while_requests_look_keys_up(void **state)
+{
+	pthread_t threads[4];
+	atomic_int wrong = 0;
+	struct auth_key k;
+
+	(void)state;
+	done = false;
+	lookups = 0;
+	assert_int_equal(add("steady", "S", "STEADY", "steady-secret"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, look_up, &wrong), 0);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(add("comes", "C", "COMES", "comes-secret"), 0);
+		assert_true(is_secret_of("COMES", "comes-secret"));
+		assert_int_equal(accounts_remove(a, SLICE("comes"), err), 0);
+		assert_int_equal(accounts_lookup(a, SLICE("COMES"), &k), -1);
+	}
+	while (lookups < 100)
+		usleep(1000);
+	done = true;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(wrong, 0);
+}
+
+static void *
+add_one(void *name)
+{
+	struct account_spec spec = { .name = slice_str(name) };
+	struct account_made made;
+	char line[512];
+
+	return accounts_add(a, &spec, &made, line) == 0 ? name : NULL;
+}
+
+static void
+test_accounts_changes_at_once_are_all_kept(void **state)
+{
+	static char names[8][8];
+	pthread_t threads[8];
+	struct account_view *v;
+	struct arena arena;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		snprintf(names[i], sizeof(names[i]), "user%zu", i);
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, add_one, names[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		void *added;
+
+		pthread_join(threads[i], &added);
+		assert_non_null(added);
+	}
+	assert_non_null(reopen_with(MASTER));
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(accounts_list(a, &arena, &v, &n), 0);
+	assert_int_equal(n, 9);
+	arena_release(&arena);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return hash_setup();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_accounts_open_without_a_file_knows_root_alone),
+		TEST(test_accounts_add_makes_up_what_is_not_given),
+		TEST(test_accounts_survive_a_restart),
+		TEST(test_accounts_remove_ends_the_account_and_all_its_keys),
+		TEST(test_accounts_key_of_another_user_is_not_removed),
+		TEST(test_accounts_what_is_taken_is_refused),
+		TEST(test_accounts_root_is_not_changed),
+		TEST(test_accounts_malformed_words_are_refused),
+		TEST(test_accounts_display_names),
+		TEST(test_account_number_is_twelve_digits),
+		TEST(test_accounts_list_is_sorted_and_root_first),
+		TEST(test_accounts_file_is_private_and_holds_no_secret),
+		TEST(test_accounts_open_another_master_key_is_told),
+		TEST(test_accounts_open_any_damaged_byte_is_told),
+		TEST(test_accounts_open_newer_format_is_told),
+		TEST(test_accounts_open_unreadable_file_is_told),
+		TEST(
+		    test_accounts_change_that_cannot_be_written_changes_nothing),
+		TEST(test_accounts_open_ignores_a_half_written_new_file),
+		TEST(test_accounts_open_root_wins_over_a_users_equal_key),
+		TEST(test_seal_open_wants_key_place_and_bytes),
+		TEST(test_accounts_change_while_requests_look_keys_up),
+		TEST(test_accounts_changes_at_once_are_all_kept),
+	};
+
+	return cmocka_run_group_tests_name("auth_accounts", tests, setup, NULL);
+}
