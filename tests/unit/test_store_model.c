@@ -531,7 +531,7 @@ test_store_does_what_the_model_does(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < (given ? 1 : SEEDS); i++) {
-		void *fresh;
+		void *fresh = NULL;
 
 		assert_int_equal(fixture_setup(&fresh), 0);
 		run(fresh, first + i);
