@@ -1,8 +1,8 @@
 /*
- * exchange.h - what server.c, response.c and framing.c share about one
+ * exchange.h - what server_request.c, response.c and framing.c share about one
  * request: private to the HTTP layer. An exchange is made when the request
  * line has come and freed when the server reports the request completed, in
- * one place only (server.c).
+ * one place only (server_request.c).
  */
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
@@ -81,9 +81,10 @@ struct http_exchange {
 /*
  * framing_check - fills raw_path, raw_query, content_length and has_body from
  * the target and the headers; what could be understood differently by a proxy
- * in front is refused. NULL, or the reason in one sentence.
+ * in front is refused. 0, or the status with the reason in one sentence.
  */
-const char *framing_check(struct http_request *req, struct slice target);
+unsigned framing_check(struct http_request *req, struct slice target,
+		       const char **why);
 
 /* ---- response.c --------------------------------------------------------- */
 

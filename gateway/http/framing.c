@@ -34,7 +34,7 @@ check_headers(const struct http_request *req)
 	for (size_t i = 0; i < ARRAY_LEN(single); i++)
 		if (count_header(req, single[i]) > 1)
 			return "A header that must be unique is repeated.";
-	if (!http_header_has(req, "Host"))
+	if (!http_header_has(req, "Host") && !req->is_http_1_0)
 		return "The Host header is missing.";
 	return NULL;
 }
@@ -50,7 +50,7 @@ check_length(struct http_request *req)
 		if (cl.p)
 			return "Transfer-Encoding and Content-Length exclude "
 			       "each other.";
-		if (!slice_ieq_str(te, "chunked"))
+		if (!slice_ieq_str(te, "chunked") || req->is_http_1_0)
 			return "The transfer encoding is not supported.";
 		req->content_length = HTTP_LENGTH_UNKNOWN;
 	} else if (cl.p && (slice_u64(cl, &req->content_length) != 0 ||
@@ -61,47 +61,60 @@ check_length(struct http_request *req)
 	return NULL;
 }
 
-/* RFC 9112 §3.2: the origin form, or the absolute form of a proxy client. */
+/* RFC 9112 §3.2: the origin form, or the absolute form of a proxy client,
+ * whose path may be empty. */
 static const char *
 check_target(struct http_request *req, struct slice target)
 {
 	static const char *const schemes[] = { "http://", "https://" };
-	struct slice t = target, rest, path;
+	struct slice rest = target;
 
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		struct slice s = slice_str(schemes[i]);
-		ptrdiff_t slash;
 
-		if (!slice_ieq(slice_head(t, s.n), s))
+		if (!slice_ieq(slice_head(target, s.n), s))
 			continue;
-		t = slice_from(t, s.n);
-		slash = slice_chr(t, '/');
-		if (slash < 0)
-			return "The request target has no path.";
-		t = slice_from(t, (size_t)slash);
+		rest = slice_from(target, s.n);
+		while (rest.n && rest.p[0] != '/' && rest.p[0] != '?')
+			rest = slice_from(rest, 1);
+		if (rest.n == 0 || rest.p[0] == '?')
+			rest =
+			    arena_printf(&req->arena, "/%.*s", SLICE_ARG(rest));
 		break;
 	}
-	if (t.n == 0 || t.p[0] != '/')
+	if (rest.n == 0 || rest.p[0] != '/')
 		return "The request target is not a path.";
-	rest = t;
-	req->has_query = slice_chr(t, '?') >= 0;
-	(void)slice_cut(&rest, '?', &path);
-	req->raw_path = path;
-	req->raw_query =
-	    req->has_query ? slice_from(t, path.n + 1) : SLICE_EMPTY;
+	req->has_query = slice_chr(rest, '?') >= 0;
+	(void)slice_cut(&rest, '?', &req->raw_path);
+	req->raw_query = req->has_query ? rest : SLICE_EMPTY;
 	return NULL;
 }
 
-const char *
-framing_check(struct http_request *req, struct slice target)
+/* RFC 9110 §10.1.1; HTTP/1.0 has no expectations. */
+static bool
+is_expectation_known(const struct http_request *req)
 {
-	const char *why = check_target(req, target);
+	for (size_t i = 0; i < req->n_headers; i++)
+		if (slice_ieq_str(req->headers[i].name, "Expect") &&
+		    !slice_ieq_str(req->headers[i].value, "100-continue"))
+			return req->is_http_1_0;
+	return true;
+}
 
-	if (!why)
-		why = check_headers(req);
-	if (!why)
-		why = check_length(req);
-	return why;
+unsigned
+framing_check(struct http_request *req, struct slice target, const char **why)
+{
+	*why = check_target(req, target);
+	if (!*why)
+		*why = check_headers(req);
+	if (!*why)
+		*why = check_length(req);
+	if (*why)
+		return 400;
+	if (is_expectation_known(req))
+		return 0;
+	*why = "The expectation cannot be met.";
+	return 417;
 }
 
 struct slice

@@ -7,7 +7,8 @@
  * that may block; those of one request run in one thread, in the order
  *     begin, body*, finish, release
  * begin   headers are complete. Refuse here with http_answer_*(): the answer
- *         is sent without reading the body and the connection closes.
+ *         is sent without reading the body and the connection closes. Only a
+ *         body of at most 1 MiB that is on its way anyway is discarded first.
  * body    a piece of the request body, as received (only when begin did not
  *         answer). An error is remembered by the application until finish, or
  *         ended at once with http_answer_*() (the rest is drained to a bound).
@@ -18,10 +19,11 @@
  *         application. NULL: plain text.
  *
  * The server itself refuses (400, close) what could desynchronise a proxy:
- * Transfer-Encoding other than exactly "chunked", or together with
- * Content-Length; repeated Content-Length, Host, Authorization, Range,
- * x-amz-content-sha256; header names that are no tokens; a missing Host. Near
- * the connection limit it refuses with 503.
+ * Transfer-Encoding other than exactly "chunked", together with
+ * Content-Length, or in HTTP/1.0; repeated Content-Length, Host,
+ * Authorization, Range, x-amz-content-sha256; header names that are no tokens;
+ * a missing Host (but in HTTP/1.0). An expectation other than 100-continue is
+ * refused with 417. Near the connection limit it refuses with 503.
  */
 #ifndef GATEWAY_HTTP_H
 #define GATEWAY_HTTP_H
@@ -32,7 +34,6 @@
 #include <sys/types.h>
 
 #define HTTP_LENGTH_UNKNOWN UINT64_MAX
-#define HTTP_HEADERS_MAX 128
 
 struct http_header {
 	struct slice name;  /* as sent */
@@ -50,6 +51,7 @@ struct http_request {
 	size_t n_headers;
 	uint64_t content_length; /* HTTP_LENGTH_UNKNOWN: chunked */
 	bool has_body;		 /* Content-Length > 0 or chunked */
+	bool is_http_1_0;
 	char peer_ip[46];
 	char request_id[17]; /* x-amz-request-id: 16 upper-case characters */
 	const char *host_id; /* x-amz-id-2 */

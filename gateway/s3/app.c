@@ -272,9 +272,10 @@ s3_refuse(struct http_request *http, unsigned status, const char *why)
 		http_answer(http, status, SLICE_EMPTY);
 		return;
 	}
-	rq->detail.message = status == 503 ? NULL : why;
-	s3_answer_error(rq,
-			status == 503 ? S3_ERR_SLOW_DOWN : S3_ERR_BAD_REQUEST);
+	rq->detail.message = status == 400 ? why : NULL;
+	s3_answer_error(rq, status == 503   ? S3_ERR_SLOW_DOWN
+			    : status == 417 ? S3_ERR_EXPECTATION_FAILED
+					    : S3_ERR_BAD_REQUEST);
 }
 
 /* ---- life cycle --------------------------------------------------------- */

@@ -1,5 +1,6 @@
-"""HTTP itself: framing that a proxy could read otherwise, connections that
-live and end as they should, refusals that arrive."""
+"""Connections that live and end as they should, expectations, refusals that
+arrive, slow and vanishing clients. What a request may look like:
+test_framing.py."""
 
 import random
 import socket
@@ -19,70 +20,6 @@ def signed(gateway, method, path, payload="UNSIGNED-PAYLOAD", **more):
     h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}", payload)
     h.update({n.replace("_", "-"): v for n, v in more.items()})
     return head(method, path, h)
-
-
-# ---- framing ------------------------------------------------------------------------
-
-@pytest.mark.parametrize("lines", [
-    "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-    "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    "Content-Length: 5\r\nContent-Length: 5\r\n",
-    "Content-Length: 5\r\nContent-Length: 6\r\n",
-    "Content-Length : 5\r\n",
-    "Content-Length: +5\r\n",
-    "Content-Length: 5, 5\r\n",
-    "Content-Length: 0x5\r\n",
-    "Transfer-Encoding: gzip, chunked\r\n",
-    "Transfer-Encoding: identity\r\n",
-    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-    "Host: other\r\n",
-    "Authorization: a\r\nAuthorization: b\r\n",
-    "Range: bytes=0-1\r\nRange: bytes=2-3\r\n",
-    "x-amz-content-sha256: a\r\nX-Amz-Content-Sha256: b\r\n",
-    "Bad(Name): 1\r\n",
-    "x: a\x01b\r\n",
-])
-def test_ambiguous_framing_is_400_and_the_connection_ends(gateway, lines):
-    hidden = "GET /minio/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
-    with Wire(gateway.port) as w:
-        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\n{lines}\r\n{hidden}")
-        r = w.read()
-        assert r.status == 400, r
-        assert w.closed(), "the smuggled request was answered"
-
-
-def test_missing_host_is_refused(gateway):
-    assert request(gateway.port, "GET / HTTP/1.1\r\n\r\n").status == 400
-
-
-@pytest.mark.parametrize("target,status", [
-    ("http://anything/minio/health/live", 200), ("*", 400),
-    ("minio/health/live", 400), ("http://h", 400)])
-def test_forms_of_the_target(gateway, target, status):
-    with Wire(gateway.port) as w:
-        w.send(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert w.read().status == status
-
-
-def test_headers_without_end_are_refused(gateway):
-    with Wire(gateway.port) as w:
-        w.send("GET / HTTP/1.1\r\nHost: h\r\n")
-        try:
-            for i in range(4000):
-                w.send(f"X-{i}: {'x' * 50}\r\n")
-        except OSError:
-            pass
-        try:
-            assert w.read().status in (400, 431)
-        except (EOFError, OSError):
-            pass
-    assert request(gateway.port, LIVE).status == 200
-
-
-def test_too_many_headers_are_refused(gateway):
-    many = "".join(f"X-{i}: 1\r\n" for i in range(200))
-    r = request(gateway.port, f"GET / HTTP/1.1\r\nHost: h\r\n{many}\r\n")
-    assert r.status == 400
 
 
 # ---- connections that live ------------------------------------------------------------
@@ -114,6 +51,86 @@ def test_refused_get_keeps_the_connection(gateway):
             assert w.read().status == 403
 
 
+@pytest.mark.parametrize("size", [1, 1000, 65536, 1 << 20])
+def test_refused_upload_of_a_short_body_keeps_the_connection(gateway, size):
+    with Wire(gateway.port) as w:
+        for _ in range(3):
+            w.send(f"PUT /{DEFAULT_BUCKET}/k HTTP/1.1\r\nHost: h\r\n"
+                   f"Content-Length: {size}\r\n\r\n".encode() + bytes(size))
+            assert w.read().status == 403
+        w.send(LIVE)
+        assert w.read().status == 200
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pipelined_mix_in_one_segment(gateway, client, bucket, seed):
+    """Twenty requests at once, refused ones and bodies among them: each is
+    answered in its turn, as if it had come alone."""
+    r = random.Random(seed)
+    path, host = f"/{bucket}/mix", f"127.0.0.1:{gateway.port}"
+    client.put_object(Bucket=bucket, Key="mix", Body=b"first")
+    held, out, want = b"first", b"", []
+    for i in range(20):
+        kind = r.choice(["put", "get", "head", "missing", "unsigned", "bad md5",
+                         "wrong hash", "chunked", "not allowed"])
+        body = r.randbytes(r.randint(0, 20000))
+        if kind == "put":
+            out += signed(gateway, "PUT", path,
+                          Content_Length=str(len(body))) + body
+            want.append((200, b""))
+            held = body
+        elif kind == "chunked":
+            s = Signer()
+            h = s.headers("PUT", path, host,
+                          "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+                          extra={"x-amz-decoded-content-length":
+                                 str(len(body))})
+            h["Transfer-Encoding"] = "chunked"
+            data = s.chunks(body, 8192) + b"\r\n"
+            out += head("PUT", path, h) + b"%x\r\n%s\r\n0\r\n\r\n" % (
+                len(data), data)
+            want.append((200, b""))
+            held = body
+        elif kind == "get":
+            out += signed(gateway, "GET", path)
+            want.append((200, held))
+        elif kind == "head":
+            out += signed(gateway, "HEAD", path)
+            want.append((200, None))
+        elif kind == "missing":
+            out += signed(gateway, "GET", path + "x")
+            want.append((404, b"NoSuchKey"))
+        elif kind == "unsigned":
+            out += (f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: "
+                    f"{len(body)}\r\n\r\n").encode() + body
+            want.append((403, b"AccessDenied"))
+        elif kind == "bad md5":
+            out += signed(gateway, "PUT", path, Content_MD5="x",
+                          Content_Length=str(len(body))) + body
+            want.append((400, b"InvalidDigest"))
+        elif kind == "wrong hash":
+            out += signed(gateway, "PUT", path, payload="0" * 64,
+                          Content_Length=str(len(body))) + body
+            want.append((400, b"XAmzContentSHA256Mismatch"))
+        else:
+            out += signed(gateway, "PATCH", path,
+                          Content_Length=str(len(body))) + body
+            want.append((405, b"MethodNotAllowed"))
+    with Wire(gateway.port) as w:
+        sender = threading.Thread(target=w.send, args=(out,))
+        sender.start()
+        for status, text in want:
+            a = w.read(head_request=text is None)
+            assert a.status == status, (a, text)
+            if status == 200 and text is not None:
+                assert a.body == text
+            elif text is not None:
+                assert b"<Code>%s</Code>" % text in a.body
+        sender.join()
+    got = client.get_object(Bucket=bucket, Key="mix")["Body"].read()
+    assert got == held
+
+
 # ---- 100-continue and early refusals -----------------------------------------------------
 
 def test_expect_is_answered_after_the_checks(gateway, client, bucket):
@@ -125,6 +142,50 @@ def test_expect_is_answered_after_the_checks(gateway, client, bucket):
         w.send(b"hello")
         assert w.read().status == 200
     assert client.get_object(Bucket=bucket, Key="e")["Body"].read() == b"hello"
+
+
+@pytest.mark.parametrize("value", ["100-continue", "100-Continue",
+                                   "100-CONTINUE"])
+def test_expectation_in_any_case(gateway, bucket, value):
+    with Wire(gateway.port) as w:
+        w.send(signed(gateway, "PUT", f"/{bucket}/e", Content_Length="5",
+                      Expect=value))
+        assert w.read().status == 100
+        w.send(b"hello")
+        assert w.read().status == 200
+        w.send(LIVE)
+        assert w.read().status == 200
+
+
+def test_body_that_does_not_wait_for_the_expectation(gateway, bucket):
+    with Wire(gateway.port) as w:
+        w.send(signed(gateway, "PUT", f"/{bucket}/e", Content_Length="5",
+                      Expect="100-continue") + b"hello" + LIVE.encode())
+        r = w.read()
+        assert (w.read() if r.status == 100 else r).status == 200
+        assert w.read().status == 200
+
+
+@pytest.mark.parametrize("value", ["", "200-ok", "100-continue, x", "x=y",
+                                   "100-continue,100-continue", "continue"])
+@pytest.mark.parametrize("length", [0, 5])
+def test_unknown_expectation_is_417(gateway, bucket, value, length):
+    with Wire(gateway.port) as w:
+        w.send(signed(gateway, "PUT", f"/{bucket}/e", Expect=value,
+                      Content_Length=str(length)))
+        r = w.read()
+        assert (r.status, r.code) == (417, "ExpectationFailed")
+        assert w.closed()
+
+
+@pytest.mark.parametrize("value", ["100-continue", "200-ok"])
+def test_expectation_of_http_1_0_is_ignored(gateway, bucket, value):
+    data = signed(gateway, "PUT", f"/{bucket}/e", Expect=value,
+                  Content_Length="5").replace(b"HTTP/1.1", b"HTTP/1.0")
+    with Wire(gateway.port) as w:
+        w.send(data + b"hello")
+        assert w.read().status == 200
+        assert w.closed()
 
 
 @pytest.mark.parametrize("path,more,status", [
@@ -148,7 +209,7 @@ def test_expect_with_a_refusal_never_asks_for_the_body(
         assert w.closed()
 
 
-@pytest.mark.parametrize("size", [1 << 16, 1 << 20, 8 << 20, 32 << 20])
+@pytest.mark.parametrize("size", [1 << 16, 1 << 20, 8 << 20, 64 << 20])
 def test_early_refusal_reaches_a_client_that_goes_on_sending(gateway, size):
     """The answer is read although the client sends all of its body first."""
     with Wire(gateway.port) as w:
@@ -179,6 +240,50 @@ def test_failure_in_the_middle_of_a_body_reaches_the_client(gateway, bucket,
         r = w.read()
         assert r.status == 403
         assert "<Code>SignatureDoesNotMatch</Code>" in r.text
+
+
+@pytest.mark.parametrize("lines", ["Content-Length: 67108864\r\nHost: h\r\n",
+                                   "Transfer-Encoding: chunked\r\n"])
+def test_framing_refusal_reaches_a_client_that_goes_on_sending(gateway, lines):
+    with Wire(gateway.port) as w:
+        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 67108864\r\n"
+               f"{lines}\r\n")
+        for _ in range(1000):
+            w.send(bytes(1 << 16))
+        assert w.read().status == 400
+
+
+HEAD_ERRORS = [
+    ("/BUCKET/none", {}, 404), ("/no-such-bucket-here/k", {}, 404),
+    ("/no-such-bucket-here", {}, 404), ("/BUCKET/e?versionId=x", {}, 400),
+    ("/BUCKET/e", {"Authorization": "AWS4-HMAC-SHA256 x"}, 400),
+    ("/BUCKET/e", {"Authorization": "nonsense"}, 400),
+    ("/BUCKET/e", {"X-Large": "x" * 9000}, 400),
+    ("/BUCKET/e", {"Range": "bytes=100-"}, 416),
+    ("/BUCKET/e", {"If-Match": '"x"'}, 412),
+    ("/BUCKET/e", {"If-None-Match": "*"}, 304),
+    ("/BUCKET/" + "k" * 1025, {}, 400), ("/BUCKET/%zz", {}, 400),
+    ("/", {}, 405)]
+
+
+@pytest.mark.parametrize("path,more,status", HEAD_ERRORS)
+def test_head_errors_have_no_body(gateway, client, bucket, path, more, status):
+    client.put_object(Bucket=bucket, Key="e", Body=b"12345")
+    path = path.replace("BUCKET", bucket)
+    bare, _, query = path.partition("?")
+    h = Signer().headers("HEAD", bare, f"127.0.0.1:{gateway.port}",
+                         query=[query.split("=")] if query else ())
+    with Wire(gateway.port) as w:
+        w.send(head("HEAD", path, {**h, **more}) + LIVE.encode())
+        assert w.read(head_request=True).status == status
+        assert w.read().status == 200  # no byte of a body lies between
+
+
+def test_head_refused_by_the_server_itself_has_no_body(gateway):
+    with Wire(gateway.port) as w:
+        w.send("HEAD /b/k HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n")
+        assert w.read(head_request=True).status == 400
+        assert w.closed()
 
 
 # ---- slow and vanishing clients -----------------------------------------------------------
