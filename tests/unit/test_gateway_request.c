@@ -11,33 +11,68 @@
 
 /* ---- framing ------------------------------------------------------------ */
 
-static const char *
+/* The status to refuse with, 0: none. */
+static unsigned
 check(const char *target, const struct http_header *headers, size_t n,
       struct http_request *req)
 {
+	const char *why = NULL;
+	unsigned status;
+
+	arena_release(&req->arena);
 	*req = (struct http_request){ .headers = headers, .n_headers = n };
-	return framing_check(req, slice_str(target));
+	arena_init(&req->arena, 4096);
+	status = framing_check(req, slice_str(target), &why);
+	assert_true((status == 0) == (why == NULL));
+	return status;
 }
 
 static void
 test_framing_check_splits_the_target(void **state)
 {
 	const struct http_header host = { SLICE("Host"), SLICE("h") };
-	struct http_request req;
+	struct http_request req = { 0 };
 
 	(void)state;
-	assert_null(check("/a%2Fb?x=1&y?z", &host, 1, &req));
+	assert_int_equal(check("/a%2Fb?x=1&y?z", &host, 1, &req), 0);
 	assert_true(slice_eq_str(req.raw_path, "/a%2Fb"));
 	assert_true(slice_eq_str(req.raw_query, "x=1&y?z"));
 	assert_true(req.has_query);
 	assert_false(req.has_body);
-	assert_null(check("HTTP://h:1/p?", &host, 1, &req));
+	assert_int_equal(check("HTTP://h:1/p?", &host, 1, &req), 0);
 	assert_true(slice_eq_str(req.raw_path, "/p"));
 	assert_true(req.has_query && req.raw_query.n == 0);
-	assert_non_null(check("*", &host, 1, &req));
-	assert_non_null(check("", &host, 1, &req));
-	assert_non_null(check("http://h", &host, 1, &req));
-	assert_non_null(check("/", &host, 0, &req));
+	assert_int_equal(check("https://h", &host, 1, &req), 0);
+	assert_true(slice_eq_str(req.raw_path, "/") && !req.has_query);
+	assert_int_equal(check("http://h?acl", &host, 1, &req), 0);
+	assert_true(slice_eq_str(req.raw_path, "/"));
+	assert_true(slice_eq_str(req.raw_query, "acl"));
+	assert_int_equal(check("*", &host, 1, &req), 400);
+	assert_int_equal(check("", &host, 1, &req), 400);
+	assert_int_equal(check("b/k", &host, 1, &req), 400);
+	assert_int_equal(check("/", &host, 0, &req), 400);
+	arena_release(&req.arena);
+}
+
+static void
+test_framing_check_knows_one_expectation(void **state)
+{
+	static const struct {
+		const char *value;
+		unsigned status;
+	} rows[] = { { "100-continue", 0 }, { "100-Continue", 0 },
+		     { "", 417 },	    { "100-continue, x", 417 },
+		     { "200-ok", 417 },	    { "100", 417 } };
+	struct http_header h[2] = { { SLICE("Host"), SLICE("h") } };
+	struct http_request req = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		h[1] = (struct http_header){ SLICE("expect"),
+					     slice_str(rows[i].value) };
+		assert_int_equal(check("/", h, 2, &req), rows[i].status);
+	}
+	arena_release(&req.arena);
 }
 
 static void
@@ -61,7 +96,7 @@ test_framing_check_reads_the_length(void **state)
 		{ "Content Length", "5", false, false, 0 },
 	};
 	struct http_header h[2] = { { SLICE("Host"), SLICE("h") } };
-	struct http_request req;
+	struct http_request req = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -73,6 +108,7 @@ test_framing_check_reads_the_length(void **state)
 		assert_int_equal(req.has_body, rows[i].body);
 		assert_int_equal(req.content_length, rows[i].length);
 	}
+	arena_release(&req.arena);
 }
 
 /* ---- bucket, key, query -------------------------------------------------- */
@@ -191,6 +227,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_framing_check_splits_the_target),
 		cmocka_unit_test(test_framing_check_reads_the_length),
+		cmocka_unit_test(test_framing_check_knows_one_expectation),
 		cmocka_unit_test(test_request_parse_names_bucket_and_key),
 		cmocka_unit_test(test_request_parse_decodes_the_query_once),
 		cmocka_unit_test(test_request_parse_refuses_what_is_no_name),
