@@ -27,7 +27,10 @@ enum s3_error
 change_look(struct change *c, struct writer_txn *t, struct local_bucket *out)
 {
 	enum s3_error err = local_bucket_find(t->ls, t->txn, c->bucket, out);
+	struct slice owner = c->note ? c->note->bucket_owner : SLICE_EMPTY;
 
+	if (err == S3_OK && owner.n && !slice_eq(owner, out->owner))
+		err = S3_ERR_NO_SUCH_BUCKET;
 	c->bucket_id = out->id;
 	c->now_us = time_now_us();
 	c->made = c->gone = 0;

@@ -117,13 +117,17 @@ struct store_cond {
 	}
 
 /*
- * What the gateway adds to the event of a change; the store adds seq, event
- * id, time, key, size, ETag and version. Event names are AWS's without the
- * "s3:" prefix: "ObjectCreated:Put", "ObjectTagging:Put". Of a removal the
- * store chooses the name: "ObjectRemoved:Delete", or
+ * Who changes something, and what the gateway adds to its event; the store
+ * adds seq, event id, time, key, size, ETag and version. Event names are AWS's
+ * without the "s3:" prefix: "ObjectCreated:Put", "ObjectTagging:Put". Of a
+ * removal the store chooses the name: "ObjectRemoved:Delete", or
  * "ObjectRemoved:DeleteMarkerCreated".
  */
 struct store_note {
+	/* Whose bucket it was when the request was admitted. NO_SUCH_BUCKET
+	 * when it was deleted and made anew by somebody else meanwhile, which
+	 * the writer alone can tell. Empty: not asked. */
+	struct slice bucket_owner;
 	struct slice event_name;
 	struct slice principal_id;
 	struct slice source_ip;

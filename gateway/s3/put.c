@@ -10,6 +10,7 @@ struct store_note
 s3_note(const struct s3_request *rq, const char *event_name)
 {
 	return (struct store_note){
+		.bucket_owner = rq->record.owner,
 		.event_name = slice_str(event_name),
 		.principal_id = slice_str(rq->id.account_id),
 		.source_ip = slice_str(rq->http->peer_ip),

@@ -274,6 +274,30 @@ def test_bucket_changes_hands_by_being_made_again(alice, bob):
     bob.s3.delete_bucket(Bucket="handed-on")
 
 
+def test_bucket_that_changes_hands_takes_no_late_upload(server, alice, bob):
+    """The upload was admitted to a bucket that is bob's when it ends."""
+    from sigv4 import Signer, head
+    from wire import Wire
+    made = alice.made
+    signer = Signer(made["access key"], made["secret key"])
+    alice.s3.create_bucket(Bucket="changing")
+    for size in (10, 1 << 20):
+        h = signer.headers("PUT", "/changing/k", f"127.0.0.1:{server.port}",
+                           "UNSIGNED-PAYLOAD", extra={"Expect": "100-continue"})
+        h["Content-Length"] = str(size)
+        with Wire(server.port) as w:
+            w.send(head("PUT", "/changing/k", h))
+            assert w.read().status == 100
+            alice.s3.delete_bucket(Bucket="changing")
+            bob.s3.create_bucket(Bucket="changing")
+            w.send(bytes(size))
+            r = w.read()
+        assert (r.status, r.code) == (404, "NoSuchBucket")
+        assert bob.s3.list_objects_v2(Bucket="changing")["KeyCount"] == 0
+        bob.s3.delete_bucket(Bucket="changing")
+        alice.s3.create_bucket(Bucket="changing")
+
+
 def test_owner_is_the_buckets_account(alice):
     owner = {"ID": alice.id, "DisplayName": "Alice & Co"}
     assert alice.s3.list_buckets()["Owner"] == owner

@@ -87,6 +87,34 @@ test_buckets_live_and_die(void **state)
 			 S3_ERR_NO_SUCH_BUCKET);
 }
 
+/* Deleted and made anew between the admission of a request and its commit. */
+static void
+test_bucket_of_somebody_else_by_now_takes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct store_put_final fin = { .note = fixture_note("x") };
+	struct store_put_req req = request(SLICE("k"), 1);
+	struct store_put *put;
+
+	fin.etag = SLICE("9dd4e461268c8034f5c8564e155c67a6");
+	fin.note.bucket_owner = OWNER;
+	for (int i = 0; i < 2; i++) {
+		struct slice owner = i == 0 ? OWNER : SLICE("eve");
+
+		assert_int_equal(store_put_begin(f->s, &req, &put), S3_OK);
+		assert_int_equal(store_put_write(put, "x", 1), S3_OK);
+		assert_int_equal(store_bucket_delete(f->s, BUCKET), S3_OK);
+		assert_int_equal(
+		    store_bucket_create(f->s, BUCKET, owner, SLICE("")), S3_OK);
+		assert_int_equal(store_put_commit(put, &fin, NULL),
+				 i == 0 ? S3_OK : S3_ERR_NO_SUCH_BUCKET);
+		assert_int_equal(store_remove(f->s,
+					      &STORE_REF(BUCKET, SLICE("k")),
+					      NULL, &fin.note, NULL),
+				 i == 0 ? S3_OK : S3_ERR_NO_SUCH_BUCKET);
+	}
+}
+
 /* ---- objects ---------------------------------------------------------- */
 
 static void
@@ -618,6 +646,7 @@ main(void)
 		cmocka_unit_test(test_missing_operation_is_not_implemented),
 		cmocka_unit_test(test_conditions_in_the_order_of_rfc_9110),
 		STORE_TEST(test_buckets_live_and_die),
+		STORE_TEST(test_bucket_of_somebody_else_by_now_takes_nothing),
 		STORE_TEST(test_put_then_get_gives_the_bytes_back),
 		STORE_TEST(test_get_returns_what_put_was_told),
 		STORE_TEST(test_put_refuses_bad_keys_and_sizes),
