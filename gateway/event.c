@@ -58,10 +58,11 @@ put_object(struct buf *b, const struct store_event *e)
 	snprintf(sequencer, sizeof(sequencer), "%016" PRIX64, e->seq);
 	json_open_object(b, "object");
 	json_put_slice(b, "key", buf_slice(&key));
-	if (!slice_starts(e->event_name, SLICE("ObjectRemoved:"))) {
+	/* Of removals only a delete marker has an ETag, that of nothing. */
+	if (!slice_starts(e->event_name, SLICE("ObjectRemoved:")))
 		json_put_u64(b, "size", e->size);
+	if (e->etag.n > 0)
 		json_put_slice(b, "eTag", e->etag);
-	}
 	if (e->version_id.n > 0 && !slice_eq_str(e->version_id, "null"))
 		json_put_slice(b, "versionId", e->version_id);
 	json_put_str(b, "sequencer", sequencer);

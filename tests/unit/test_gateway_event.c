@@ -82,9 +82,27 @@ test_event_record_removed_has_neither_size_nor_etag(void **state)
 	e.event_name = SLICE("ObjectRemoved:Delete");
 	e.version_id = SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAV");
 	e.seq = UINT64_MAX;
+	e.etag = SLICE_EMPTY;
 	expect_record(&e, HEAD "ObjectRemoved:Delete" MIDDLE
 			       "\"versionId\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\","
 			       "\"sequencer\":\"FFFFFFFFFFFFFFFF\"}}}");
+}
+
+static void
+test_event_record_delete_marker_has_the_etag_of_nothing(void **state)
+{
+	struct store_event e = sample();
+
+	(void)state;
+	e.event_name = SLICE("ObjectRemoved:DeleteMarkerCreated");
+	e.version_id = SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+	e.etag = SLICE("d41d8cd98f00b204e9800998ecf8427e");
+	e.seq = 7;
+	expect_record(&e, HEAD "ObjectRemoved:DeleteMarkerCreated" MIDDLE
+			       "\"eTag\":"
+			       "\"d41d8cd98f00b204e9800998ecf8427e\","
+			       "\"versionId\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\","
+			       "\"sequencer\":\"0000000000000007\"}}}");
 }
 
 /* A key of any bytes gives JSON of plain ASCII. */
@@ -117,6 +135,8 @@ main(void)
 		cmocka_unit_test(test_event_record_created_is_golden),
 		cmocka_unit_test(
 		    test_event_record_removed_has_neither_size_nor_etag),
+		cmocka_unit_test(
+		    test_event_record_delete_marker_has_the_etag_of_nothing),
 		cmocka_unit_test(test_event_record_key_of_any_bytes_is_escaped),
 	};
 

@@ -368,6 +368,44 @@ test_queue_relay_removed_object_cancels_pending_jobs(void **state)
 	assert_sql(w, "queued", "SELECT analysis_status FROM videos");
 }
 
+/* Of a bucket that keeps versions: only the one the video was made of, or a
+ * delete marker on top of it, ends its jobs. */
+static void
+test_queue_relay_removed_version_spares_the_video_of_another(void **state)
+{
+	static const struct {
+		const char *name, *version;
+		const char *cancelled; /* jobs after it */
+	} rows[] = {
+		{ "ObjectCreated:Put", "V1", "0" },
+		{ "ObjectCreated:Put", "V2", "2" }, /* V1's: replaced */
+		{ "ObjectRemoved:Delete", "V1", "2" },
+		{ "ObjectRemoved:Delete", "M3", "2" },
+		{ "ObjectRemoved:Delete", "V2", "4" },
+		{ "ObjectCreated:Put", "V6", "4" },
+		{ "ObjectRemoved:DeleteMarkerCreated", "M7", "6" },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char id[8];
+		struct queue_event e;
+
+		snprintf(id, sizeof(id), "e%zu", i + 1);
+		e = created(i + 1, id, KEY);
+		e.name = rows[i].name;
+		e.version_id = rows[i].version;
+		if (strncmp(e.name, "ObjectCreated", 13) != 0)
+			e.job_type = NULL;
+		assert_int_equal(relay(w, &e, 1), QUEUE_OK);
+		assert_sql(w, rows[i].cancelled,
+			   "SELECT count(*) FROM job_queue"
+			   " WHERE status = 'cancelled'");
+	}
+	assert_sql(w, "failed object removed",
+		   "SELECT analysis_status || ' ' || error FROM videos");
+}
+
 static void
 test_queue_statements_of_the_main_path_find_their_indexes(void **state)
 {
@@ -425,6 +463,8 @@ main(int argc, char **argv)
 		    test_queue_statements_of_the_main_path_find_their_indexes),
 		TEST_WITH_DB(
 		    test_queue_relay_removed_object_cancels_pending_jobs),
+		TEST_WITH_DB(
+		    test_queue_relay_removed_version_spares_the_video_of_another),
 	};
 
 	(void)argc;
