@@ -86,6 +86,26 @@ open_accounts(struct s3_world *w, char err[512])
 
 /* ---- one request -------------------------------------------------------- */
 
+struct auth_keys
+s3_auth_keys(const struct s3_request *rq)
+{
+	return (struct auth_keys){ accounts_lookup, rq->world->accounts };
+}
+
+struct auth_policy
+s3_auth_policy(const struct s3_request *rq)
+{
+	const struct s3_world *w = rq->world;
+
+	return (struct auth_policy){
+		.service = "s3",
+		.public_hosts = w->hosts,
+		.host_bucket = rq->bucket_in_host ? rq->bucket : SLICE_EMPTY,
+		.region = w->conf->strict_region ? w->conf->aws_region : NULL,
+		.now_us = time_now_us(),
+	};
+}
+
 static enum s3_error
 verify(struct s3_request *rq)
 {
@@ -96,16 +116,8 @@ verify(struct s3_request *rq)
 		.raw_query = http->raw_query,
 		.n_headers = http->n_headers,
 	};
-	const struct auth_keys keys = { accounts_lookup, rq->world->accounts };
-	const struct auth_policy policy = {
-		.service = "s3",
-		.public_hosts = rq->world->hosts,
-		.host_bucket = rq->bucket_in_host ? rq->bucket : SLICE_EMPTY,
-		.region = rq->world->conf->strict_region
-			      ? rq->world->conf->aws_region
-			      : NULL,
-		.now_us = time_now_us(),
-	};
+	const struct auth_keys keys = s3_auth_keys(rq);
+	const struct auth_policy policy = s3_auth_policy(rq);
 	struct auth_header *headers =
 	    arena_array(&http->arena, http->n_headers + 1, sizeof(*headers));
 
@@ -139,6 +151,8 @@ begin_operation(struct s3_request *rq)
 {
 	enum s3_error err = s3_route(rq);
 
+	if (err == S3_OK && rq->op->body_max == S3_BODY_FORM)
+		return rq->op->begin(rq);
 	if (err == S3_OK)
 		err = verify(rq);
 	if (err == S3_OK)
@@ -221,9 +235,13 @@ s3_body(struct http_request *http, const void *p, size_t n)
 	struct s3_request *rq = http->app_state;
 	enum s3_error err;
 
-	if (!rq->filters)
+	if (rq->op->body_max == S3_BODY_FORM)
+		err = rq->op->data(rq, p, n);
+	else if (rq->filters)
+		err = s3_body_feed(rq, p, n,
+				   rq->op->data ? rq->op->data : collect);
+	else
 		return;
-	err = s3_body_feed(rq, p, n, rq->op->data ? rq->op->data : collect);
 	if (err != S3_OK)
 		s3_answer_error(rq, err);
 }

@@ -39,7 +39,8 @@ is_streaming(const struct s3_request *rq)
 	       rq->id.payload == AUTH_PAYLOAD_UNSIGNED_TRAILER;
 }
 
-/* Bytes of payload: the decoded length where there is one. */
+/* Bytes of payload: the decoded length where there is one. The file of a form
+ * ends at a boundary. */
 static enum s3_error
 read_length(struct s3_request *rq, struct s3_body *b)
 {
@@ -47,6 +48,10 @@ read_length(struct s3_request *rq, struct s3_body *b)
 	    http_header_get(rq->http, "x-amz-decoded-content-length");
 	bool chunked = rq->http->content_length == HTTP_LENGTH_UNKNOWN;
 
+	if (rq->op->body_max == S3_BODY_FORM) {
+		b->announced = HTTP_LENGTH_UNKNOWN;
+		return S3_OK;
+	}
 	if (decoded.p && (is_streaming(rq) || chunked))
 		return slice_u64(decoded, &b->announced) == 0 &&
 			       b->announced != HTTP_LENGTH_UNKNOWN
@@ -253,7 +258,9 @@ s3_body_end(struct s3_request *rq, char etag[33], struct store_put_final *fin)
 
 	if (b->chunked)
 		err = auth_chunked_finish(b->chunked);
-	if (err == S3_ERR_INCOMPLETE_BODY || b->received != b->announced)
+	if (err == S3_ERR_INCOMPLETE_BODY ||
+	    (b->announced != HTTP_LENGTH_UNKNOWN &&
+	     b->received != b->announced))
 		return incomplete(rq);
 	if (err != S3_OK)
 		return err;

@@ -21,7 +21,7 @@
 enum s3_error MUST_CHECK s3_body_new(struct s3_request *rq);
 void s3_body_free(struct s3_body *b); /* NULL is fine */
 
-/* Bytes of payload announced. */
+/* Bytes of payload announced; HTTP_LENGTH_UNKNOWN for the file of a form. */
 uint64_t s3_body_length(const struct s3_body *b);
 /* Content-MD5 or an x-amz-checksum-* was sent or announced as a trailer. */
 bool s3_body_is_protected(const struct s3_body *b);

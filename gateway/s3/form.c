@@ -65,7 +65,7 @@ is_boundary(struct slice s)
 enum s3_error
 form_boundary(struct slice content_type, struct arena *a, struct slice *out)
 {
-	struct slice rest = content_type, type, name, value;
+	struct slice rest = content_type, type = SLICE_EMPTY, name, value;
 	int more;
 
 	slice_cut(&rest, ';', &type);

@@ -35,6 +35,12 @@ enum s3_error op_put_object_data(struct s3_request *rq, const void *p,
 				 size_t n);
 enum s3_error op_put_object_finish(struct s3_request *rq);
 
+/* op_post_object.c */
+enum s3_error op_post_object_begin(struct s3_request *rq);
+enum s3_error op_post_object_data(struct s3_request *rq, const void *p,
+				  size_t n);
+enum s3_error op_post_object_finish(struct s3_request *rq);
+
 /* op_object_get.c: GetObject and HeadObject */
 enum s3_error op_get_object(struct s3_request *rq);
 

@@ -3,6 +3,7 @@
  * may become.
  */
 #include "gateway/s3/body.h"
+#include "base/encode.h"
 
 #define UPLOADS "uploads/"
 
@@ -74,4 +75,39 @@ s3_open_body(struct s3_request *rq)
 	if (err != S3_OK)
 		return err;
 	return s3_check_size(rq, s3_body_length(rq->filters), s3_put_max(rq));
+}
+
+/* "https" when S3_PUBLIC_URL says so of this host. */
+static const char *
+scheme_of(const struct s3_request *rq, struct slice host)
+{
+	struct slice rest = slice_str(rq->world->conf->s3_public_url), url;
+	const struct slice https = SLICE("https://");
+
+	if (rq->bucket_in_host)
+		host = slice_from(host, rq->bucket.n + 1);
+	while (slice_cut(&rest, ',', &url)) {
+		url = slice_trim(url);
+		if (slice_starts(url, https) &&
+		    slice_ieq(slice_head(slice_from(url, https.n), host.n),
+			      host))
+			return "https";
+	}
+	return "http";
+}
+
+/* AWS encodes the key's slashes too. */
+struct slice
+s3_location(struct s3_request *rq)
+{
+	struct slice host = http_header_get(rq->http, "Host"), url;
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "%s://%.*s/", scheme_of(rq, host), SLICE_ARG(host));
+	if (!rq->bucket_in_host)
+		buf_printf(&b, "%.*s/", SLICE_ARG(rq->bucket));
+	uri_encode(&b, rq->key, false);
+	url = arena_copy(&rq->http->arena, buf_slice(&b));
+	buf_release(&b);
+	return url;
 }

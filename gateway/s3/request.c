@@ -17,19 +17,29 @@ invalid_uri(struct s3_request *rq)
 	return s3_fail(rq, S3_ERR_INVALID_URI, NULL, "URI", rq->http->raw_path);
 }
 
-/* Decoded into the arena; UTF-8 without NUL only. */
+/* UTF-8 without NUL. */
+static bool
+is_text(struct slice s)
+{
+	size_t n;
+
+	for (size_t i = 0; i < s.n; i += n) {
+		n = slice_utf8(s, i);
+		if (n == 0 || s.p[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+/* Decoded into the arena; text only. */
 static int
 decode(struct s3_request *rq, struct slice raw, bool plus, struct slice *out)
 {
 	struct buf b = BUF_INIT;
 	int rc = uri_decode(&b, raw, plus);
-	size_t n = 1;
 
-	for (size_t i = 0; rc == 0 && i < b.n; i += n) {
-		n = slice_utf8(buf_slice(&b), i);
-		if (n == 0 || b.p[i] == '\0')
-			rc = -1;
-	}
+	if (rc == 0 && !is_text(buf_slice(&b)))
+		rc = -1;
 	if (rc == 0)
 		*out = arena_copy(&rq->http->arena, buf_slice(&b));
 	buf_release(&b);
@@ -158,6 +168,19 @@ check_headers(struct s3_request *rq)
 }
 
 enum s3_error
+s3_check_key(struct s3_request *rq)
+{
+	if (!is_text(rq->key))
+		return s3_bad_argument(rq, "The key must be UTF-8 without NUL.",
+				       "key", SLICE_EMPTY);
+	if (rq->key.n <= STORE_KEY_MAX)
+		return S3_OK;
+	s3_detail_add(&rq->detail, "Size", s3_number(rq, rq->key.n));
+	return s3_fail(rq, S3_ERR_KEY_TOO_LONG, NULL, "MaxSizeAllowed",
+		       s3_number(rq, STORE_KEY_MAX));
+}
+
+enum s3_error
 s3_request_parse(struct s3_request *rq)
 {
 	enum s3_error err = check_headers(rq);
@@ -167,13 +190,7 @@ s3_request_parse(struct s3_request *rq)
 		err = parse_path(rq);
 	if (err == S3_OK)
 		err = parse_query(rq);
-	if (err == S3_OK && rq->key.n > STORE_KEY_MAX) {
-		s3_detail_add(&rq->detail, "Size",
-			      arena_printf(&rq->http->arena, "%zu", rq->key.n));
-		err = s3_fail(rq, S3_ERR_KEY_TOO_LONG, NULL, "MaxSizeAllowed",
-			      SLICE("1024"));
-	}
-	return err;
+	return err == S3_OK ? s3_check_key(rq) : err;
 }
 
 struct slice

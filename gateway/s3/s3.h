@@ -44,6 +44,10 @@ enum s3_scope { S3_SERVICE, S3_BUCKET, S3_OBJECT };
 
 struct s3_request;
 
+/* As body_max: the body is a form, which carries its signature in its fields.
+ * The operation's data takes it as it comes, verifies and authorises. */
+#define S3_BODY_FORM UINT64_MAX
+
 /*
  * One row of ops.def. begin refuses before the body is read (may be NULL);
  * data takes decoded pieces of the body, and when it is NULL a body of at
@@ -63,6 +67,7 @@ struct s3_op {
 };
 
 struct s3_body;
+struct post;
 struct s3_request {
 	struct http_request *http;
 	struct s3_world *world;
@@ -79,14 +84,24 @@ struct s3_request {
 	struct buf body;	 /* collected, for operations without data */
 	struct store_put *put;	 /* open until the operation ends it */
 	struct store_put_req put_req;
+	struct post *post; /* PostObject's own */
 	struct s3_detail detail;
 };
+
+/* ---- app.c -------------------------------------------------------------- */
+
+/* Who may sign, and what a signature of this request is held to. */
+struct auth_keys s3_auth_keys(const struct s3_request *rq);
+struct auth_policy s3_auth_policy(const struct s3_request *rq);
 
 /* ---- request.c ---------------------------------------------------------- */
 
 /* Bucket, key and query from the target and the Host. INVALID_URI,
  * REQUEST_HEADER_SECTION_TOO_LARGE, BAD_REQUEST. */
 enum s3_error MUST_CHECK s3_request_parse(struct s3_request *rq);
+/* rq->key is UTF-8 without NUL, and not too long: INVALID_ARGUMENT,
+ * KEY_TOO_LONG. */
+enum s3_error MUST_CHECK s3_check_key(struct s3_request *rq);
 /* A copy in lower case. */
 struct slice s3_lower(struct s3_request *rq, struct slice name);
 /* First value of that query parameter; .p is NULL when absent. */
@@ -115,6 +130,8 @@ enum s3_error MUST_CHECK s3_check_size(struct s3_request *rq, uint64_t size,
 enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
 /* x-amz-version-id, unless the bucket never had versions. */
 void s3_set_version_id(struct s3_request *rq, const char *version_id);
+/* The object's URL, by the address that the client used; in the arena. */
+struct slice s3_location(struct s3_request *rq);
 /* A number as the value of a detail's element. */
 struct slice s3_number(struct s3_request *rq, uint64_t n);
 
