@@ -96,6 +96,38 @@ s3_checksum_set(struct s3_request *rq, enum hash_alg alg, const uint8_t *digest)
 				s3_checksum_encode(rq, alg, digest));
 }
 
+struct slice
+s3_checksum_of(struct s3_request *rq, const struct store_object *o)
+{
+	struct slice v = s3_checksum_encode(rq, o->checksum_alg, o->checksum);
+
+	return o->checksum_composite ? arena_printf(&rq->http->arena, "%.*s-%u",
+						    SLICE_ARG(v), o->n_parts)
+				     : v;
+}
+
+struct slice
+s3_checksum_type(bool composite)
+{
+	return composite ? SLICE("COMPOSITE") : SLICE("FULL_OBJECT");
+}
+
+void
+s3_xml_checksum(struct s3_request *rq, struct buf *xml, enum hash_alg alg,
+		const uint8_t *digest, uint32_t parts)
+{
+	struct slice text;
+
+	if (!s3_checksum_name(alg))
+		return;
+	text = s3_checksum_encode(rq, alg, digest);
+	buf_printf(xml, "<Checksum%s>%.*s", s3_checksum_name(alg),
+		   SLICE_ARG(text));
+	if (parts)
+		buf_printf(xml, "-%u", parts);
+	buf_printf(xml, "</Checksum%s>", s3_checksum_name(alg));
+}
+
 /* ---- what a request promises -------------------------------------------- */
 
 /* x-amz-checksum-mode, -algorithm and -type say something else. */

@@ -26,6 +26,17 @@ struct slice s3_checksum_encode(struct s3_request *rq, enum hash_alg alg,
 void s3_checksum_set(struct s3_request *rq, enum hash_alg alg,
 		     const uint8_t *digest);
 
+/* An object's, "base64-N" when it is composite; it must have one. */
+struct slice s3_checksum_of(struct s3_request *rq,
+			    const struct store_object *o);
+/* "COMPOSITE" or "FULL_OBJECT". */
+struct slice s3_checksum_type(bool composite);
+
+/* <ChecksumCRC32>...</ChecksumCRC32>; @parts: their number when the digest is
+ * over the digests of parts, else 0. Nothing for HASH_NONE. */
+void s3_xml_checksum(struct s3_request *rq, struct buf *xml, enum hash_alg alg,
+		     const uint8_t *digest, uint32_t parts);
+
 /* What a request says about its body's checksum. */
 struct s3_promise {
 	enum hash_alg alg;   /* HASH_NONE: nothing */

@@ -4,26 +4,65 @@
 #include "gateway/s3/s3.h"
 #include "base/timeval.h"
 
+static struct slice
+value_of(const struct s3_request *rq, const char *prefix, const char *name)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s%s", prefix, name);
+	return *prefix ? s3_header_or_hoisted(rq, full)
+		       : http_header_get(rq->http, full);
+}
+
+/* What is no date is no condition. */
 static int64_t
-date_header(const struct s3_request *rq, const char *name)
+date_of(const struct s3_request *rq, const char *prefix, const char *name)
 {
 	int64_t us;
 
-	return time_parse_http(http_header_get(rq->http, name), &us) == 0
+	return time_parse_http(value_of(rq, prefix, name), &us) == 0
 		   ? us
 		   : INT64_MIN;
 }
 
 void
-s3_read_conditions(const struct s3_request *rq, struct store_cond *out)
+s3_source_conditions(const struct s3_request *rq, const char *prefix,
+		     struct store_cond *out)
 {
 	*out = (struct store_cond){
-		.if_match = http_header_get(rq->http, "If-Match"),
-		.if_none_match = http_header_get(rq->http, "If-None-Match"),
-		.if_modified_since_us = date_header(rq, "If-Modified-Since"),
+		.if_match = value_of(rq, prefix, "If-Match"),
+		.if_none_match = value_of(rq, prefix, "If-None-Match"),
+		.if_modified_since_us =
+		    date_of(rq, prefix, "If-Modified-Since"),
 		.if_unmodified_since_us =
-		    date_header(rq, "If-Unmodified-Since"),
+		    date_of(rq, prefix, "If-Unmodified-Since"),
 	};
+	/* Nobody can have seen the object at a time to come. */
+	if (out->if_modified_since_us > time_now_us())
+		out->if_modified_since_us = INT64_MIN;
+}
+
+void
+s3_read_conditions(const struct s3_request *rq, struct store_cond *out)
+{
+	s3_source_conditions(rq, "", out);
+}
+
+enum s3_error
+s3_source_condition_failed(struct s3_request *rq, const char *prefix,
+			   const struct store_cond *cond, enum s3_error err)
+{
+	const char *name;
+
+	if (err == S3_ERR_PRECONDITION_FAILED)
+		name = cond->if_match.n ? "If-Match" : "If-Unmodified-Since";
+	else if (err == S3_ERR_NOT_MODIFIED)
+		name = cond->if_none_match.n ? "If-None-Match"
+					     : "If-Modified-Since";
+	else
+		return err;
+	return s3_fail(rq, S3_ERR_PRECONDITION_FAILED, NULL, "Condition",
+		       arena_printf(&rq->http->arena, "%s%s", prefix, name));
 }
 
 static enum s3_error

@@ -4,7 +4,6 @@
  */
 #include "gateway/s3/copy_source.h"
 #include "base/encode.h"
-#include "base/timeval.h"
 #include "gateway/s3/authorise.h"
 
 #define HEADER "x-amz-copy-source"
@@ -53,20 +52,10 @@ s3_copy_source_parse(struct arena *a, struct slice value, struct store_ref *out)
 	return 0;
 }
 
-static int64_t
-date_header(const struct s3_request *rq, const char *name)
-{
-	int64_t us;
-
-	return time_parse_http(http_header_get(rq->http, name), &us) == 0
-		   ? us
-		   : INT64_MIN;
-}
-
 enum s3_error
 s3_copy_source_read(struct s3_request *rq, struct s3_copy_source *out)
 {
-	struct slice value = http_header_get(rq->http, HEADER);
+	struct slice value = s3_header_or_hoisted(rq, HEADER);
 
 	if (slice_starts(value, SLICE("arn:")))
 		return s3_fail(rq, S3_ERR_NOT_IMPLEMENTED, NULL, "Header",
@@ -74,33 +63,10 @@ s3_copy_source_read(struct s3_request *rq, struct s3_copy_source *out)
 	if (s3_copy_source_parse(&rq->http->arena, value, &out->ref) != 0)
 		return s3_bad_argument(rq, "Invalid copy source object key",
 				       HEADER, SLICE(HEADER));
-	out->cond = (struct store_cond){
-		.if_match = http_header_get(rq->http, HEADER "-if-match"),
-		.if_none_match =
-		    http_header_get(rq->http, HEADER "-if-none-match"),
-		.if_modified_since_us =
-		    date_header(rq, HEADER "-if-modified-since"),
-		.if_unmodified_since_us =
-		    date_header(rq, HEADER "-if-unmodified-since"),
-	};
+	s3_source_conditions(rq, HEADER "-", &out->cond);
 	return s3_may(rq, out->ref.bucket,
 		      out->ref.version_id.n ? "s3:GetObjectVersion"
 					    : "s3:GetObject");
-}
-
-/* The first condition of the order in which they are decided. */
-static void
-name_condition(struct s3_request *rq, const struct store_cond *c,
-	       bool not_modified)
-{
-	const char *name = HEADER "-If-Modified-Since";
-
-	if (!not_modified)
-		name = c->if_match.n ? HEADER "-If-Match"
-				     : HEADER "-If-Unmodified-Since";
-	else if (c->if_none_match.n)
-		name = HEADER "-If-None-Match";
-	s3_detail_add(&rq->detail, "Condition", slice_str(name));
 }
 
 enum s3_error
@@ -113,8 +79,8 @@ s3_copy_source_get(struct s3_request *rq, const struct s3_copy_source *src,
 	switch (err) {
 	case S3_ERR_PRECONDITION_FAILED:
 	case S3_ERR_NOT_MODIFIED:
-		name_condition(rq, &src->cond, err == S3_ERR_NOT_MODIFIED);
-		return S3_ERR_PRECONDITION_FAILED;
+		return s3_source_condition_failed(rq, HEADER "-", &src->cond,
+						  err);
 	case S3_ERR_METHOD_NOT_ALLOWED:
 		return s3_failf(rq, S3_ERR_INVALID_REQUEST, "%s",
 				"The source of a copy request may not "

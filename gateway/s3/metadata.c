@@ -1,59 +1,27 @@
 /*
- * Which headers are kept with an object, which are refused because the object
- * would not be what the client asked for, and how they are given back.
+ * Which headers are kept with an object: system metadata, user metadata, the
+ * storage class.
  */
-#include "gateway/s3/s3.h"
-#include "base/timeval.h"
-#include "gateway/s3/checksum.h"
+#include "gateway/s3/metadata.h"
+#include "base/encode.h"
 
-#define META "x-amz-meta-"
 #define DEFAULT_TYPE "binary/octet-stream"
 
-/* Kept as sent, given back as kept; the query name overrides on GET. */
-static const struct {
-	const char *header;
-	const char *override;
-} kept[] = {
-	{ "content-type", "response-content-type" },
-	{ "cache-control", "response-cache-control" },
-	{ "content-disposition", "response-content-disposition" },
-	{ "content-encoding", "response-content-encoding" },
-	{ "content-language", "response-content-language" },
-	{ "expires", "response-expires" },
+const struct s3_kept s3_kept[S3_KEPT_COUNT] = {
+	{ "content-type", "response-content-type", false },
+	{ "cache-control", "response-cache-control", true },
+	{ "content-disposition", "response-content-disposition", false },
+	{ "content-encoding", "response-content-encoding", false },
+	{ "content-language", "response-content-language", false },
+	{ "expires", "response-expires", true },
+	{ S3_REDIRECT, NULL, false },
 };
 
-/* Headers that change what is made and cannot be honoured: a request that
- * uses them is refused, never carried out differently in silence. */
-static const struct {
-	const char *header;
-	enum s3_error error;
-	const char *harmless[2]; /* these values ask for nothing */
-} refused[] = {
-	{ "x-amz-storage-class", S3_ERR_INVALID_STORAGE_CLASS, { "STANDARD" } },
-	{ "x-amz-acl",
-	  S3_ERR_NOT_IMPLEMENTED,
-	  { "private", "bucket-owner-full-control" } },
-	{ "x-amz-grant-full-control", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-grant-read", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-grant-read-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-grant-write", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-grant-write-acp", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-copy-source", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-tagging", S3_ERR_NOT_IMPLEMENTED, { "" } },
-	{ "x-amz-server-side-encryption", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-server-side-encryption-customer-algorithm",
-	  S3_ERR_NOT_IMPLEMENTED,
-	  { NULL } },
-	{ "x-amz-object-lock-mode", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-object-lock-legal-hold", S3_ERR_NOT_IMPLEMENTED, { "OFF" } },
-	{ "x-amz-bucket-object-lock-enabled",
-	  S3_ERR_NOT_IMPLEMENTED,
-	  { "false" } },
-	{ "x-amz-object-ownership",
-	  S3_ERR_NOT_IMPLEMENTED,
-	  { "BucketOwnerEnforced" } },
-	{ "x-amz-website-redirect-location", S3_ERR_NOT_IMPLEMENTED, { NULL } },
-	{ "x-amz-write-offset-bytes", S3_ERR_NOT_IMPLEMENTED, { NULL } },
+/* All are kept alike: there is one kind of disk, and nothing is archived. */
+static const char *const storage_classes[] = {
+	"STANDARD",   "REDUCED_REDUNDANCY",  "STANDARD_IA",
+	"ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR",
+	"GLACIER",    "DEEP_ARCHIVE",
 };
 
 struct slice
@@ -67,32 +35,6 @@ s3_header_or_hoisted(const struct s3_request *rq, const char *name)
 		if (slice_ieq_str(rq->params[i].name, name))
 			return slice_trim(rq->params[i].value);
 	return v;
-}
-
-static bool
-is_harmless(const char *const harmless[2], struct slice value)
-{
-	for (size_t i = 0; i < 2; i++)
-		if (harmless[i] && slice_eq_str(value, harmless[i]))
-			return true;
-	return false;
-}
-
-enum s3_error
-s3_refuse_headers(struct s3_request *rq)
-{
-	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		struct slice v = s3_header_or_hoisted(rq, refused[i].header);
-
-		if (!v.p || is_harmless(refused[i].harmless, v))
-			continue;
-		if (refused[i].error == S3_ERR_INVALID_STORAGE_CLASS)
-			return s3_fail(rq, refused[i].error, NULL,
-				       "StorageClassRequested", v);
-		return s3_fail(rq, refused[i].error, NULL, "Header",
-			       slice_str(refused[i].header));
-	}
-	return S3_OK;
 }
 
 /* "aws-chunked,gzip" is stored as "gzip": the framing is not the object's. */
@@ -118,8 +60,8 @@ without_aws_chunked(struct s3_request *rq, struct slice v)
 static bool
 is_meta(struct slice name)
 {
-	return name.n > strlen(META) &&
-	       slice_ieq_str(slice_head(name, strlen(META)), META);
+	return name.n > strlen(S3_META) &&
+	       slice_ieq_str(slice_head(name, strlen(S3_META)), S3_META);
 }
 
 static struct store_header *
@@ -129,6 +71,27 @@ find_header(struct store_header *v, size_t n, struct slice name)
 		if (slice_eq(v[i].name, name))
 			return &v[i];
 	return NULL;
+}
+
+/* The bytes of a header are ISO-8859-1 to S3, whatever the client meant; a
+ * query is UTF-8 already. */
+static struct slice
+as_utf8(struct s3_request *rq, struct slice v)
+{
+	struct buf b = BUF_INIT;
+	struct slice out;
+
+	for (size_t i = 0; i < v.n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+
+		if (c >= 0x80)
+			buf_putc(&b, (char)(0xc0 | c >> 6));
+		buf_putc(&b, (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c));
+	}
+	out = b.n == v.n ? v : arena_copy(&rq->http->arena, buf_slice(&b));
+	rq->http->arena.err |= b.err;
+	buf_release(&b);
+	return out;
 }
 
 /*
@@ -155,7 +118,7 @@ read_meta(struct s3_request *rq, struct store_headers *h,
 	n_hoisted = h->n;
 	for (size_t i = 0; i < http->n_headers; i++) {
 		struct slice name = s3_lower(rq, http->headers[i].name);
-		struct slice value = http->headers[i].value;
+		struct slice value = as_utf8(rq, http->headers[i].value);
 		struct store_header *old = find_header(v, h->n, name);
 
 		if (!is_meta(name) || (old && old < v + n_hoisted))
@@ -190,7 +153,8 @@ check_meta_size(struct s3_request *rq, const struct store_headers *h)
 
 	for (size_t i = 0; i < h->n; i++)
 		if (is_meta(h->v[i].name))
-			size += h->v[i].name.n - strlen(META) + h->v[i].value.n;
+			size +=
+			    h->v[i].name.n - strlen(S3_META) + h->v[i].value.n;
 	if (size <= S3_METADATA_MAX)
 		return S3_OK;
 	s3_detail_add(&rq->detail, "Size",
@@ -199,29 +163,53 @@ check_meta_size(struct s3_request *rq, const struct store_headers *h)
 		       SLICE("2048"));
 }
 
+static struct slice
+kept_value(struct s3_request *rq, const char *header)
+{
+	struct slice value = http_header_get(rq->http, header);
+
+	if (strcmp(header, "content-type") == 0 && value.n == 0)
+		return SLICE(DEFAULT_TYPE);
+	if (strcmp(header, "content-encoding") == 0)
+		return without_aws_chunked(rq, value);
+	if (strcmp(header, S3_REDIRECT) == 0)
+		return s3_header_or_hoisted(rq, header);
+	return value;
+}
+
+static enum s3_error
+check_redirect(struct s3_request *rq)
+{
+	struct slice v = s3_header_or_hoisted(rq, S3_REDIRECT);
+
+	if (v.n == 0 || slice_starts(v, SLICE("/")) ||
+	    slice_starts(v, SLICE("http://")) ||
+	    slice_starts(v, SLICE("https://")))
+		return S3_OK;
+	return S3_ERR_INVALID_REDIRECT_LOCATION;
+}
+
 enum s3_error
 s3_metadata_read(struct s3_request *rq, struct store_headers *out)
 {
 	struct http_request *http = rq->http;
-	size_t max = ARRAY_LEN(kept) + http->n_headers + rq->n_params;
+	size_t max = S3_KEPT_COUNT + http->n_headers + rq->n_params;
 	struct store_header *v = arena_array(&http->arena, max, sizeof(*v));
 	enum s3_error err = s3_refuse_headers(rq);
 
 	*out = (struct store_headers){ .v = v };
+	if (err == S3_OK)
+		err = check_redirect(rq);
 	if (err != S3_OK)
 		return err;
 	if (!v)
 		return S3_ERR_INTERNAL_ERROR;
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
-		struct slice value = http_header_get(http, kept[i].header);
+	for (size_t i = 0; i < S3_KEPT_COUNT; i++) {
+		struct slice value = kept_value(rq, s3_kept[i].header);
 
-		if (strcmp(kept[i].header, "content-encoding") == 0)
-			value = without_aws_chunked(rq, value);
-		if (value.n == 0 && i == 0)
-			value = SLICE(DEFAULT_TYPE);
 		if (value.n)
 			v[out->n++] =
-			    (struct store_header){ slice_str(kept[i].header),
+			    (struct store_header){ slice_str(s3_kept[i].header),
 						   value };
 	}
 	read_meta(rq, out, v);
@@ -231,88 +219,19 @@ s3_metadata_read(struct s3_request *rq, struct store_headers *out)
 	return err == S3_OK ? check_meta_size(rq, out) : err;
 }
 
-static bool
-is_override(struct slice param)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-		if (slice_eq_str(param, kept[i].override))
-			return true;
-	return false;
-}
-
 enum s3_error
-s3_check_overrides(struct s3_request *rq)
+s3_storage_class(struct s3_request *rq, struct slice *out)
 {
-	struct arena *a = &rq->http->arena;
+	struct slice v = s3_header_or_hoisted(rq, "x-amz-storage-class");
 
-	for (size_t i = 0; i < rq->n_params; i++) {
-		const struct s3_param *p = &rq->params[i];
-		const char *why = NULL;
-
-		if (!slice_starts(p->name, SLICE("response-")))
-			continue;
-		if (!is_override(p->name))
-			why = arena_printf(a,
-					   "%.*s is not in the set of "
-					   "overridable response headers. "
-					   "Please refer to the S3 API "
-					   "documentation for a complete list "
-					   "of overridable response headers.",
-					   SLICE_ARG(p->name))
-				  .p;
-		else if (!http_is_value(p->value))
-			why = "This value cannot be a header.";
-		if (why)
-			return s3_bad_argument(rq, why, arena_cstr(a, p->name),
-					       p->value);
-	}
-	return S3_OK;
-}
-
-static struct slice
-override_of(const struct s3_request *rq, struct slice header)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-		if (slice_eq_str(header, kept[i].header))
-			return s3_param(rq, kept[i].override);
-	return (struct slice){ NULL, 0 };
-}
-
-static void
-set_checksum(struct s3_request *rq, const struct store_object *o)
-{
-	struct slice mode = http_header_get(rq->http, "x-amz-checksum-mode");
-
-	if (o->checksum_alg == HASH_NONE || !slice_ieq_str(mode, "ENABLED"))
-		return;
-	s3_checksum_set(rq, o->checksum_alg, o->checksum);
-	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
-}
-
-void
-s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
-		      bool whole)
-{
-	struct http_request *http = rq->http;
-	char date[TIME_TEXT_MAX];
-
-	time_format_http(o->mtime_us, date);
-	http_set_header(http, "Last-Modified", slice_str(date));
-	http_set_headerf(http, "ETag", "\"%s\"", o->etag);
-	http_set_header(http, "Accept-Ranges", SLICE("bytes"));
-	for (size_t i = 0; i < o->headers.n; i++) {
-		const struct store_header *h = &o->headers.v[i];
-
-		if (!override_of(rq, h->name).n)
-			http_set_header(http, arena_cstr(&http->arena, h->name),
-					h->value);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
-		struct slice v = s3_param(rq, kept[i].override);
-
-		if (v.n)
-			http_set_header(http, kept[i].header, v);
-	}
-	if (whole)
-		set_checksum(rq, o);
+	*out = SLICE_EMPTY;
+	for (size_t i = 0; i < ARRAY_LEN(storage_classes); i++)
+		if (slice_eq_str(v, storage_classes[i])) {
+			/* STANDARD has no name of its own. */
+			*out = i ? v : SLICE_EMPTY;
+			return S3_OK;
+		}
+	return v.p ? s3_fail(rq, S3_ERR_INVALID_STORAGE_CLASS, NULL,
+			     "StorageClassRequested", v)
+		   : S3_OK;
 }

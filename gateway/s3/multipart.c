@@ -65,25 +65,3 @@ s3_part_algorithm(struct s3_request *rq, const struct store_upload *u,
 			SLICE_ARG(lower_name(rq, u->checksum_alg)),
 			SLICE_ARG(lower_name(rq, got)));
 }
-
-void
-s3_xml_checksum(struct s3_request *rq, struct buf *xml, enum hash_alg alg,
-		const uint8_t *digest, uint32_t parts)
-{
-	struct slice text;
-
-	if (!s3_checksum_name(alg))
-		return;
-	text = s3_checksum_encode(rq, alg, digest);
-	buf_printf(xml, "<Checksum%s>%.*s", s3_checksum_name(alg),
-		   SLICE_ARG(text));
-	if (parts)
-		buf_printf(xml, "-%u", parts);
-	buf_printf(xml, "</Checksum%s>", s3_checksum_name(alg));
-}
-
-struct slice
-s3_checksum_type(bool composite)
-{
-	return composite ? SLICE("COMPOSITE") : SLICE("FULL_OBJECT");
-}

@@ -20,11 +20,5 @@ enum s3_error MUST_CHECK s3_part_ref(struct s3_request *rq,
 enum s3_error MUST_CHECK s3_part_algorithm(struct s3_request *rq,
 					   const struct store_upload *u,
 					   enum hash_alg got);
-/* <ChecksumCRC32>...</ChecksumCRC32>; @parts: their number when the digest is
- * over the digests of parts, else 0. Nothing for HASH_NONE. */
-void s3_xml_checksum(struct s3_request *rq, struct buf *xml, enum hash_alg alg,
-		     const uint8_t *digest, uint32_t parts);
-/* "COMPOSITE" or "FULL_OBJECT". */
-struct slice s3_checksum_type(bool composite);
 
 #endif

@@ -107,13 +107,12 @@ op_get_acl(struct s3_request *rq)
 	struct slice owner = rq->record.owner;
 	char name[ACCOUNT_DISPLAY_MAX];
 	struct store_object o;
+	struct store_ref ref;
 	struct buf xml = BUF_INIT;
-	enum s3_error err = S3_OK;
+	enum s3_error err = s3_ref(rq, &ref);
 
-	if (rq->key.n)
-		err =
-		    store_get(rq->world->store, &STORE_REF(rq->bucket, rq->key),
-			      NULL, &rq->http->arena, &o, NULL);
+	if (err == S3_OK && rq->key.n)
+		err = s3_describe(rq, &ref, &o);
 	if (err != S3_OK)
 		return err;
 	s3_display_name(rq, owner, name);

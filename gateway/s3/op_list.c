@@ -76,12 +76,14 @@ put_object(const struct s3_request *rq, const struct listing *l,
 	buf_printf(xml, "<ETag>&quot;%s&quot;</ETag>", o->etag);
 	if (alg) {
 		xml_text(xml, "ChecksumAlgorithm", slice_str(alg));
-		xml_text(xml, "ChecksumType", SLICE("FULL_OBJECT"));
+		xml_text(xml, "ChecksumType",
+			 s3_checksum_type(o->checksum_composite));
 	}
 	xml_u64(xml, "Size", o->size);
 	if (l->with_owner)
 		s3_xml_owner(rq, xml, "Owner", rq->record.owner);
-	xml_text(xml, "StorageClass", SLICE("STANDARD"));
+	xml_text(xml, "StorageClass",
+		 o->storage_class.n ? o->storage_class : SLICE("STANDARD"));
 	xml_close(xml, "Contents");
 }
 

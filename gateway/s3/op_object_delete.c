@@ -7,44 +7,35 @@
 
 #define KEYS_MAX 1000u
 
-struct victim {
-	struct slice key;
-	struct slice version_id;
-	struct slice etag; /* If-Match */
-	bool guarded;	   /* by what is not implemented */
-};
-
 struct delete_list {
 	struct arena *arena;
-	struct victim *v;
+	struct store_removal *v;
+	bool *guarded; /* v[i] by what is not implemented */
 	size_t n;
 	bool quiet;
 };
 
-static enum s3_error
-remove_one(struct s3_request *rq, struct slice key,
-	   const struct store_cond *cond)
-{
-	const struct store_note note = s3_note(rq, "");
-
-	return store_remove(rq->world->store, &STORE_REF(rq->bucket, key), cond,
-			    &note, NULL);
-}
-
 enum s3_error
 op_delete_object(struct s3_request *rq)
 {
-	struct slice version = s3_param(rq, "versionId");
+	const struct store_note note = s3_note(rq, "ObjectRemoved:Delete");
+	struct store_removed removed;
 	struct store_cond cond;
+	struct store_ref ref;
 	enum s3_error err = s3_write_conditions(rq, &cond);
 
-	if (version.p && !slice_eq_str(version, "null"))
-		return s3_bad_argument(rq, "Invalid version id specified",
-				       "versionId", version);
 	if (err == S3_OK)
-		err = remove_one(rq, rq->key, &cond);
+		err = s3_ref(rq, &ref);
 	if (err != S3_OK)
-		return s3_condition_failed(rq, err);
+		return err;
+	err = store_remove(rq->world->store, &ref, &cond, &note, &removed);
+	if (err != S3_OK)
+		return s3_ref_failed(rq, &ref, NULL,
+				     s3_condition_failed(rq, err));
+	if (removed.is_marker)
+		http_set_header(rq->http, "x-amz-delete-marker", SLICE("true"));
+	if (*removed.version_id)
+		s3_set_version_id(rq, removed.version_id);
 	http_answer(rq->http, 204, SLICE_EMPTY);
 	return S3_OK;
 }
@@ -68,7 +59,7 @@ on_object(void *ctx)
 
 	if (l->n == KEYS_MAX)
 		return -1;
-	l->v[l->n++] = (struct victim){ 0 };
+	l->v[l->n++] = (struct store_removal){ .cond = STORE_COND_NONE };
 	return 0;
 }
 
@@ -77,7 +68,7 @@ static int
 on_key(void *ctx, struct slice text)
 {
 	struct delete_list *l = ctx;
-	struct victim *v = &l->v[l->n - 1];
+	struct store_removal *v = &l->v[l->n - 1];
 
 	if (v->key.n)
 		return -1;
@@ -99,7 +90,7 @@ on_etag(void *ctx, struct slice text)
 {
 	struct delete_list *l = ctx;
 
-	l->v[l->n - 1].etag = arena_copy(l->arena, text);
+	l->v[l->n - 1].cond.if_match = arena_copy(l->arena, text);
 	return 0;
 }
 
@@ -109,7 +100,7 @@ on_guard(void *ctx, struct slice text)
 	struct delete_list *l = ctx;
 
 	(void)text;
-	l->v[l->n - 1].guarded = true;
+	l->guarded[l->n - 1] = true;
 	return 0;
 }
 
@@ -139,7 +130,8 @@ read_list(struct s3_request *rq, struct delete_list *l)
 		return S3_ERR_MISSING_REQUEST_BODY;
 	l->arena = &rq->http->arena;
 	l->v = arena_array(l->arena, KEYS_MAX, sizeof(*l->v));
-	if (!l->v)
+	l->guarded = arena_array(l->arena, KEYS_MAX, sizeof(*l->guarded));
+	if (!l->v || !l->guarded)
 		return S3_ERR_INTERNAL_ERROR;
 	if (xml_read(buf_slice(&rq->body), rules, ARRAY_LEN(rules), l) != 0 ||
 	    l->n == 0)
@@ -150,59 +142,81 @@ read_list(struct s3_request *rq, struct delete_list *l)
 	return S3_OK;
 }
 
+/* All in one commit, but for those that must not be tried. */
 static enum s3_error
-remove_victim(struct s3_request *rq, const struct victim *v)
+remove_all(struct s3_request *rq, struct delete_list *l)
 {
-	struct store_cond cond = STORE_COND_NONE;
+	const struct store_note note = s3_note(rq, "ObjectRemoved:Delete");
+	struct store_removal *v = arena_array(l->arena, l->n, sizeof(*l->v));
+	enum s3_error err;
+	size_t n = 0;
 
-	cond.if_match = v->etag;
-	if (v->guarded)
-		return S3_ERR_NOT_IMPLEMENTED;
-	if (v->key.n > STORE_KEY_MAX)
-		return S3_ERR_KEY_TOO_LONG;
-	if (v->version_id.n && !slice_eq_str(v->version_id, "null"))
-		return S3_ERR_NO_SUCH_VERSION;
-	return remove_one(rq, v->key, &cond);
+	if (!v)
+		return S3_ERR_INTERNAL_ERROR;
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->guarded[i])
+			v[n++] = l->v[i];
+	err = store_remove_many(rq->world->store, rq->bucket, v, n, &note);
+	for (size_t i = l->n; err == S3_OK && i-- > 0;) {
+		if (l->guarded[i])
+			l->v[i].err = S3_ERR_NOT_IMPLEMENTED;
+		else
+			l->v[i] = v[--n];
+	}
+	return err;
 }
 
 static void
-put_result(struct buf *xml, const struct victim *v, enum s3_error err,
-	   bool quiet)
+put_deleted(struct buf *xml, const struct store_removal *v)
 {
-	const struct s3_error_info *info = s3_error_info(err);
-	const char *element = err == S3_OK ? "Deleted" : "Error";
-
-	if (err == S3_OK && quiet)
-		return;
-	xml_open(xml, element);
+	xml_open(xml, "Deleted");
 	xml_text(xml, "Key", v->key);
 	if (v->version_id.n)
 		xml_text(xml, "VersionId", v->version_id);
-	if (err != S3_OK) {
-		xml_text(xml, "Code", slice_str(info->code));
-		xml_text(xml, "Message", slice_str(info->message));
+	if (v->removed.is_marker) {
+		xml_bool(xml, "DeleteMarker", true);
+		xml_text(xml, "DeleteMarkerVersionId",
+			 slice_str(v->removed.version_id));
 	}
-	xml_close(xml, element);
+	xml_close(xml, "Deleted");
+}
+
+static void
+put_error(struct buf *xml, const struct store_removal *v)
+{
+	/* An id that none can be is a version that is not there. */
+	bool no_id = v->version_id.n && v->err == S3_ERR_INVALID_ARGUMENT;
+	const struct s3_error_info *info =
+	    s3_error_info(no_id ? S3_ERR_NO_SUCH_VERSION : v->err);
+
+	xml_open(xml, "Error");
+	xml_text(xml, "Key", v->key);
+	if (v->version_id.n)
+		xml_text(xml, "VersionId", v->version_id);
+	xml_text(xml, "Code", slice_str(info->code));
+	xml_text(xml, "Message", slice_str(info->message));
+	xml_close(xml, "Error");
 }
 
 enum s3_error
 op_delete_objects(struct s3_request *rq)
 {
 	struct delete_list list = { 0 };
-	struct store_bucket b;
 	struct buf xml = BUF_INIT;
 	enum s3_error err = read_list(rq, &list);
 
 	if (err == S3_OK)
-		err = store_bucket_head(rq->world->store, rq->bucket,
-					&rq->http->arena, &b);
+		err = remove_all(rq, &list);
 	if (err != S3_OK)
 		return err;
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "DeleteResult", XML_NS_S3);
-	for (size_t i = 0; i < list.n; i++)
-		put_result(&xml, &list.v[i], remove_victim(rq, &list.v[i]),
-			   list.quiet);
+	for (size_t i = 0; i < list.n; i++) {
+		if (list.v[i].err != S3_OK)
+			put_error(&xml, &list.v[i]);
+		else if (!list.quiet)
+			put_deleted(&xml, &list.v[i]);
+	}
 	xml_close(&xml, "DeleteResult");
 	return s3_answer_xml(rq, &xml);
 }

@@ -1,7 +1,7 @@
 /*
- * GetObject and HeadObject: conditions, one range, and the shortest way of
- * the bytes: small ones from memory, one file by sendfile, several extents
- * through a copy.
+ * GetObject and HeadObject: a version, conditions, one range or part, and the
+ * shortest way of the bytes: small ones from memory, one file by sendfile,
+ * several extents through a copy.
  */
 #include "gateway/s3/ops.h"
 #include "base/timeval.h"
@@ -12,23 +12,49 @@
 #define COPY_MAX 65536u /* up to here one read is cheaper than a descriptor */
 
 struct get {
+	struct store_ref ref;
 	struct store_object object;
 	struct store_read *read;
-	enum range_kind range;
+	enum s3_extent extent;
+	uint32_t part_number; /* 0: not asked for */
+	struct store_part *part;
 	uint64_t offset;
 	uint64_t n;
 };
 
-/* Sub-parameters that only make sense with versions, or not at all. */
+/* ?partNumber=N; 0: none. */
 static enum s3_error
-check_params(struct s3_request *rq)
+read_part_number(struct s3_request *rq, uint32_t *out)
 {
-	struct slice version = s3_param(rq, "versionId");
+	struct slice v = s3_param(rq, "partNumber");
+	uint64_t n;
 
-	if (version.p && !slice_eq_str(version, "null"))
-		return s3_bad_argument(rq, "Invalid version id specified",
-				       "versionId", version);
-	return s3_check_overrides(rq);
+	*out = 0;
+	if (!v.p)
+		return S3_OK;
+	if (slice_u64(v, &n) != 0 || n < 1 || n > STORE_PARTS_MAX)
+		return s3_bad_argument(rq,
+				       "Part number must be an integer between "
+				       "1 and 10000, inclusive",
+				       "partNumber", v);
+	if (http_header_has(rq->http, "Range"))
+		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
+				"Cannot specify both Range header and "
+				"partNumber query parameter");
+	*out = (uint32_t)n;
+	return S3_OK;
+}
+
+static enum s3_error
+read_request(struct s3_request *rq, struct get *g)
+{
+	enum s3_error err = s3_ref(rq, &g->ref);
+
+	if (err == S3_OK)
+		err = read_part_number(rq, &g->part_number);
+	if (err == S3_OK)
+		err = s3_check_overrides(rq);
+	return err == S3_OK ? s3_refuse_key(rq) : err;
 }
 
 /* RFC 9110 §13.1.5: a part only of the representation the client has. */
@@ -47,23 +73,64 @@ static enum s3_error
 choose_range(struct s3_request *rq, struct get *g)
 {
 	struct slice range = http_header_get(rq->http, "Range");
+	uint64_t offset, n;
 
-	g->n = g->object.size;
 	if (!range.p || !if_range_holds(rq, &g->object))
 		return S3_OK;
-	g->range = range_parse(range, g->object.size, &g->offset, &g->n);
-	if (g->range == RANGE_WHOLE) {
-		g->offset = 0;
-		g->n = g->object.size;
-	}
-	if (g->range != RANGE_UNSATISFIABLE)
+	switch (range_parse(range, g->object.size, &offset, &n)) {
+	case RANGE_WHOLE:
 		return S3_OK;
+	case RANGE_PART:
+		g->extent = S3_RANGE;
+		g->offset = offset;
+		g->n = n;
+		return S3_OK;
+	case RANGE_UNSATISFIABLE:
+		break;
+	}
 	http_set_headerf(rq->http, "Content-Range", "bytes */%llu",
 			 (unsigned long long)g->object.size);
 	s3_detail_add(&rq->detail, "RangeRequested", range);
 	return s3_fail(rq, S3_ERR_INVALID_RANGE, NULL, "ActualObjectSize",
-		       arena_printf(&rq->http->arena, "%llu",
-				    (unsigned long long)g->object.size));
+		       s3_number(rq, g->object.size));
+}
+
+/* An object that was put at once is its own first part. */
+static enum s3_error
+choose_part(struct s3_request *rq, struct get *g)
+{
+	uint32_t last = g->object.n_parts ? g->object.n_parts : 1;
+	enum s3_error err;
+	size_t count;
+
+	if (g->part_number > last) {
+		s3_detail_add(&rq->detail, "PartNumberRequested",
+			      s3_number(rq, g->part_number));
+		return s3_fail(rq, S3_ERR_INVALID_PART_NUMBER, NULL,
+			       "ActualPartCount", s3_number(rq, last));
+	}
+	g->extent = S3_PART;
+	if (g->object.n_parts == 0)
+		return S3_OK;
+	err = store_get_parts(rq->world->store, &g->ref, g->part_number - 1, 1,
+			      &rq->http->arena, &g->part, &count);
+	if (err != S3_OK)
+		return err;
+	/* Replaced by another object since it was looked at. */
+	if (count != 1 || g->part->offset > g->object.size ||
+	    g->part->size > g->object.size - g->part->offset)
+		return S3_ERR_INTERNAL_ERROR;
+	g->offset = g->part->offset;
+	g->n = g->part->size;
+	return S3_OK;
+}
+
+static enum s3_error
+choose_extent(struct s3_request *rq, struct get *g)
+{
+	g->extent = S3_WHOLE;
+	g->n = g->object.size;
+	return g->part_number ? choose_part(rq, g) : choose_range(rq, g);
 }
 
 static enum s3_error
@@ -148,9 +215,10 @@ answer_bytes(struct s3_request *rq, struct get *g, unsigned status)
 static enum s3_error
 answer(struct s3_request *rq, struct get *g, bool is_head)
 {
-	unsigned status = g->range == RANGE_PART ? 206 : 200;
+	/* No Content-Range can say that all of nothing is there. */
+	unsigned status = g->extent == S3_WHOLE || g->n == 0 ? 200 : 206;
 
-	s3_set_object_headers(rq, &g->object, status == 200);
+	s3_set_object_headers(rq, &g->object, g->extent, g->part);
 	if (status == 206)
 		http_set_headerf(rq->http, "Content-Range",
 				 "bytes %llu-%llu/%llu",
@@ -163,31 +231,35 @@ answer(struct s3_request *rq, struct get *g, bool is_head)
 	return S3_OK;
 }
 
+static enum s3_error
+answer_failure(struct s3_request *rq, struct get *g, enum s3_error err)
+{
+	if (err != S3_ERR_NOT_MODIFIED)
+		return s3_ref_failed(rq, &g->ref, &g->object,
+				     s3_condition_failed(rq, err));
+	s3_set_object_headers(rq, &g->object, S3_NOT_MODIFIED, NULL);
+	http_answer_head(rq->http, 304, g->object.size);
+	return S3_OK;
+}
+
 enum s3_error
 op_get_object(struct s3_request *rq)
 {
 	bool is_head = slice_eq_str(rq->http->method, "HEAD");
 	struct get g = { 0 };
 	struct store_cond cond;
-	enum s3_error err = check_params(rq);
+	enum s3_error err = read_request(rq, &g);
 
 	if (err != S3_OK)
 		return err;
 	s3_read_conditions(rq, &cond);
-	err =
-	    store_get(rq->world->store, &STORE_REF(rq->bucket, rq->key), &cond,
-		      &rq->http->arena, &g.object, is_head ? NULL : &g.read);
+	err = store_get(rq->world->store, &g.ref, &cond, &rq->http->arena,
+			&g.object, is_head ? NULL : &g.read);
+	if (err != S3_OK)
+		return answer_failure(rq, &g, err);
+	err = choose_extent(rq, &g);
 	if (err == S3_OK)
-		err = choose_range(rq, &g);
-	if (err == S3_OK) {
 		err = answer(rq, &g, is_head);
-	} else if (err == S3_ERR_NOT_MODIFIED) {
-		s3_set_object_headers(rq, &g.object, false);
-		http_answer_head(rq->http, 304, g.object.size);
-		err = S3_OK;
-	} else {
-		err = s3_condition_failed(rq, err);
-	}
 	store_read_close(g.read);
 	return err;
 }

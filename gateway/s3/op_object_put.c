@@ -6,6 +6,7 @@
 #include "gateway/s3/body.h"
 #include "gateway/s3/checksum.h"
 #include "gateway/s3/ops.h"
+#include "gateway/s3/tags.h"
 
 enum s3_error
 op_put_object_begin(struct s3_request *rq)
@@ -27,6 +28,10 @@ op_put_object_begin(struct s3_request *rq)
 	req->size_max = s3_put_max(rq);
 	err = s3_metadata_read(rq, &req->headers);
 	if (err == S3_OK)
+		err = s3_storage_class(rq, &req->storage_class);
+	if (err == S3_OK)
+		err = tags_read_header(rq, &req->tags);
+	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);
 	if (err == S3_OK)
 		err = store_put_begin(rq->world->store, req, &rq->put);
@@ -46,16 +51,18 @@ op_put_object_finish(struct s3_request *rq)
 		.note = s3_note(rq, "ObjectCreated:Put"),
 	};
 	struct store_put *put = rq->put;
+	struct store_object made;
 	char etag[2 * MD5_BYTES + 1];
 	enum s3_error err = s3_body_end(rq, etag, &fin);
 
 	if (err != S3_OK)
 		return err;
 	rq->put = NULL;
-	err = store_put_commit(put, &fin, NULL);
+	err = store_put_commit(put, &fin, &made);
 	if (err != S3_OK)
 		return s3_condition_failed(rq, err);
 	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
+	s3_set_version_id(rq, made.version_id);
 	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);
 	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
 	http_answer(rq->http, 200, SLICE_EMPTY);

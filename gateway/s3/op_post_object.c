@@ -126,6 +126,8 @@ begin_put(struct s3_request *rq)
 	if (err == S3_OK)
 		err = s3_metadata_read(rq, &req->headers);
 	if (err == S3_OK)
+		err = s3_storage_class(rq, &req->storage_class);
+	if (err == S3_OK)
 		err = read_tags(rq);
 	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);

@@ -39,14 +39,6 @@ s3_put_max(const struct s3_request *rq)
 	return max < STORE_PUT_BYTES_MAX ? max : STORE_PUT_BYTES_MAX;
 }
 
-void
-s3_set_version_id(struct s3_request *rq, const char *version_id)
-{
-	if (rq->record.versioning != STORE_UNVERSIONED)
-		http_set_header(rq->http, "x-amz-version-id",
-				slice_str(version_id));
-}
-
 struct slice
 s3_number(struct s3_request *rq, uint64_t n)
 {

@@ -113,6 +113,18 @@ find_subresource(struct s3_request *rq, struct slice *out)
 	return S3_OK;
 }
 
+/* A presigned URL carries headers in its query. */
+static bool
+has_header(const struct s3_request *rq, const char *name)
+{
+	bool presigned = s3_param_has(rq, "X-Amz-Signature");
+
+	for (size_t i = 0; presigned && i < rq->n_params; i++)
+		if (slice_ieq_str(rq->params[i].name, name))
+			return true;
+	return http_header_has(rq->http, name);
+}
+
 static bool
 matches(const struct s3_op *op, const struct s3_request *rq,
 	struct slice subresource)
@@ -121,7 +133,7 @@ matches(const struct s3_op *op, const struct s3_request *rq,
 	       slice_eq_str(rq->http->method, op->method) &&
 	       slice_eq(subresource_of(op), subresource) &&
 	       query_matches(op->query, rq) &&
-	       (!op->header || http_header_has(rq->http, op->header));
+	       (!op->header || has_header(rq, op->header));
 }
 
 static struct slice

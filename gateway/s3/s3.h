@@ -128,8 +128,6 @@ enum s3_error MUST_CHECK s3_check_size(struct s3_request *rq, uint64_t size,
 /* The filters for a body that becomes an object or a part.
  * MISSING_CONTENT_LENGTH, ENTITY_TOO_LARGE, and those of s3_body_new(). */
 enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
-/* x-amz-version-id, unless the bucket never had versions. */
-void s3_set_version_id(struct s3_request *rq, const char *version_id);
 /* The object's URL, by the address that the client used; in the arena. */
 struct slice s3_location(struct s3_request *rq);
 /* A number as the value of a detail's element. */
@@ -187,24 +185,72 @@ enum s3_error MUST_CHECK s3_write_conditions(struct s3_request *rq,
  */
 enum s3_error s3_condition_failed(struct s3_request *rq, enum s3_error err);
 
+/* The conditions of a copy on its source, "x-amz-copy-source-" or another
+ * @prefix before their names. */
+void s3_source_conditions(const struct s3_request *rq, const char *prefix,
+			  struct store_cond *out);
+/* PRECONDITION_FAILED with the condition's name for what store_get() says of
+ * them; any other error as it is. */
+enum s3_error s3_source_condition_failed(struct s3_request *rq,
+					 const char *prefix,
+					 const struct store_cond *cond,
+					 enum s3_error err);
+
+/* ---- version.c ---------------------------------------------------------- */
+
+/* The version that ?versionId= names, else the current one. INVALID_ARGUMENT:
+ * an empty id. */
+enum s3_error MUST_CHECK s3_ref(struct s3_request *rq, struct store_ref *out);
+/* What a call for @ref failed with, as AWS says it: which version, and of a
+ * delete marker its headers. @o: as store_get() filled it, NULL: not. */
+enum s3_error s3_ref_failed(struct s3_request *rq, const struct store_ref *ref,
+			    const struct store_object *o, enum s3_error err);
+/* The record of a version whose sub-resource is asked for; failures are
+ * complete. Errors as of store_get(), but METHOD_NOT_ALLOWED for every delete
+ * marker. */
+enum s3_error MUST_CHECK s3_describe(struct s3_request *rq,
+				     const struct store_ref *ref,
+				     struct store_object *out);
+/* The id as answers show it: none of a bucket that never had versions. */
+struct slice s3_shown_version(const struct s3_request *rq,
+			      const char *version_id);
+/* Answers with x-amz-version-id, when there is one to show. */
+void s3_set_version_id(struct s3_request *rq, const char *version_id);
+
+/* ---- refused.c ---------------------------------------------------------- */
+
+/* NOT_IMPLEMENTED and AWS's refusals: a header asks for what is not there. */
+enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
+/* INVALID_REQUEST: a key to decrypt by, and no object is encrypted. */
+enum s3_error MUST_CHECK s3_refuse_key(struct s3_request *rq);
+
 /* ---- metadata.c --------------------------------------------------------- */
 
 /* A header, or the query parameter it was hoisted into by presigning; .p is
  * NULL when there is neither. */
 struct slice s3_header_or_hoisted(const struct s3_request *rq,
 				  const char *name);
-/* NOT_IMPLEMENTED, INVALID_STORAGE_CLASS: a header asks for what is not there.
- */
-enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
 /* The headers to keep with the object, from headers and presigned query.
- * METADATA_TOO_LARGE, and refusals of what cannot be honoured. */
+ * METADATA_TOO_LARGE, INVALID_REDIRECT_LOCATION, and what s3_refuse_headers()
+ * refuses. */
 enum s3_error MUST_CHECK s3_metadata_read(struct s3_request *rq,
 					  struct store_headers *out);
+/* x-amz-storage-class as the store has it: STANDARD is empty.
+ * INVALID_STORAGE_CLASS. */
+enum s3_error MUST_CHECK s3_storage_class(struct s3_request *rq,
+					  struct slice *out);
+
+/* ---- object_headers.c --------------------------------------------------- */
+
 /* INVALID_ARGUMENT: a response-* parameter that is none, or no header's value.
- */
+ * INVALID_REQUEST: one of an anonymous request. */
 enum s3_error MUST_CHECK s3_check_overrides(struct s3_request *rq);
-/* Last-Modified, ETag, kept headers, checksum when asked for. */
+/* How much of the object an answer carries. */
+enum s3_extent { S3_WHOLE = 1, S3_RANGE = 2, S3_PART = 4, S3_NOT_MODIFIED = 8 };
+/* The headers of that answer. @part: of S3_PART, when the object has parts,
+ * else NULL. */
 void s3_set_object_headers(struct s3_request *rq, const struct store_object *o,
-			   bool whole);
+			   enum s3_extent extent,
+			   const struct store_part *part);
 
 #endif

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sigv4 import Signer, head
-from wire import request
+from sigv4 import Signer, head, quote
+from wire import Wire, request
 
 
 @pytest.fixture
@@ -32,3 +32,30 @@ def stored(client, bucket):
             return None
         return client.get_object(Bucket=bucket, Key="o")["Body"].read()
     return read
+
+
+@pytest.fixture
+def http(gateway):
+    """One signed request as it is written: http("PUT", "/b/k", b"body",
+    {"name": "value"}, [("query", "")])."""
+    def send(method, path, body=b"", headers=None, query=()):
+        h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}",
+                             "UNSIGNED-PAYLOAD", query, headers)
+        if body or method in ("PUT", "POST"):
+            h["Content-Length"] = str(len(body))
+        target = quote(path, "-._~/")
+        if query:
+            target += "?" + "&".join(f"{quote(k)}={quote(v)}"
+                                     for k, v in query)
+        with Wire(gateway.port) as w:
+            w.send(head(method, target, h) + body)
+            return w.read(head_request=method == "HEAD")
+    return send
+
+
+@pytest.fixture
+def versioned(client, bucket):
+    """A bucket with versioning enabled."""
+    client.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket

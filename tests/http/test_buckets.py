@@ -107,9 +107,11 @@ def test_changes_of_configuration_are_refused_not_ignored(client, bucket):
 
 
 def test_bucket_with_object_lock_or_open_acl_is_refused(client):
-    for options in ({"ObjectLockEnabledForBucket": True},
-                    {"ACL": "public-read"}):
+    for options, expected in (
+            ({"ObjectLockEnabledForBucket": True}, (501, "NotImplemented")),
+            ({"ACL": "public-read"},
+             (400, "InvalidBucketAclWithObjectOwnership"))):
         assert failure(client.create_bucket, Bucket="locked-bucket",
-                       **options) == (501, "NotImplemented")
+                       **options) == expected
         assert failure(client.head_bucket, Bucket="locked-bucket")[0] == 404
     client.create_bucket(Bucket="private-bucket", ACL="private")

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sigv4 import Signer, head
-from wire import request
+from wire import Wire, request
 
 INLINE = 64 * 1024
 MIB = 1 << 20
@@ -227,32 +227,116 @@ def test_metadata_over_2_kib_is_refused_and_at_2_kib_kept(client, bucket):
     assert status(e) == 404
 
 
-@pytest.mark.parametrize("options", [
-    {"ServerSideEncryption": "AES256"}, {"Tagging": "a=b"},
-    {"ACL": "public-read"}, {"WebsiteRedirectLocation": "/x"},
-    {"GrantRead": "id=1"}, {"ObjectLockLegalHoldStatus": "ON"},
+NO_LOCK = (400, "InvalidRequest", "Bucket is missing Object Lock Configuration")
+NO_ACL = (400, "AccessControlListNotSupported",
+          "The bucket does not allow ACLs")
+
+
+@pytest.mark.parametrize("headers,expected", [
+    ({"x-amz-server-side-encryption": "AES256"}, (501, "NotImplemented")),
+    ({"x-amz-server-side-encryption": "aws:kms"}, (501, "NotImplemented")),
+    ({"x-amz-server-side-encryption-customer-algorithm": "AES256"},
+     (501, "NotImplemented")),
+    ({"x-amz-write-offset-bytes": "0"}, (501, "NotImplemented")),
+    ({"x-amz-acl": "public-read"}, NO_ACL),
+    ({"x-amz-acl": "authenticated-read"}, NO_ACL),
+    ({"x-amz-acl": "bucket-owner-read"}, NO_ACL),
+    ({"x-amz-grant-read": "id=1"}, NO_ACL),
+    ({"x-amz-grant-full-control": "id=1"}, NO_ACL),
+    ({"x-amz-acl": "nonsense"}, (400, "InvalidArgument",
+                                 "<ArgumentName>x-amz-acl</ArgumentName>"
+                                 "<ArgumentValue>nonsense</ArgumentValue>")),
+    ({"x-amz-acl": "private", "x-amz-grant-read": "id=1"},
+     (400, "InvalidRequest", "Specifying both Canned ACLs and Header Grants "
+                             "is not allowed")),
+    ({"x-amz-object-lock-legal-hold": "ON"}, NO_LOCK),
+    ({"x-amz-object-lock-mode": "GOVERNANCE"}, NO_LOCK),
+    ({"x-amz-object-lock-retain-until-date": "2099-01-01T00:00:00Z"},
+     NO_LOCK),
+    ({"x-amz-storage-class": "OUTPOSTS"},
+     (400, "InvalidStorageClass", "The storage class you specified is not "
+      "valid</Message><StorageClassRequested>OUTPOSTS</StorageClassRequested>")),
+    ({"x-amz-storage-class": "standard"}, (400, "InvalidStorageClass")),
+    ({"x-amz-storage-class": ""}, (400, "InvalidStorageClass")),
+    ({"x-amz-website-redirect-location": "elsewhere"},
+     (400, "InvalidRedirectLocation")),
+    ({"x-amz-tagging": "a=1&a=2"},
+     (400, "InvalidArgument", "<ArgumentName>x-amz-tagging</ArgumentName>")),
+    ({"x-amz-tagging": "aws:a=1"}, (400, "InvalidTag")),
+    ({"x-amz-tagging": "&".join(f"k{i}=v" for i in range(11))},
+     (400, "BadRequest", "Object tags cannot be greater than 10")),
 ])
-def test_upload_that_asks_for_more_than_is_there_is_refused(client, bucket,
-                                                            options):
-    with pytest.raises(ClientError) as e:
-        client.put_object(Bucket=bucket, Key="o", Body=b"x", **options)
-    assert (status(e), code(e)) == (501, "NotImplemented")
+def test_upload_that_asks_for_more_than_is_there_is_refused(
+        http, client, bucket, headers, expected):
+    r = http("PUT", f"/{bucket}/o", b"x", headers=headers)
+    assert r.status == expected[0]
+    assert f"<Code>{expected[1]}</Code>" in r.text
+    for text in expected[2:]:
+        assert text in r.text
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-def test_copy_multipart_and_versions_say_not_implemented(client, bucket):
-    client.put_object(Bucket=bucket, Key="o", Body=b"x")
-    for call in (
-            lambda: client.copy_object(Bucket=bucket, Key="p",
-                                       CopySource=f"{bucket}/o"),
-            lambda: client.create_multipart_upload(Bucket=bucket, Key="p"),
-            lambda: client.list_object_versions(Bucket=bucket),
-            lambda: client.put_object_tagging(
-                Bucket=bucket, Key="o", Tagging={"TagSet": []})):
-        with pytest.raises(ClientError) as e:
-            call()
-        assert (status(e), code(e)) == (501, "NotImplemented")
-    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+@pytest.mark.parametrize("acl", ["private", "bucket-owner-full-control"])
+def test_acl_that_changes_nothing_is_accepted(client, bucket, acl):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x", ACL=acl)
+
+
+@pytest.mark.parametrize("name", [
+    "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+    "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"])
+def test_storage_class_is_kept_and_the_bytes_stay_at_hand(client, bucket,
+                                                          name):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x", StorageClass=name)
+    for answer in (client.get_object(Bucket=bucket, Key="o"),
+                   client.head_object(Bucket=bucket, Key="o")):
+        assert answer["StorageClass"] == name
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert listed[0]["StorageClass"] == name
+
+
+def test_standard_class_is_not_said(client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      StorageClass="STANDARD")
+    assert "StorageClass" not in client.head_object(Bucket=bucket, Key="o")
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert listed[0]["StorageClass"] == "STANDARD"
+
+
+@pytest.mark.parametrize("where", ["/x", "http://a.example/", "https://b/"])
+def test_website_redirect_is_kept(client, bucket, where):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x",
+                      WebsiteRedirectLocation=where)
+    for answer in (client.get_object(Bucket=bucket, Key="o"),
+                   client.head_object(Bucket=bucket, Key="o")):
+        assert answer["WebsiteRedirectLocation"] == where
+
+
+def test_metadata_names_are_lower_case_and_repeats_are_joined(gateway, client,
+                                                              bucket):
+    path = f"/{bucket}/o"
+    h = Signer().headers("PUT", path, f"127.0.0.1:{gateway.port}",
+                         "UNSIGNED-PAYLOAD",
+                         extra={"X-Amz-Meta-One": "a,b"})
+    del h["X-Amz-Meta-One"]
+    h["Content-Length"] = "1"
+    data = head("PUT", path, h)[:-2] + (b"X-AMZ-META-One: a\r\n"
+                                        b"x-amz-meta-oNE:  b \r\n\r\nx")
+    assert request(gateway.port, data).status == 200
+    assert client.head_object(Bucket=bucket,
+                              Key="o")["Metadata"] == {"one": "a,b"}
+
+
+@pytest.mark.parametrize("sent,got", [
+    # The example of the user guide, "Working with object metadata".
+    ("\u00c4M\u00c4Z\u00d5\u00d1 S3", "=?UTF-8?B?w4PChE3Dg8KEWsODwpXDg8KRIFMz?="),
+    ("=?UTF-8?B?w7w=?=", "=?UTF-8?B?w7w=?="),
+    ("plain", "plain"),
+])
+def test_metadata_beyond_ascii_comes_back_mail_safe(http, bucket, sent, got):
+    r = http("PUT", f"/{bucket}/o", b"x", {"x-amz-meta-a": sent})
+    assert r.status == 200
+    for method in ("GET", "HEAD"):
+        assert http(method, f"/{bucket}/o").headers["x-amz-meta-a"] == got
 
 
 def test_put_of_a_version_is_refused(client, bucket):
