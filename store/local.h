@@ -115,6 +115,7 @@ void local_meta_close(struct local *ls); /* after writer_stop() */
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
 		      const struct local_state *st);
+int local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st);
 /* A read transaction; LMDB code. End with mdb_txn_abort(). */
 int local_read_begin(struct local *ls, MDB_txn **txn);
 /* Plain rows. */
@@ -266,7 +267,8 @@ enum s3_error local_list_versions(struct store *s,
 				  struct arena *a,
 				  struct store_versions_page *out);
 
-/* ---- local_upload.c, local_part.c, local_complete.c ------------------- */
+/* ---- local_upload.c, local_part.c, local_complete.c,
+ * local_copy.c---------------- */
 
 enum s3_error local_upload_create(struct store *s,
 				  const struct store_upload_req *req,
@@ -291,6 +293,11 @@ enum s3_error local_upload_complete(struct store *s,
 				    const struct store_complete_req *req,
 				    struct arena *a,
 				    struct store_complete_result *out);
+enum s3_error local_part_copy(struct store *s,
+			      const struct store_part_copy_req *req,
+			      struct store_part *out);
+enum s3_error local_copy(struct store *s, const struct store_copy_req *req,
+			 struct store_object *out);
 enum s3_error local_get_parts(struct store *s, const struct store_ref *ref,
 			      uint32_t after, uint32_t max, struct arena *a,
 			      struct store_part **out, size_t *n);

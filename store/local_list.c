@@ -1,28 +1,36 @@
 /*
- * A page of a listing, of objects or of all versions, in one short read
- * transaction. Below a common prefix and below a key that is done nothing is
- * read: the cursor seeks past them, so the cost follows the entries of the
+ * A page of a listing, of objects, of all versions or of uploads, in one short
+ * read transaction. Below a common prefix and below a key that is done nothing
+ * is read: the cursor seeks past them, so the cost follows the entries of the
  * page and the delete markers between them, which a listing of objects has to
  * look at one by one, not the keys and versions they stand for.
  */
+#include "store/local_upload.h"
 #include "store/local_version.h"
 
 #include <errno.h>
 
+enum listed {
+	LIST_OBJECTS, /* the visible ones */
+	LIST_VERSIONS,
+	LIST_UPLOADS
+};
+
 struct listing {
+	enum listed what;
 	struct slice bucket;
 	struct slice prefix;
 	struct slice delimiter;
 	struct slice after; /* entries beyond it only */
 	bool after_is_prefix;
 	uint32_t max;
-	bool all_versions; /* else visible objects */
-	struct slice version_marker;
+	struct slice version_marker; /* of an upload: its id */
 	struct arena *a;
 	struct index_cursor *c;
 	uint32_t bucket_id;
 	/* the page */
 	struct store_list_entry *entries;
+	struct store_upload *uploads; /* beside entries, LIST_UPLOADS */
 	size_t n;
 	bool truncated;
 	char seek[sizeof(((struct index_cursor *)0)->key)];
@@ -72,6 +80,8 @@ seek_version(struct listing *l, struct slice key)
 			return index_seek(l->c, key);
 		number = null.number;
 	}
+	if (l->what == LIST_UPLOADS)
+		number = ~number; /* the oldest comes first */
 	return index_seek_version(l->c, key, number ? number - 1 : 0);
 }
 
@@ -158,7 +168,7 @@ add_record(struct listing *l, struct slice key, const struct store_object *o)
 	bool latest = true;
 	int rc = 0;
 
-	if (l->all_versions)
+	if (l->what == LIST_VERSIONS)
 		rc = find_latest(l, key, &latest);
 	e = rc == 0 ? new_entry(l) : NULL;
 	if (!e)
@@ -167,6 +177,27 @@ add_record(struct listing *l, struct slice key, const struct store_object *o)
 	e->object.is_latest = latest;
 	e->object.storage_class = arena_copy(l->a, o->storage_class);
 	e->name = e->object.key = arena_copy(l->a, key);
+	return l->a->err ? ENOMEM : 0;
+}
+
+static int
+add_upload(struct listing *l, struct slice key)
+{
+	struct store_list_entry *e = new_entry(l);
+	struct store_upload *u = &l->uploads[l->n - 1];
+	struct record_upload row;
+	int rc;
+
+	if (!e)
+		return 0;
+	rc = upload_row_get(l->c->ls, l->c->txn, ~l->c->version, &row);
+	if (rc != 0)
+		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+	*u = row.u;
+	snprintf(u->id, sizeof(u->id), "%.*s", SLICE_ARG(row.id));
+	u->initiator = arena_copy(l->a, row.u.initiator);
+	u->storage_class = arena_copy(l->a, row.u.storage_class);
+	e->name = u->key = arena_copy(l->a, key);
 	return l->a->err ? ENOMEM : 0;
 }
 
@@ -188,22 +219,25 @@ static int
 take(struct listing *l)
 {
 	struct slice key = index_key(l->c), common = rolled_up(l, key);
-	struct record_object rec;
+	struct record_object rec = { 0 };
 	int rc;
 
 	/* Listed by the page that ended with it? */
 	if (common.n && slice_cmp(common, l->after) <= 0)
 		return seek_past(l, common);
-	if (record_object_decode(l->c->value, &rec) != 0)
+	if (l->what != LIST_UPLOADS &&
+	    record_object_decode(l->c->value, &rec) != 0)
 		return MDB_CORRUPTED;
-	if (rec.o.is_delete_marker && !l->all_versions)
+	if (rec.o.is_delete_marker && l->what == LIST_OBJECTS)
 		return next_key(l);
-	rc = common.n ? add_prefix(l, common) : add_record(l, key, &rec.o);
+	rc = common.n		       ? add_prefix(l, common)
+	     : l->what == LIST_UPLOADS ? add_upload(l, key)
+				       : add_record(l, key, &rec.o);
 	if (rc != 0 || l->truncated)
 		return rc;
 	if (common.n)
 		return seek_past(l, common);
-	return l->all_versions ? index_next(l->c) : next_key(l);
+	return l->what == LIST_OBJECTS ? next_key(l) : index_next(l->c);
 }
 
 static int
@@ -227,7 +261,9 @@ list_in(struct local *ls, MDB_txn *txn, struct listing *l)
 
 	if (err != S3_OK || l->max == 0)
 		return err;
-	rc = index_cursor_open(&c, ls, txn, bucket.id);
+	rc = index_cursor_open(&c, ls, txn,
+			       l->what == LIST_UPLOADS ? upload_scope(bucket.id)
+						       : bucket.id);
 	if (rc == 0) {
 		l->c = &c;
 		l->bucket_id = bucket.id;
@@ -245,7 +281,9 @@ run(struct local *ls, struct listing *l)
 	int rc;
 
 	l->entries = arena_array(l->a, l->max, sizeof(*l->entries));
-	if (!l->entries)
+	if (l->what == LIST_UPLOADS)
+		l->uploads = arena_array(l->a, l->max, sizeof(*l->uploads));
+	if (l->a->err)
 		return S3_ERR_INTERNAL_ERROR;
 	rc = local_read_begin(ls, &txn);
 	if (rc != 0)
@@ -255,13 +293,14 @@ run(struct local *ls, struct listing *l)
 	return err;
 }
 
-/* ---- the two listings -------------------------------------------------- */
+/* ---- the three listings ------------------------------------------------ */
 
 enum s3_error
 local_list(struct store *s, const struct store_list_req *req, struct arena *a,
 	   struct store_list_page *out)
 {
-	struct listing l = { .bucket = req->bucket,
+	struct listing l = { .what = LIST_OBJECTS,
+			     .bucket = req->bucket,
 			     .prefix = req->prefix,
 			     .delimiter = req->delimiter,
 			     .after = req->start_after,
@@ -286,13 +325,13 @@ enum s3_error
 local_list_versions(struct store *s, const struct store_versions_req *req,
 		    struct arena *a, struct store_versions_page *out)
 {
-	struct listing l = { .bucket = req->bucket,
+	struct listing l = { .what = LIST_VERSIONS,
+			     .bucket = req->bucket,
 			     .prefix = req->prefix,
 			     .delimiter = req->delimiter,
 			     .after = req->key_marker,
 			     .after_is_prefix = req->marker_is_prefix,
 			     .max = req->max_keys,
-			     .all_versions = true,
 			     .version_marker = req->version_marker,
 			     .a = a };
 	enum s3_error err;
@@ -315,6 +354,50 @@ local_list_versions(struct store *s, const struct store_versions_req *req,
 		out->next_key = last->name;
 		if (!last->is_prefix)
 			out->next_version = slice_str(last->object.version_id);
+	}
+	return S3_OK;
+}
+
+enum s3_error
+local_upload_list(struct store *s, const struct store_uploads_req *req,
+		  struct arena *a, struct store_uploads_page *out)
+{
+	struct listing l = { .what = LIST_UPLOADS,
+			     .bucket = req->bucket,
+			     .prefix = req->prefix,
+			     .delimiter = req->delimiter,
+			     .after = req->key_marker,
+			     .after_is_prefix = req->marker_is_prefix,
+			     .max = req->max_uploads,
+			     .version_marker = req->upload_marker,
+			     .a = a };
+	enum s3_error err;
+	uint64_t number;
+
+	if (req->upload_marker.n &&
+	    (req->key_marker.n == 0 ||
+	     version_id_parse(req->upload_marker, &number) != 0))
+		return S3_ERR_INVALID_ARGUMENT;
+	err = run(local_of(s), &l);
+	if (err != S3_OK)
+		return err;
+	out->entries = arena_array(a, l.n, sizeof(*out->entries));
+	if (!out->entries)
+		return S3_ERR_INTERNAL_ERROR;
+	for (out->n = 0; out->n < l.n; out->n++)
+		out->entries[out->n] = (struct store_uploads_entry){
+			.is_prefix = l.entries[out->n].is_prefix,
+			.name = l.entries[out->n].name,
+			.upload = l.uploads[out->n]
+		};
+	out->truncated = l.truncated;
+	if (l.truncated) {
+		const struct store_uploads_entry *last =
+		    &out->entries[out->n - 1];
+
+		out->next_key = last->name;
+		if (!last->is_prefix)
+			out->next_upload = slice_str(last->upload.id);
 	}
 	return S3_OK;
 }

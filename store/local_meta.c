@@ -159,6 +159,15 @@ state_decode(struct slice value, struct local_state *st)
 	return record_done(&r);
 }
 
+int
+local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st)
+{
+	struct slice value;
+	int rc = local_row_get(ls, txn, TABLE_META, SLICE("state"), &value);
+
+	return rc == 0 && state_decode(value, st) != 0 ? MDB_CORRUPTED : rc;
+}
+
 /* ---- a new store, or one found ---------------------------------------- */
 
 static int
@@ -218,8 +227,7 @@ check(struct local *ls, MDB_txn *txn, struct slice format,
 	    record_open(v, RECORD_IDENTITY, &r, NULL) != 0 ||
 	    copy_uuid(&r, ls->deployment_id) != 0 ||
 	    copy_uuid(&r, ls->epoch) != 0 || record_done(&r) != 0 ||
-	    local_row_get(ls, txn, TABLE_META, SLICE("state"), &v) != 0 ||
-	    state_decode(v, st) != 0)
+	    local_state_load(ls, txn, st) != 0)
 		return fail(err, "the store's index is damaged (table meta)");
 	return 0;
 }
