@@ -31,7 +31,7 @@ change_look(struct change *c, struct writer_txn *t, struct local_bucket *out)
 
 	if (err == S3_OK && owner.n && !slice_eq(owner, out->owner))
 		err = S3_ERR_NO_SUCH_BUCKET;
-	c->bucket_id = out->id;
+	c->bucket_id = err == S3_OK ? out->id : 0;
 	c->now_us = time_now_us();
 	c->made = c->gone = 0;
 	buf_clear(&c->event);

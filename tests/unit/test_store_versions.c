@@ -410,6 +410,113 @@ test_order_survives_a_clock_that_steps_back(void **state)
 	}
 }
 
+/* ---- lists ------------------------------------------------------------- */
+
+/* One page of versions after a marker, as keys' version ids. */
+static size_t
+page_after(struct fixture *f, const char *version_marker, struct id *out)
+{
+	struct store_versions_req req = { .bucket = BUCKET,
+					  .key_marker = K,
+					  .version_marker =
+					      slice_str(version_marker),
+					  .max_keys = 10 };
+	struct store_versions_page page;
+
+	OK(store_list_versions(f->s, &req, &f->a, &page));
+	for (size_t i = 0; i < page.n; i++)
+		memcpy(out[i].text, page.entries[i].object.version_id,
+		       sizeof(out[i].text));
+	return page.n;
+}
+
+static void
+test_list_goes_on_after_a_version_that_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct id a, c, got[10];
+
+	versioning(f, STORE_VERSIONING_ENABLED);
+	a = put(f, K, SLICE("a"));
+	versioning(f, STORE_VERSIONING_SUSPENDED);
+	put(f, K, SLICE("b"));
+	versioning(f, STORE_VERSIONING_ENABLED);
+	c = put(f, K, SLICE("c"));
+	assert_int_equal(page_after(f, "null", got), 1);
+	assert_string_equal(got[0].text, a.text);
+	/* An id says where it was; "null" does not: rather twice than never. */
+	take_away(f, K, "null");
+	assert_int_equal(page_after(f, "null", got), 2);
+	assert_string_equal(got[0].text, c.text);
+	take_away(f, K, c.text);
+	assert_int_equal(page_after(f, c.text, got), 1);
+	assert_string_equal(got[0].text, a.text);
+	assert_int_equal(page_after(f, a.text, got), 0);
+	assert_int_equal(page_after(f, "", got), 0);
+	assert_int_equal(page_after(f, "00000000000000000000000000", got), 0);
+}
+
+static void
+test_list_refuses_markers_that_none_can_be(void **state)
+{
+	struct fixture *f = *state;
+	struct store_versions_req req = { .bucket = BUCKET,
+					  .key_marker = K,
+					  .version_marker = SLICE("nonsense"),
+					  .max_keys = 10 };
+	struct store_versions_page page;
+
+	IS(INVALID_ARGUMENT, store_list_versions(f->s, &req, &f->a, &page));
+	req.version_marker = SLICE("null");
+	OK(store_list_versions(f->s, &req, &f->a, &page));
+	req.key_marker = SLICE_EMPTY;
+	IS(INVALID_ARGUMENT, store_list_versions(f->s, &req, &f->a, &page));
+	req.version_marker = SLICE_EMPTY;
+	req.max_keys = 1001;
+	IS(INVALID_ARGUMENT, store_list_versions(f->s, &req, &f->a, &page));
+	req.max_keys = 0;
+	put(f, K, SLICE("x"));
+	OK(store_list_versions(f->s, &req, &f->a, &page));
+	assert_int_equal(page.n, 0);
+	assert_false(page.truncated);
+	req.bucket = SLICE("absent");
+	IS(NO_SUCH_BUCKET, store_list_versions(f->s, &req, &f->a, &page));
+}
+
+static void
+test_list_shows_no_prefix_of_what_is_hidden(void **state)
+{
+	struct fixture *f = *state;
+	struct store_list_req req = { .bucket = BUCKET,
+				      .delimiter = SLICE("/"),
+				      .max_keys = 2 };
+	struct store_versions_req all = { .bucket = BUCKET,
+					  .delimiter = SLICE("/"),
+					  .max_keys = 10 };
+	struct store_versions_page versions_page;
+	struct store_list_page page;
+
+	versioning(f, STORE_VERSIONING_ENABLED);
+	put(f, SLICE("a/1"), SLICE("x"));
+	put(f, SLICE("a/2"), SLICE("x"));
+	put(f, SLICE("b/1"), SLICE("x"));
+	put(f, SLICE("b/2"), SLICE("x"));
+	put(f, SLICE("c"), SLICE("x"));
+	take_away(f, SLICE("a/1"), "");
+	take_away(f, SLICE("a/2"), "");
+	take_away(f, SLICE("b/1"), "");
+	take_away(f, SLICE("d"), "");
+	OK(store_list(f->s, &req, &f->a, &page));
+	assert_int_equal(page.n, 2);
+	assert_false(page.truncated); /* only a marker is left */
+	assert_true(slice_eq_str(page.entries[0].name, "b/"));
+	assert_true(slice_eq_str(page.entries[1].name, "c"));
+	OK(store_list_versions(f->s, &all, &f->a, &versions_page));
+	assert_int_equal(versions_page.n, 4);
+	assert_true(slice_eq_str(versions_page.entries[0].name, "a/"));
+	assert_true(versions_page.entries[3].object.is_delete_marker);
+}
+
 /* ---- the rest ---------------------------------------------------------- */
 
 static void
@@ -750,6 +857,9 @@ main(void)
 		STORE_TEST(test_marker_counts_as_absent_for_conditions),
 		STORE_TEST(test_ids_that_none_can_be_are_refused),
 		STORE_TEST(test_order_survives_a_clock_that_steps_back),
+		STORE_TEST(test_list_goes_on_after_a_version_that_is_gone),
+		STORE_TEST(test_list_refuses_markers_that_none_can_be),
+		STORE_TEST(test_list_shows_no_prefix_of_what_is_hidden),
 		STORE_TEST(test_bucket_with_any_version_is_not_empty),
 		STORE_TEST(test_counters_count_versions_but_no_markers),
 		STORE_TEST(test_events_name_versions),
