@@ -228,7 +228,8 @@ sum_composite(const struct complete *c, uint16_t alg, uint8_t out[32])
 	return 0;
 }
 
-/* The object's checksum; none when a part has none of the algorithm. */
+/* The object's checksum; none when a part has none of the algorithm. An upload
+ * that named no algorithm takes that of its parts. */
 static enum s3_error
 make_checksum(struct complete *c)
 {
@@ -236,6 +237,8 @@ make_checksum(struct complete *c)
 	uint16_t alg = c->upload.u.checksum_alg;
 	size_t n = c->req->n_parts;
 
+	if (alg == HASH_NONE)
+		alg = c->parts[0].checksum_alg;
 	for (size_t i = 0; i < n; i++)
 		if (c->parts[i].checksum_alg != alg)
 			alg = HASH_NONE;

@@ -284,7 +284,8 @@ struct store_upload_req {
 	struct slice storage_class;
 	struct store_headers headers;
 	struct store_headers tags;
-	uint16_t checksum_alg;	 /* enum hash_alg, 0: none */
+	uint16_t checksum_alg;	 /* enum hash_alg; 0: none named, the object
+				    gets its parts' common CRC */
 	bool checksum_composite; /* else full object */
 };
 

@@ -7,6 +7,7 @@
 #include "gateway/s3/authorise.h"
 
 #define HEADER "x-amz-copy-source"
+#define BLOCK (1u << 20)
 
 static int
 decode(struct arena *a, struct slice raw, struct slice *out)
@@ -97,4 +98,53 @@ s3_copy_source_get(struct s3_request *rq, const struct s3_copy_source *src,
 	default:
 		return err;
 	}
+}
+
+void
+s3_copy_source_set_version(struct s3_request *rq,
+			   const struct store_object *source)
+{
+	if (strcmp(source->version_id, "null") != 0)
+		http_set_header(rq->http, HEADER "-version-id",
+				slice_str(source->version_id));
+}
+
+static enum s3_error
+digest(struct store_read *read, uint64_t offset, uint64_t n, struct hash *md5,
+       struct hash *sum, char *block)
+{
+	while (n) {
+		size_t now = n < BLOCK ? (size_t)n : BLOCK;
+		enum s3_error err = store_read_at(read, offset, block, now);
+
+		if (err != S3_OK)
+			return err;
+		hash_update(md5, block, now);
+		hash_update(sum, block, now);
+		offset += now;
+		n -= now;
+	}
+	return S3_OK;
+}
+
+enum s3_error
+s3_digest_range(struct store_read *read, uint64_t offset, uint64_t n,
+		enum hash_alg alg, uint8_t md5_out[HASH_BYTES_MAX],
+		uint8_t sum_out[HASH_BYTES_MAX])
+{
+	struct hash md5 = { 0 }, sum = { 0 };
+	char *block = malloc(BLOCK);
+	enum s3_error err = S3_ERR_INTERNAL_ERROR;
+
+	if (block && hash_init(&md5, HASH_MD5) == 0 &&
+	    hash_init(&sum, alg) == 0)
+		err = digest(read, offset, n, &md5, &sum, block);
+	if (err == S3_OK) {
+		hash_final(&md5, md5_out);
+		hash_final(&sum, sum_out);
+	}
+	hash_release(&md5);
+	hash_release(&sum);
+	free(block);
+	return err;
 }

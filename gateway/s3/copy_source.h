@@ -30,5 +30,14 @@ enum s3_error MUST_CHECK s3_copy_source_get(struct s3_request *rq,
 					    const struct s3_copy_source *src,
 					    struct store_object *out,
 					    struct store_read **read);
+/* x-amz-copy-source-version-id, when the source is a version. */
+void s3_copy_source_set_version(struct s3_request *rq,
+				const struct store_object *source);
+/* MD5 and @alg of n bytes of a read. INTERNAL_ERROR */
+enum s3_error MUST_CHECK s3_digest_range(struct store_read *read,
+					 uint64_t offset, uint64_t n,
+					 enum hash_alg alg,
+					 uint8_t md5[HASH_BYTES_MAX],
+					 uint8_t sum[HASH_BYTES_MAX]);
 
 #endif

@@ -7,7 +7,7 @@
 enum s3_error
 s3_upload_failed(struct s3_request *rq, enum s3_error err)
 {
-	if (err == S3_ERR_NO_SUCH_UPLOAD)
+	if (err == S3_ERR_NO_SUCH_UPLOAD && rq->detail.n == 0)
 		s3_detail_add(&rq->detail, "UploadId",
 			      s3_param(rq, "uploadId"));
 	return err;

@@ -12,6 +12,7 @@
 
 #define BEAT_S 1 /* between two signs of life */
 #define STACK_BYTES 262144u
+#define ATTEMPTS 3
 
 struct completion {
 	struct s3_request *rq;
@@ -30,12 +31,23 @@ struct completion {
 	size_t sent;
 };
 
+/* Again when a part was replaced meanwhile. */
+static enum s3_error
+complete(struct completion *c)
+{
+	enum s3_error err = S3_ERR_OPERATION_ABORTED;
+
+	for (int i = 0; i < ATTEMPTS && err == S3_ERR_OPERATION_ABORTED; i++)
+		err = store_upload_complete(c->rq->world->store, &c->req,
+					    &c->arena, &c->result);
+	return err;
+}
+
 static void *
 run(void *arg)
 {
 	struct completion *c = arg;
-	enum s3_error err = store_upload_complete(c->rq->world->store, &c->req,
-						  &c->arena, &c->result);
+	enum s3_error err = complete(c);
 
 	pthread_mutex_lock(&c->mu);
 	c->err = err;

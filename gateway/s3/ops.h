@@ -55,6 +55,7 @@ enum s3_error op_create_multipart_upload(struct s3_request *rq);
 enum s3_error op_abort_multipart_upload(struct s3_request *rq);
 enum s3_error op_upload_part_begin(struct s3_request *rq);
 enum s3_error op_upload_part_finish(struct s3_request *rq);
+enum s3_error op_upload_part_copy(struct s3_request *rq);
 enum s3_error op_complete_multipart_upload(struct s3_request *rq);
 enum s3_error op_list_parts(struct s3_request *rq);
 enum s3_error op_list_multipart_uploads(struct s3_request *rq);

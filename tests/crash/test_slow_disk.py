@@ -1,0 +1,133 @@
+"""A disk that takes seconds for a commit: the client of a completion is kept
+waiting with signs of life, and a failure that comes late is told in the body."""
+
+import hashlib
+import os
+import pathlib
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from gateway import Gateway
+from signed import signed
+from sigv4 import Signer, head
+
+SHIM = pathlib.Path(__file__).parents[1] / "lib" / "slow_sync.c"
+SECONDS = 3
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A gateway whose disk is slow while gateway.marker exists."""
+    where = tmp_path_factory.mktemp("slow")
+    shim, marker = where / "slow_sync.so", where / "slow"
+    subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1",
+                    "-D_GNU_SOURCE", "-o", shim, SHIM], check=True)
+    g = Gateway({"LD_PRELOAD": str(shim), "SLOW_SYNC_FILE": str(marker),
+                 "SLOW_SYNC_SECONDS": str(SECONDS)}).start()
+    g.marker = marker
+    yield g
+    marker.unlink(missing_ok=True)
+    g.close()
+
+
+@pytest.fixture
+def upload(slow):
+    """Bucket, upload id and ETag of an upload with one part."""
+    bucket = "slow"
+    signed(slow, "PUT", f"/{bucket}")
+    made = signed(slow, "POST", f"/{bucket}/k?uploads")
+    upload = made.element("UploadId")
+    part = signed(slow, "PUT", f"/{bucket}/k?partNumber=1&uploadId={upload}",
+                  b"data")
+    return bucket, upload, part.headers["etag"]
+
+
+def complete(gateway, bucket, upload, etag, headers=None):
+    """The socket after a completion was sent while the disk is slow."""
+    body = ("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
+            f"<ETag>{etag}</ETag></Part></CompleteMultipartUpload>").encode()
+    h = Signer().headers("POST", f"/{bucket}/k", f"127.0.0.1:{gateway.port}",
+                         hashlib.sha256(body).hexdigest(),
+                         [("uploadId", upload)], headers)
+    h["Content-Length"] = str(len(body))
+    gateway.marker.touch()
+    s = socket.create_connection(("127.0.0.1", gateway.port), 20)
+    s.sendall(head("POST", f"/{bucket}/k?uploadId={upload}", h) + body)
+    return s
+
+
+def read_chunked(s):
+    """(head, [(seconds, piece)...]) of an answer in chunks."""
+    began, data, pieces = time.monotonic(), b"", []
+    while b"\r\n\r\n" not in data:
+        data += s.recv(65536)
+    top, data = data.split(b"\r\n\r\n", 1)
+    while True:
+        while b"\r\n" not in data:
+            data += s.recv(65536)
+        size, data = data.split(b"\r\n", 1)
+        n = int(size, 16)
+        while len(data) < n + 2:
+            data += s.recv(65536)
+        if n == 0:
+            return top.decode(), pieces
+        pieces.append((time.monotonic() - began, data[:n]))
+        data = data[n + 2:]
+
+
+def test_long_completion_is_kept_alive(slow, upload):
+    with complete(slow, *upload) as s:
+        top, pieces = read_chunked(s)
+        slow.marker.unlink()
+        text = b"".join(p for _, p in pieces).decode()
+        assert top.startswith("HTTP/1.1 200 ")
+        assert "Content-Type: application/xml" in top
+        assert pieces[0][1].startswith(b"<?xml")
+        assert pieces[0][0] < SECONDS, "the answer began before the end"
+        blanks = [p for _, p in pieces[1:-1]]
+        assert blanks and all(p == b" " for p in blanks)
+        assert "<CompleteMultipartUploadResult" in text
+        assert hashlib.md5(hashlib.md5(b"data").digest()).hexdigest() in text
+        # The connection serves the next request.
+        h = Signer().headers("GET", "/slow/k", f"127.0.0.1:{slow.port}")
+        s.sendall(head("GET", "/slow/k", h))
+        assert s.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_late_failure_is_an_error_in_the_body(slow, upload):
+    """A condition is decided in the commit, which waits for the one before."""
+    bucket, _, _ = upload
+    assert signed(slow, "PUT", f"/{bucket}/k", b"there").status == 200
+    slow.marker.touch()
+    before = threading.Thread(
+        target=lambda: signed(slow, "PUT", f"/{bucket}/other", b"x"))
+    before.start()
+    time.sleep(0.5)  # that one is in the writer
+    with complete(slow, *upload, {"If-None-Match": "*"}) as s:
+        top, pieces = read_chunked(s)
+    slow.marker.unlink()
+    before.join()
+    text = b"".join(p for _, p in pieces).decode()
+    assert top.startswith("HTTP/1.1 200 ")
+    assert "<Error><Code>PreconditionFailed</Code>" in text
+    assert "<RequestId>" in text
+    assert signed(slow, "GET", f"/{bucket}/k").body == b"there"
+
+
+def test_client_that_leaves_does_not_undo_the_completion(slow, upload):
+    bucket, upload_id, etag = upload
+    complete(slow, *upload).close()
+    time.sleep(0.2)
+    slow.marker.unlink()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        got = signed(slow, "GET", f"/{bucket}/k?uploadId={upload_id}")
+        if got.status == 404:
+            break
+        time.sleep(0.1)
+    assert got.code == "NoSuchUpload"
+    assert signed(slow, "GET", f"/{bucket}/k").body == b"data"
