@@ -144,8 +144,10 @@ FUZZ_SECONDS ?= 20
 ifneq ($(MODE),fuzz)
 FUZZ_MAIN := $(BUILD)/tests/fuzz/replay.o
 endif
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
-		$(BUILD)/gateway/s3/range.o $(BUILD)/libcore.a
+FUZZ_GATEWAY := $(addprefix $(BUILD)/gateway/,s3/range.o s3/form.o \
+		s3/form_part.o http/field.o)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(FUZZ_GATEWAY) \
+		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 .PRECIOUS: $(BUILD)/%.o
 
