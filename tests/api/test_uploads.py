@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import form
 from stack import BUCKET
 from web import request, wait_for
 
@@ -307,3 +308,18 @@ def test_event_record_is_kept_with_the_event(stack, user):
     assert record["s3"]["object"]["size"] == 5
     assert record["s3"]["object"]["sequencer"] == f"{int(rows[0][1]):016X}"
     assert record["requestParameters"]["sourceIPAddress"] == "127.0.0.1"
+
+
+def test_form_upload_becomes_a_video(stack, user):
+    key = f"uploads/{user.id}/form.mp4"
+    content = form.body(form.sign_fields(BUCKET, {"key": key}), b"12345")
+    assert form.send(stack.port, BUCKET, content).status == 204
+    stack.relayed()
+    rows = stack.sql(f"SELECT record FROM object_events WHERE key = '{key}'")
+    assert [json.loads(r[0])["eventName"] for r in rows] == [
+        "ObjectCreated:Post"]
+    video = stack.sql("SELECT id, user_id, file_size FROM videos "
+                      f"WHERE s3_key = '{key}'")
+    assert len(video) == 1 and video[0][1] == user.id
+    assert [j[0] for j in jobs_of(stack, video[0][0])] == [
+        "ai_analysis", "process_video"]
