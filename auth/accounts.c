@@ -55,9 +55,14 @@ accounts_open(const struct accounts_conf *conf, char err[512])
 {
 	struct accounts *a = calloc(1, sizeof(*a));
 
-	snprintf(err, 512, "out of memory");
-	if (!a)
+	snprintf(err, 512, "%s",
+		 *conf->master_key ? "out of memory"
+				   : "REELGATE_MASTER_KEY is empty: unset it, "
+				     "or give at least 32 characters");
+	if (!a || !*conf->master_key) {
+		free(a);
 		return NULL;
+	}
 	make_locks(a);
 	accounts_secrets_derive(conf->master_key, &a->secrets);
 	a->path = strdup(conf->path);

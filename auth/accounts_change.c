@@ -41,11 +41,15 @@ change_end(struct accounts *a, struct accounts_table *copy, int rc,
 	return rc;
 }
 
+/* In one line, whatever was typed. */
 static int
 refuse(char err[512], const char *why, struct slice what)
 {
 	snprintf(err, 512, "\"%.*s\": %s", (int)slice_head(what, 128).n, what.p,
 		 why);
+	for (char *c = err; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == '\x7f')
+			*c = '?';
 	return -1;
 }
 
