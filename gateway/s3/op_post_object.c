@@ -101,14 +101,15 @@ verify(struct s3_request *rq)
 				&rq->id, &rq->post->range, &rq->detail);
 }
 
-/* The document of the tagging field; x-amz-tagging is a header's business. */
+/* The document of the tagging field, else as PutObject. */
 static enum s3_error
 read_tags(struct s3_request *rq)
 {
 	struct slice doc = post_field(rq->post, "tagging");
+	struct store_headers *out = &rq->put_req.tags;
 
-	return doc.p ? tags_read_xml(rq, doc, TAGS_OF_OBJECT, &rq->put_req.tags)
-		     : S3_OK;
+	return doc.p ? tags_read_xml(rq, doc, TAGS_OF_OBJECT, out)
+		     : tags_read_header(rq, out);
 }
 
 static enum s3_error
