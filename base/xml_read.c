@@ -16,6 +16,7 @@ struct reader {
 	struct buf path; /* "Delete/Object/Key" */
 	struct buf text;
 	int depth;
+	bool strict;
 	bool failed;
 };
 
@@ -44,16 +45,17 @@ find_rule(const struct reader *r)
 	return NULL;
 }
 
+/* A rule is about this element, or about one below it. */
 static bool
-root_is_known(const struct reader *r)
+is_known(const struct reader *r)
 {
-	struct slice root = buf_slice(&r->path);
+	struct slice here = buf_slice(&r->path);
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct slice path = slice_str(r->rules[i].path);
 
-		if (slice_starts(path, root) &&
-		    (path.n == root.n || path.p[root.n] == '/'))
+		if (slice_starts(path, here) &&
+		    (path.n == here.n || path.p[here.n] == '/'))
 			return true;
 	}
 	return false;
@@ -78,7 +80,7 @@ on_start(void *data, const char *name, const char **attrs)
 	buf_put(&r->path, local_name(name));
 	buf_clear(&r->text);
 	if (r->depth > XML_DEPTH_MAX || !buf_ok(&r->path) ||
-	    (r->depth == 1 && !root_is_known(r))) {
+	    ((r->depth == 1 || r->strict) && !is_known(r))) {
 		fail(r);
 		return;
 	}
@@ -126,12 +128,14 @@ on_doctype(void *data, const char *name, const char *sysid, const char *pubid,
 	fail(data);
 }
 
-int
-xml_read(struct slice doc, const struct xml_rule *rules, size_t n, void *ctx)
+static int
+read_document(struct slice doc, const struct xml_rule *rules, size_t n,
+	      void *ctx, bool strict)
 {
 	struct reader r = { .rules = rules,
 			    .n = n,
 			    .ctx = ctx,
+			    .strict = strict,
 			    .path = BUF_MAX(XML_PATH_MAX),
 			    .text = BUF_MAX(XML_TEXT_MAX) };
 	int rc = -1;
@@ -152,4 +156,17 @@ xml_read(struct slice doc, const struct xml_rule *rules, size_t n, void *ctx)
 	buf_release(&r.path);
 	buf_release(&r.text);
 	return rc;
+}
+
+int
+xml_read(struct slice doc, const struct xml_rule *rules, size_t n, void *ctx)
+{
+	return read_document(doc, rules, n, ctx, false);
+}
+
+int
+xml_read_strict(struct slice doc, const struct xml_rule *rules, size_t n,
+		void *ctx)
+{
+	return read_document(doc, rules, n, ctx, true);
 }

@@ -31,5 +31,9 @@ struct xml_rule {
  */
 int MUST_CHECK xml_read(struct slice doc, const struct xml_rule *rules,
 			size_t n, void *ctx);
+/* The same, but an element that no rule is about, nor about anything below
+ * it, is refused: for documents that S3 validates against a schema. */
+int MUST_CHECK xml_read_strict(struct slice doc, const struct xml_rule *rules,
+			       size_t n, void *ctx);
 
 #endif

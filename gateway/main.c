@@ -14,6 +14,7 @@
 #include "gateway/api/api.h"
 #include "gateway/lease.h"
 #include "gateway/s3/app.h"
+#include "gateway/s3/default_bucket.h"
 #include "version.h"
 
 #include <errno.h>
@@ -172,25 +173,14 @@ open_store(struct gateway *g, char err[ERR_MAX])
 	return g->store ? 0 : -1;
 }
 
-/* The default bucket belongs to root; one that exists is left as it is. */
 static int
 open_world(struct gateway *g, char err[ERR_MAX])
 {
-	const char *name = g->conf.aws_s3_bucket;
-	enum s3_error e;
-
 	g->world = s3_world_new(&g->conf, g->store, err);
 	if (!g->world)
 		return -1;
-	e = store_bucket_create(g->store, slice_str(name),
-				s3_world_account(g->world),
-				slice_str(g->conf.aws_region));
-	if (e == S3_OK || e == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU ||
-	    e == S3_ERR_BUCKET_ALREADY_EXISTS)
-		return 0;
-	snprintf(err, ERR_MAX, "cannot make the bucket \"%.80s\": %s", name,
-		 s3_error_info(e)->message);
-	return -1;
+	return s3_make_default_bucket(&g->conf, g->store,
+				      s3_world_account(g->world), err);
 }
 
 /* Without a database S3 serves alone: the conninfo then names a folder in

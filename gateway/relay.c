@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/timeval.h"
 #include "gateway/event.h"
+#include "gateway/rules.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -35,26 +36,16 @@ struct relay {
 	bool stopping;
 };
 
-/* The notification rules of the default bucket. As on AWS they do not
- * overlap: the first that matches is the only one. */
-static const struct rule {
-	const char *id;
-	const char *event_prefix;
-	const char *key_prefix;
-	const char *job_type;
-} rules[] = {
-	{ "reelgate-uploads", "ObjectCreated:", "uploads/", "process_video" },
-};
-
 const char *
 relay_job_type(const struct store_event *e, const char *bucket,
 	       const char **rule_id)
 {
+	size_t n;
+	const struct notification_rule *r = notification_rules(&n);
+
 	if (!slice_eq_str(e->bucket, bucket))
 		return NULL;
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		const struct rule *r = &rules[i];
-
+	for (; n > 0; n--, r++) {
 		if (slice_starts(e->event_name, slice_str(r->event_prefix)) &&
 		    slice_starts(e->key, slice_str(r->key_prefix))) {
 			if (rule_id)

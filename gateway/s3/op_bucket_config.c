@@ -1,38 +1,88 @@
 /*
- * What a bucket's sub-resources say while they cannot be changed: location
- * and CORS as they are, a private ACL, no versioning, and AWS's answer for
- * everything that was never set. SDK probes and infrastructure tools rely on
- * these.
+ * Sub-resources that cannot be configured here: they answer what AWS answers
+ * of a bucket on which nothing was ever set. SDK probes and infrastructure
+ * tools rely on that.
  */
-#include "gateway/s3/cors.h"
+#include "gateway/rules.h"
+#include "gateway/s3/body.h"
 #include "gateway/s3/ops.h"
 
-#define XSI "http://www.w3.org/2001/XMLSchema-instance"
+#define EMPTY_LIST "<IsTruncated>false</IsTruncated>"
 
 static const struct {
-	const char *query;
+	const char *subresource;
 	enum s3_error error;
 } unset[] = {
+	{ "analytics", S3_ERR_NO_SUCH_CONFIGURATION },
+	{ "cors", S3_ERR_NO_SUCH_CORS_CONFIGURATION },
+	{ "encryption", S3_ERR_ENCRYPTION_CONFIGURATION_NOT_FOUND },
+	{ "intelligent-tiering", S3_ERR_NO_SUCH_CONFIGURATION },
+	{ "inventory", S3_ERR_NO_SUCH_CONFIGURATION },
+	{ "lifecycle", S3_ERR_NO_SUCH_LIFECYCLE_CONFIGURATION },
+	{ "metrics", S3_ERR_NO_SUCH_CONFIGURATION },
+	{ "object-lock", S3_ERR_OBJECT_LOCK_CONFIGURATION_NOT_FOUND },
 	{ "policy", S3_ERR_NO_SUCH_BUCKET_POLICY },
 	{ "policyStatus", S3_ERR_NO_SUCH_BUCKET_POLICY },
-	{ "cors", S3_ERR_NO_SUCH_CORS_CONFIGURATION },
-	{ "lifecycle", S3_ERR_NO_SUCH_LIFECYCLE_CONFIGURATION },
+	{ "replication", S3_ERR_REPLICATION_CONFIGURATION_NOT_FOUND },
 	{ "tagging", S3_ERR_NO_SUCH_TAG_SET },
 	{ "website", S3_ERR_NO_SUCH_WEBSITE_CONFIGURATION },
-	{ "replication", S3_ERR_REPLICATION_CONFIGURATION_NOT_FOUND },
-	{ "encryption", S3_ERR_ENCRYPTION_CONFIGURATION_NOT_FOUND },
-	{ "object-lock", S3_ERR_OBJECT_LOCK_CONFIGURATION_NOT_FOUND },
-	{ "publicAccessBlock", S3_ERR_NO_SUCH_PUBLIC_ACCESS_BLOCK },
-	{ "ownershipControls", S3_ERR_OWNERSHIP_CONTROLS_NOT_FOUND },
 };
+
+static const struct {
+	const char *subresource;
+	const char *root;
+	const char *content;
+} defaults[] = {
+	{ "accelerate", "AccelerateConfiguration", "" },
+	{ "analytics", "ListBucketAnalyticsConfigurationResult", EMPTY_LIST },
+	{ "intelligent-tiering",
+	  "ListBucketIntelligentTieringConfigurationsOutput", EMPTY_LIST },
+	{ "inventory", "ListInventoryConfigurationsResult", EMPTY_LIST },
+	{ "logging", "BucketLoggingStatus", "" },
+	{ "metrics", "ListMetricsConfigurationsResult", EMPTY_LIST },
+	{ "requestPayment", "RequestPaymentConfiguration",
+	  "<Payer>BucketOwner</Payer>" },
+};
+
+static bool
+is_about(const struct s3_request *rq, const char *subresource)
+{
+	size_t n = strlen(subresource);
+	const char *query = rq->op->query;
+
+	return strncmp(query, subresource, n) == 0 &&
+	       (query[n] == '\0' || query[n] == '&');
+}
 
 enum s3_error
 op_get_unset(struct s3_request *rq)
 {
-	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
-		if (strcmp(rq->op->query, unset[i].query) == 0)
-			return s3_fail(rq, unset[i].error, NULL, "BucketName",
-				       rq->bucket);
+	for (size_t i = 0; i < ARRAY_LEN(unset); i++) {
+		enum s3_error err = unset[i].error;
+
+		if (!is_about(rq, unset[i].subresource))
+			continue;
+		return err == S3_ERR_NO_SUCH_CONFIGURATION
+			   ? err
+			   : s3_fail(rq, err, NULL, "BucketName", rq->bucket);
+	}
+	return S3_ERR_NOT_IMPLEMENTED;
+}
+
+enum s3_error
+op_get_default(struct s3_request *rq)
+{
+	struct buf xml = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
+		if (!is_about(rq, defaults[i].subresource))
+			continue;
+		xml_prolog(&xml);
+		xml_open_ns(&xml, defaults[i].root, XML_NS_S3);
+		buf_puts(&xml, defaults[i].content);
+		xml_close(&xml, defaults[i].root);
+		return s3_answer_xml(rq, &xml);
+	}
 	return S3_ERR_NOT_IMPLEMENTED;
 }
 
@@ -44,91 +94,52 @@ op_delete_unset(struct s3_request *rq)
 	return S3_OK;
 }
 
+/* The rules by which events become jobs are those of the default bucket. */
 enum s3_error
-op_get_bucket_location(struct s3_request *rq)
+op_get_bucket_notification(struct s3_request *rq)
 {
-	struct buf xml = BUF_INIT;
-
-	xml_prolog(&xml);
-	xml_open_ns(&xml, "LocationConstraint", XML_NS_S3);
-	if (!slice_eq_str(rq->record.region, "us-east-1"))
-		xml_escape(&xml, rq->record.region);
-	xml_close(&xml, "LocationConstraint");
-	return s3_answer_xml(rq, &xml);
-}
-
-enum s3_error
-op_get_bucket_versioning(struct s3_request *rq)
-{
-	struct buf xml = BUF_INIT;
-
-	xml_prolog(&xml);
-	xml_open_ns(&xml, "VersioningConfiguration", XML_NS_S3);
-	xml_close(&xml, "VersioningConfiguration");
-	return s3_answer_xml(rq, &xml);
-}
-
-static void
-put_list(struct buf *xml, const char *element, const char *const *list)
-{
-	for (; *list; list++)
-		xml_text(xml, element, slice_str(*list));
-}
-
-enum s3_error
-op_get_bucket_cors(struct s3_request *rq)
-{
-	struct buf xml = BUF_INIT;
-	const struct cors_rule *r;
 	size_t n;
+	const struct notification_rule *r = notification_rules(&n);
+	struct buf xml = BUF_INIT;
 
-	r = cors_rules(rq->world, rq->bucket, &n);
-	if (n == 0)
-		return op_get_unset(rq);
+	if (!slice_eq_str(rq->bucket, rq->world->conf->aws_s3_bucket))
+		n = 0;
 	xml_prolog(&xml);
-	xml_open_ns(&xml, "CORSConfiguration", XML_NS_S3);
+	xml_open_ns(&xml, "NotificationConfiguration", XML_NS_S3);
 	for (; n > 0; n--, r++) {
-		xml_open(&xml, "CORSRule");
-		put_list(&xml, "AllowedHeader", r->headers);
-		put_list(&xml, "AllowedMethod", r->methods);
-		put_list(&xml, "AllowedOrigin", r->origins);
-		put_list(&xml, "ExposeHeader", r->expose);
-		xml_u64(&xml, "MaxAgeSeconds", r->max_age_s);
-		xml_close(&xml, "CORSRule");
+		xml_open(&xml, "QueueConfiguration");
+		xml_text(&xml, "Id", slice_str(r->id));
+		buf_printf(&xml, "<Queue>arn:reelgate:jobs:::%s</Queue>",
+			   r->job_type);
+		buf_printf(&xml, "<Event>s3:%s*</Event>", r->event_prefix);
+		xml_open(&xml, "Filter");
+		xml_open(&xml, "S3Key");
+		xml_open(&xml, "FilterRule");
+		xml_text(&xml, "Name", SLICE("prefix"));
+		xml_text(&xml, "Value", slice_str(r->key_prefix));
+		xml_close(&xml, "FilterRule");
+		xml_close(&xml, "S3Key");
+		xml_close(&xml, "Filter");
+		xml_close(&xml, "QueueConfiguration");
 	}
-	xml_close(&xml, "CORSConfiguration");
+	xml_close(&xml, "NotificationConfiguration");
 	return s3_answer_xml(rq, &xml);
 }
 
-/* Everything is private: the owner, and nobody else, has full control. */
+/* No bucket has an object lock. */
 enum s3_error
-op_get_acl(struct s3_request *rq)
+op_object_lock_missing(struct s3_request *rq)
 {
-	struct slice owner = rq->record.owner;
-	char name[ACCOUNT_DISPLAY_MAX];
-	struct store_object o;
-	struct store_ref ref;
-	struct buf xml = BUF_INIT;
-	enum s3_error err = s3_ref(rq, &ref);
+	rq->detail.message = "Bucket is missing Object Lock Configuration";
+	return S3_ERR_INVALID_REQUEST;
+}
 
-	if (err == S3_OK && rq->key.n)
-		err = s3_describe(rq, &ref, &o);
-	if (err != S3_OK)
-		return err;
-	s3_display_name(rq, owner, name);
-	xml_prolog(&xml);
-	xml_open_ns(&xml, "AccessControlPolicy", XML_NS_S3);
-	s3_xml_owner(rq, &xml, "Owner", owner);
-	xml_open(&xml, "AccessControlList");
-	xml_open(&xml, "Grant");
-	buf_puts(&xml,
-		 "<Grantee xmlns:xsi=\"" XSI "\" xsi:type=\"CanonicalUser\">");
-	xml_text(&xml, "ID", owner);
-	xml_text(&xml, "DisplayName", slice_str(name));
-	xml_close(&xml, "Grantee");
-	xml_text(&xml, "Permission", SLICE("FULL_CONTROL"));
-	xml_close(&xml, "Grant");
-	xml_close(&xml, "AccessControlList");
-	xml_close(&xml, "AccessControlPolicy");
-	return s3_answer_xml(rq, &xml);
+enum s3_error
+op_protected_begin(struct s3_request *rq)
+{
+	if (s3_body_is_protected(rq->filters))
+		return S3_OK;
+	rq->detail.message = "Missing required header for this request: "
+			     "Content-MD5 OR x-amz-checksum-*";
+	return S3_ERR_INVALID_REQUEST;
 }

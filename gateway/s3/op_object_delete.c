@@ -1,7 +1,6 @@
 /*
  * DeleteObject and DeleteObjects. Deleting what is not there succeeds.
  */
-#include "gateway/s3/body.h"
 #include "base/xml_read.h"
 #include "gateway/s3/ops.h"
 
@@ -41,16 +40,6 @@ op_delete_object(struct s3_request *rq)
 }
 
 /* ---- DeleteObjects ------------------------------------------------------ */
-
-enum s3_error
-op_delete_objects_begin(struct s3_request *rq)
-{
-	if (s3_body_is_protected(rq->filters))
-		return S3_OK;
-	rq->detail.message = "Missing required header for this request: "
-			     "Content-MD5 OR x-amz-checksum-*";
-	return S3_ERR_INVALID_REQUEST;
-}
 
 static int
 on_object(void *ctx)

@@ -101,15 +101,14 @@ verify(struct s3_request *rq)
 				&rq->id, &rq->post->range, &rq->detail);
 }
 
-/* The document of the tagging field, else as PutObject. */
+/* The document of the tagging field; x-amz-tagging is a header's business. */
 static enum s3_error
 read_tags(struct s3_request *rq)
 {
 	struct slice doc = post_field(rq->post, "tagging");
-	struct store_headers *out = &rq->put_req.tags;
 
-	return doc.p ? tags_read_xml(rq, doc, TAGS_OF_OBJECT, out)
-		     : tags_read_header(rq, out);
+	return doc.p ? tags_read_xml(rq, doc, TAGS_OF_OBJECT, &rq->put_req.tags)
+		     : S3_OK;
 }
 
 static enum s3_error

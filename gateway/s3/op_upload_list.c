@@ -2,6 +2,7 @@
  * ListParts and ListMultipartUploads.
  */
 #include "gateway/s3/multipart.h"
+#include "gateway/s3/list.h"
 #include "gateway/s3/ops.h"
 
 #define PAGE_MAX 1000u

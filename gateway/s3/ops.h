@@ -11,23 +11,58 @@
 /* route.c */
 enum s3_error op_not_implemented(struct s3_request *rq);
 
-/* op_bucket.c */
+/* op_list_buckets.c */
 enum s3_error op_list_buckets(struct s3_request *rq);
+
+/* op_create_bucket.c */
+enum s3_error op_create_bucket_begin(struct s3_request *rq);
 enum s3_error op_create_bucket(struct s3_request *rq);
+/* The name of a region: AWS's form, or this gateway's own. */
+bool s3_is_region(const struct s3_request *rq, struct slice s);
+
+/* op_bucket.c */
 enum s3_error op_head_bucket(struct s3_request *rq);
 enum s3_error op_delete_bucket(struct s3_request *rq);
-
-/* op_bucket_config.c */
 enum s3_error op_get_bucket_location(struct s3_request *rq);
 enum s3_error op_get_bucket_versioning(struct s3_request *rq);
-enum s3_error op_get_bucket_cors(struct s3_request *rq);
-enum s3_error op_get_acl(struct s3_request *rq);
+enum s3_error op_put_bucket_versioning(struct s3_request *rq);
+
+/* op_bucket_config.c: what was never set */
 enum s3_error op_get_unset(struct s3_request *rq);
+enum s3_error op_get_default(struct s3_request *rq);
 enum s3_error op_delete_unset(struct s3_request *rq);
+enum s3_error op_get_bucket_notification(struct s3_request *rq);
+enum s3_error op_object_lock_missing(struct s3_request *rq);
+/* Refuses a body without Content-MD5 and checksum. */
+enum s3_error op_protected_begin(struct s3_request *rq);
+
+/* op_cors.c */
+enum s3_error op_get_bucket_cors(struct s3_request *rq);
+enum s3_error op_put_bucket_cors(struct s3_request *rq);
+enum s3_error op_delete_bucket_cors(struct s3_request *rq);
+
+/* op_bucket_tags.c */
+enum s3_error op_get_bucket_tagging(struct s3_request *rq);
+enum s3_error op_put_bucket_tagging(struct s3_request *rq);
+enum s3_error op_delete_bucket_tagging(struct s3_request *rq);
+/* Replaces the bucket's tags; none: it has none. */
+enum s3_error s3_bucket_tags_put(struct s3_request *rq,
+				 const struct store_headers *tags);
+
+/* op_access.c */
+enum s3_error op_get_acl(struct s3_request *rq);
+enum s3_error op_put_acl(struct s3_request *rq);
+enum s3_error op_get_ownership_controls(struct s3_request *rq);
+enum s3_error op_put_ownership_controls(struct s3_request *rq);
+enum s3_error op_get_public_access_block(struct s3_request *rq);
+enum s3_error op_put_public_access_block(struct s3_request *rq);
 
 /* op_list.c */
 enum s3_error op_list_objects_v1(struct s3_request *rq);
 enum s3_error op_list_objects_v2(struct s3_request *rq);
+
+/* op_list_versions.c */
+enum s3_error op_list_object_versions(struct s3_request *rq);
 
 /* op_object_put.c */
 enum s3_error op_put_object_begin(struct s3_request *rq);
@@ -46,7 +81,6 @@ enum s3_error op_get_object(struct s3_request *rq);
 
 /* op_object_delete.c */
 enum s3_error op_delete_object(struct s3_request *rq);
-enum s3_error op_delete_objects_begin(struct s3_request *rq);
 enum s3_error op_delete_objects(struct s3_request *rq);
 
 /* op_upload_create.c, op_upload_part.c, op_upload_complete.c, op_upload_list.c

@@ -166,10 +166,6 @@ void s3_xml_owner(const struct s3_request *rq, struct buf *xml,
 void s3_display_name(const struct s3_request *rq, struct slice id,
 		     char out[ACCOUNT_DISPLAY_MAX]);
 void s3_xml_time(struct buf *xml, const char *name, int64_t us);
-/* op_list.c: a marker that is a common prefix of a list stands for all keys
- * below it. */
-bool s3_is_common_prefix(struct slice prefix, struct slice delimiter,
-			 struct slice marker);
 /* A name, percent-encoded when the client asked for encoding-type=url. */
 void s3_xml_name(struct buf *xml, const char *element, struct slice name,
 		 bool encode);

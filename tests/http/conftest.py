@@ -1,5 +1,8 @@
 """Uploads whose headers and body are bent by hand."""
 
+import base64
+import hashlib
+
 import pytest
 
 from sigv4 import Signer, head, quote
@@ -59,3 +62,19 @@ def versioned(client, bucket):
     client.put_bucket_versioning(
         Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
+
+
+@pytest.fixture
+def call(http):
+    """A signed request: the query as "name=value&name", decoded; the body
+    goes with its Content-MD5 unless md5=False."""
+    def send(method, path, query="", body=b"", md5=True, **headers):
+        body = body if isinstance(body, bytes) else body.encode()
+        headers = {n.replace("_", "-"): v for n, v in headers.items()}
+        if body and md5:
+            digest = hashlib.md5(body).digest()
+            headers["Content-MD5"] = base64.b64encode(digest).decode()
+        pairs = [tuple((p + "=").split("=")[:2]) for p in query.split("&")
+                 if p]
+        return http(method, path, body, headers, pairs)
+    return send
