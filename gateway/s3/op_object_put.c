@@ -12,14 +12,10 @@ enum s3_error
 op_put_object_begin(struct s3_request *rq)
 {
 	struct store_put_req *req = &rq->put_req;
-	struct slice version = s3_param(rq, "versionId");
-	enum s3_error err;
+	enum s3_error err = s3_no_version(rq);
 
-	if (version.p)
-		return s3_bad_argument(
-		    rq, "This operation does not accept a version-id.",
-		    "versionId", version);
-	err = s3_open_body(rq);
+	if (err == S3_OK)
+		err = s3_open_body(rq);
 	if (err != S3_OK)
 		return err;
 	req->bucket = rq->bucket;

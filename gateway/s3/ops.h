@@ -79,6 +79,16 @@ enum s3_error op_post_object_finish(struct s3_request *rq);
 /* op_object_get.c: GetObject and HeadObject */
 enum s3_error op_get_object(struct s3_request *rq);
 
+/* op_object_copy.c, op_object_rename.c */
+enum s3_error op_copy_object(struct s3_request *rq);
+enum s3_error op_rename_object(struct s3_request *rq);
+
+/* op_object_tagging.c, op_object_attributes.c */
+enum s3_error op_get_object_tagging(struct s3_request *rq);
+enum s3_error op_put_object_tagging(struct s3_request *rq);
+enum s3_error op_delete_object_tagging(struct s3_request *rq);
+enum s3_error op_get_object_attributes(struct s3_request *rq);
+
 /* op_object_delete.c */
 enum s3_error op_delete_object(struct s3_request *rq);
 enum s3_error op_delete_objects(struct s3_request *rq);

@@ -209,10 +209,10 @@ s3_param_has(const struct s3_request *rq, const char *name)
 }
 
 enum s3_error
-s3_param_count(struct s3_request *rq, const char *name, const char *argument,
-	       uint32_t fallback, uint32_t *out)
+s3_count(struct s3_request *rq, struct slice v, const char *argument,
+	 uint32_t fallback, uint32_t *out)
 {
-	struct slice v = s3_param(rq, name), digits = v;
+	struct slice digits = v;
 	uint64_t n;
 
 	*out = fallback;
@@ -234,6 +234,13 @@ s3_param_count(struct s3_request *rq, const char *name, const char *argument,
 	return s3_failf(rq, S3_ERR_INVALID_ARGUMENT,
 			"Provided %s not an integer or within integer range",
 			argument);
+}
+
+enum s3_error
+s3_param_count(struct s3_request *rq, const char *name, const char *argument,
+	       uint32_t fallback, uint32_t *out)
+{
+	return s3_count(rq, s3_param(rq, name), argument, fallback, out);
 }
 
 enum s3_error

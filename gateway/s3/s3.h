@@ -107,6 +107,10 @@ struct slice s3_lower(struct s3_request *rq, struct slice name);
 /* First value of that query parameter; .p is NULL when absent. */
 struct slice s3_param(const struct s3_request *rq, const char *name);
 bool s3_param_has(const struct s3_request *rq, const char *name);
+/* @v as a number from 0 to 2^31-1, or fallback when .p is NULL. */
+enum s3_error MUST_CHECK s3_count(struct s3_request *rq, struct slice v,
+				  const char *argument, uint32_t fallback,
+				  uint32_t *out);
 /* A parameter that is a number from 0 to 2^31-1, or fallback when absent. */
 enum s3_error MUST_CHECK s3_param_count(struct s3_request *rq, const char *name,
 					const char *argument, uint32_t fallback,
@@ -197,6 +201,8 @@ enum s3_error s3_source_condition_failed(struct s3_request *rq,
 /* The version that ?versionId= names, else the current one. INVALID_ARGUMENT:
  * an empty id. */
 enum s3_error MUST_CHECK s3_ref(struct s3_request *rq, struct store_ref *out);
+/* INVALID_ARGUMENT: a version is named where a new one is made. */
+enum s3_error MUST_CHECK s3_no_version(struct s3_request *rq);
 /* What a call for @ref failed with, as AWS says it: which version, and of a
  * delete marker its headers. @o: as store_get() filled it, NULL: not. */
 enum s3_error s3_ref_failed(struct s3_request *rq, const struct store_ref *ref,

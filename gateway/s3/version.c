@@ -18,6 +18,17 @@ s3_ref(struct s3_request *rq, struct store_ref *out)
 	return S3_OK;
 }
 
+enum s3_error
+s3_no_version(struct s3_request *rq)
+{
+	struct slice id = s3_param(rq, "versionId");
+
+	return id.p ? s3_bad_argument(
+			  rq, "This operation does not accept a version-id.",
+			  "versionId", id)
+		    : S3_OK;
+}
+
 struct slice
 s3_shown_version(const struct s3_request *rq, const char *version_id)
 {
