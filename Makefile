@@ -6,7 +6,7 @@ CC    ?= gcc
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 \
 	-Wwrite-strings -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes \
 	-Wframe-larger-than=16384 -fno-common
-ifeq ($(CI),true)
+ifeq ($(CI)-$(filter fuzz,$(MODE)),true-)
 WARN += -Werror
 endif
 
@@ -26,6 +26,7 @@ $(error MODE is one of release, debug, asan, tsan, fuzz)
 endif
 ifeq ($(MODE),fuzz)
 CC := clang-14
+WARN := -w # gcc is asked
 endif
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -59,7 +60,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
-.PHONY: all help deps units test check suites $(SUITES) fuzz fuzz-run \
+.PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
 	fuzz-replay lint layers conf s3-api docs format format-check install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -144,11 +145,9 @@ FUZZ_SECONDS ?= 20
 ifneq ($(MODE),fuzz)
 FUZZ_MAIN := $(BUILD)/tests/fuzz/replay.o
 endif
-FUZZ_GATEWAY := $(addprefix $(BUILD)/gateway/,s3/range.o s3/form.o \
-		s3/form_part.o http/field.o)
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(FUZZ_GATEWAY) \
-		$(BUILD)/libcore.a
-	$(link) $^ $(LIBS.core)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
+		$(BUILD)/libgateway.a $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.gateway)
 .PRECIOUS: $(BUILD)/%.o
 
 # ---- checking ---------------------------------------------------------------
@@ -162,13 +161,9 @@ $(SUITES):
 	tools/test --only $@
 
 fuzz: ## fuzz each target for FUZZ_SECONDS=20 (clang-14)
-	$(MAKE) MODE=fuzz fuzz-run
-fuzz-run: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
-	set -e; for t in $(FUZZERS); do mkdir -p build/corpus/$$t; \
-		$(BUILD)/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
-		-rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
-		-artifact_prefix=build/corpus/$$t- \
-		build/corpus/$$t tests/fuzz/corpus/$$t; done
+	$(MAKE) MODE=fuzz fuzzers
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+fuzzers: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
 
 fuzz-replay: $(addprefix $(BUILD)/fuzz/,$(FUZZERS)) ## run the fuzz corpora
 	@set -e; for t in $(FUZZERS); do \

@@ -1,8 +1,11 @@
 /*
  * The XML writer. Bytes that XML 1.0 cannot hold are written as character
- * references, as AWS does; clients that need them use encoding-type=url.
+ * references, as AWS does; clients that need them use encoding-type=url. What
+ * is no UTF-8 (a header's value in an error) is written as U+FFFD.
  */
 #include "base/xml_write.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
 
 void
 xml_prolog(struct buf *b)
@@ -31,9 +34,16 @@ xml_close(struct buf *b, const char *name)
 void
 xml_escape(struct buf *b, struct slice text)
 {
-	for (size_t i = 0; i < text.n; i++) {
+	for (size_t i = 0, n; i < text.n; i += n) {
 		unsigned char c = (unsigned char)text.p[i];
 
+		n = slice_utf8(text, i);
+		if (n != 1) {
+			buf_put(b, n ? slice_mem(text.p + i, n)
+				     : SLICE(REPLACEMENT));
+			n += n == 0;
+			continue;
+		}
 		switch (c) {
 		case '&':
 			buf_puts(b, "&amp;");

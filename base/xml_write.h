@@ -15,7 +15,8 @@ void xml_prolog(struct buf *b);
 void xml_open(struct buf *b, const char *name);
 void xml_open_ns(struct buf *b, const char *name, const char *ns);
 void xml_close(struct buf *b, const char *name);
-/* <name>text</name>, escaped; control bytes as character references. */
+/* <name>text</name>, escaped; control bytes as character references, what is
+ * no UTF-8 as U+FFFD. */
 void xml_text(struct buf *b, const char *name, struct slice text);
 void xml_u64(struct buf *b, const char *name, uint64_t v);
 void xml_bool(struct buf *b, const char *name, bool v);

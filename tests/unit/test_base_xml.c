@@ -155,7 +155,7 @@ test_xml_write_reads_as_on_the_wire(void **state)
 	xml_prolog(&b);
 	xml_open_ns(&b, "R", XML_NS_S3);
 	xml_open(&b, "C");
-	xml_text(&b, "Key", SLICE("a<b>&\"'\x01\r\t\xc3\xa4"));
+	xml_text(&b, "Key", SLICE("a<b>&\"'\x01\r\t\xc3\xa4\xe4.\xff"));
 	xml_u64(&b, "Size", UINT64_MAX);
 	xml_bool(&b, "IsTruncated", false);
 	xml_close(&b, "C");
@@ -163,7 +163,8 @@ test_xml_write_reads_as_on_the_wire(void **state)
 	assert_string_equal(
 	    b.p, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		 "<R xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><C>"
-		 "<Key>a&lt;b&gt;&amp;&quot;'&#x1;&#xd;\t\xc3\xa4</Key>"
+		 "<Key>a&lt;b&gt;&amp;&quot;'&#x1;&#xd;\t\xc3\xa4"
+		 "\xef\xbf\xbd.\xef\xbf\xbd</Key>"
 		 "<Size>18446744073709551615</Size>"
 		 "<IsTruncated>false</IsTruncated></C></R>");
 	buf_release(&b);
