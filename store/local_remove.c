@@ -5,6 +5,8 @@
 #include "store/check.h"
 #include "store/local_change.h"
 
+#define REMOVAL_BYTES 1024u /* roughly, a marker and its event */
+
 struct remove_op {
 	struct writer_op op; /* first */
 	struct slice bucket;
@@ -53,7 +55,8 @@ enum s3_error
 local_remove(struct store *s, struct slice bucket, struct store_removal *v,
 	     size_t n, const struct store_note *note)
 {
-	struct remove_op r = { .op.run = run_remove,
+	struct remove_op r = { .op = { .run = run_remove,
+				       .bytes = n * REMOVAL_BYTES },
 			       .bucket = bucket,
 			       .v = v,
 			       .n = n,

@@ -1,8 +1,9 @@
 /*
- * Killed at a random moment: a child puts and deletes from several threads
- * and reports each acknowledgement through a pipe; it dies by SIGKILL; then
- * every acknowledged object must be whole, objects must equal events, and no
- * file may be left that no object names.
+ * Killed at a random moment: a child puts from several threads - keys of their
+ * own, or versions and delete markers of the same ones - and reports each
+ * acknowledgement through a pipe; it dies by SIGKILL; then every acknowledged
+ * version must be whole, versions must equal events, and no file may be left
+ * that no version names.
  */
 #include "tests/unit/store_fixture.h"
 
@@ -17,14 +18,23 @@
 /* Sizes around inline_max (4096): rows and files mixed. */
 static const uint32_t sizes[] = { 10, 4096, 5000, 70000, 1100000 };
 
+#define MARKER UINT32_MAX
+
 struct ack {
-	uint32_t round, thread, i, size;
+	uint32_t round, thread, i;
+	uint32_t size; /* or MARKER */
+	char version_id[STORE_VERSION_ID_MAX];
 };
+
+static bool versioned;
 
 static struct slice
 key_of(const struct ack *a, char out[64])
 {
-	snprintf(out, 64, "r%u/t%u/%u", a->round, a->thread, a->i);
+	if (versioned)
+		snprintf(out, 64, "key-%u", a->i % 2);
+	else
+		snprintf(out, 64, "r%u/t%u/%u", a->round, a->thread, a->i);
 	return slice_str(out);
 }
 
@@ -40,23 +50,52 @@ struct worker {
 	uint32_t round, thread;
 };
 
+/* A put, or a delete marker; false when it failed. */
+static bool
+change(struct store *s, struct ack *a)
+{
+	struct store_note note = fixture_note("unused");
+	struct store_put_req req = { .bucket = BUCKET,
+				     .size = a->size,
+				     .cond = STORE_COND_NONE };
+	struct store_removed removed;
+	struct store_object o;
+	enum s3_error err;
+	char key[64], *p;
+
+	req.key = key_of(a, key);
+	if (a->size == MARKER) {
+		err = store_remove(s, &STORE_REF(BUCKET, req.key), NULL, &note,
+				   &removed);
+		memcpy(a->version_id, removed.version_id,
+		       sizeof(a->version_id));
+		return err == S3_OK;
+	}
+	p = fixture_bytes(a->size, seed_of(a));
+	err = fixture_put_req(s, &req, slice_mem(p, a->size), 65536, &o);
+	free(p);
+	if (err == S3_OK)
+		memcpy(a->version_id, o.version_id, sizeof(a->version_id));
+	return err == S3_OK;
+}
+
 static void *
 work(void *arg)
 {
 	const struct worker *w = arg;
 
 	for (uint32_t i = 0;; i++) {
-		struct ack a = { w->round, w->thread, i,
-				 sizes[i % ARRAY_LEN(sizes)] };
-		char key[64], *p = fixture_bytes(a.size, seed_of(&a));
+		struct ack a = { .round = w->round,
+				 .thread = w->thread,
+				 .i = i,
+				 .size = versioned && i % 7 == 6
+					     ? MARKER
+					     : sizes[i % ARRAY_LEN(sizes)] };
 
-		if (fixture_put(w->s, key_of(&a, key), slice_mem(p, a.size)) !=
-		    S3_OK)
-			_exit(1);
 		/* Small enough to arrive in one piece. */
-		if (write(w->pipe, &a, sizeof(a)) != (ssize_t)sizeof(a))
+		if (!change(w->s, &a) ||
+		    write(w->pipe, &a, sizeof(a)) != (ssize_t)sizeof(a))
 			_exit(1);
-		free(p);
 	}
 	return NULL;
 }
@@ -108,25 +147,29 @@ run_and_kill(struct fixture *f, uint32_t round, useconds_t us, struct ack *acks,
 }
 
 struct totals {
-	uint64_t objects, bytes, files;
+	uint64_t versions, objects, bytes, files;
 };
 
 static struct totals
 list_all(struct fixture *f)
 {
-	struct store_list_req req = { .bucket = BUCKET, .max_keys = 1000 };
-	struct store_list_page page;
+	struct store_versions_req req = { .bucket = BUCKET, .max_keys = 1000 };
+	struct store_versions_page page;
 	struct totals t = { 0 };
 
 	do {
-		assert_int_equal(store_list(f->s, &req, &f->a, &page), S3_OK);
+		assert_int_equal(store_list_versions(f->s, &req, &f->a, &page),
+				 S3_OK);
 		for (size_t i = 0; i < page.n; i++) {
-			t.objects++;
-			t.bytes += page.entries[i].object.size;
-			t.files +=
-			    page.entries[i].object.size > f->conf.inline_max;
+			const struct store_object *o = &page.entries[i].object;
+
+			t.versions++;
+			t.objects += !o->is_delete_marker;
+			t.bytes += o->size;
+			t.files += o->size > f->conf.inline_max;
 		}
-		req.start_after = page.next;
+		req.key_marker = page.next_key;
+		req.version_marker = page.next_version;
 	} while (page.truncated);
 	return t;
 }
@@ -148,26 +191,45 @@ count_events(struct fixture *f)
 }
 
 static void
+expect_acked(struct fixture *f, const struct ack *a)
+{
+	char key[64], *p, *q;
+	struct store_ref ref = { BUCKET, key_of(a, key),
+				 slice_str(a->version_id) };
+	struct store_object o;
+	struct store_read *r;
+	enum s3_error err = store_get(f->s, &ref, NULL, &f->a, &o, &r);
+
+	if (a->size == MARKER) {
+		assert_int_equal(err, S3_ERR_METHOD_NOT_ALLOWED);
+		return;
+	}
+	assert_int_equal(err, S3_OK);
+	assert_int_equal(o.size, a->size);
+	p = fixture_bytes(a->size, seed_of(a));
+	q = malloc(a->size);
+	assert_int_equal(store_read_at(r, 0, q, a->size), S3_OK);
+	assert_memory_equal(p, q, a->size);
+	store_read_close(r);
+	free(p);
+	free(q);
+}
+
+static void
 check(struct fixture *f, const struct ack *acks, size_t from, size_t n)
 {
 	struct store_info info;
 	struct totals t;
 
 	fixture_reopen(f);
-	for (size_t i = from; i < n; i++) {
-		char key[64],
-		    *p = fixture_bytes(acks[i].size, seed_of(&acks[i]));
-
-		fixture_expect(f, key_of(&acks[i], key),
-			       slice_mem(p, acks[i].size));
-		free(p);
-	}
+	for (size_t i = from; i < n; i++)
+		expect_acked(f, &acks[i]);
 	t = list_all(f);
-	assert_true(t.objects >= n);
+	assert_true(t.versions >= n);
 	assert_int_equal(store_info(f->s, &info), S3_OK);
 	assert_int_equal(info.objects, t.objects);
 	assert_int_equal(info.bytes, t.bytes);
-	assert_int_equal(count_events(f), t.objects);
+	assert_int_equal(count_events(f), t.versions);
 	assert_int_equal(fixture_blobs(f), t.files);
 	arena_release(&f->a);
 	store_close(f->s);
@@ -175,9 +237,8 @@ check(struct fixture *f, const struct ack *acks, size_t from, size_t n)
 }
 
 static void
-test_acknowledged_objects_survive_sigkill(void **state)
+kill_again_and_again(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct ack *acks = calloc(ACKS_MAX, sizeof(*acks));
 	uint32_t seed = (uint32_t)getpid();
 	size_t n = 0;
@@ -198,11 +259,31 @@ test_acknowledged_objects_survive_sigkill(void **state)
 	free(acks);
 }
 
+static void
+test_acknowledged_objects_survive_sigkill(void **state)
+{
+	versioned = false;
+	kill_again_and_again(*state);
+}
+
+static void
+test_acknowledged_versions_survive_sigkill(void **state)
+{
+	struct fixture *f = *state;
+
+	versioned = true;
+	assert_int_equal(
+	    store_bucket_versioning(f->s, BUCKET, STORE_VERSIONING_ENABLED),
+	    S3_OK);
+	kill_again_and_again(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_acknowledged_objects_survive_sigkill),
+		STORE_TEST(test_acknowledged_versions_survive_sigkill),
 	};
 
 	return cmocka_run_group_tests_name("store_crash", tests, NULL, NULL);
