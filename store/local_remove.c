@@ -9,10 +9,8 @@
 
 struct remove_op {
 	struct writer_op op; /* first */
-	struct slice bucket;
 	struct store_removal *v;
 	size_t n;
-	const struct store_note *note;
 	struct change change; /* of one after the other */
 };
 
@@ -22,11 +20,9 @@ remove_one(struct remove_op *r, struct store_removal *v, struct writer_txn *t)
 	struct change *c = &r->change;
 	int rc;
 
-	c->bucket = r->bucket;
 	c->key = v->key;
 	c->version_id = v->version_id;
 	c->cond = &v->cond;
-	c->note = r->note;
 	rc = change_prepare_remove(c, t, &v->err);
 	if (rc == 0 && v->err == S3_OK)
 		rc = change_apply(c, t);
@@ -41,7 +37,7 @@ run_remove(struct writer_op *op, struct writer_txn *t)
 	struct local_bucket bucket;
 	int rc = 0;
 
-	op->result = local_bucket_find(t->ls, t->txn, r->bucket, &bucket);
+	op->result = change_look(&r->change, t, &bucket);
 	if (op->result != S3_OK)
 		return 0;
 	/* Those with a bad key have their error already. */
@@ -57,10 +53,9 @@ local_remove(struct store *s, struct slice bucket, struct store_removal *v,
 {
 	struct remove_op r = { .op = { .run = run_remove,
 				       .bytes = n * REMOVAL_BYTES },
-			       .bucket = bucket,
 			       .v = v,
 			       .n = n,
-			       .note = note };
+			       .change = { .bucket = bucket, .note = note } };
 	enum s3_error err = writer_run(local_of(s), &r.op);
 
 	change_release(&r.change);
