@@ -117,7 +117,8 @@ expect_bytes(struct fixture *f, struct slice body)
 		assert_int_equal(store_read_at(r, at, p, n), S3_OK);
 		assert_memory_equal(p, body.p + at, n);
 	}
-	assert_int_equal(store_read_at(r, 1, p, body.n), S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(store_read_at(r, 0, p, body.n + 1),
+			 S3_ERR_INTERNAL_ERROR);
 	store_read_close(r);
 	free(p);
 }
