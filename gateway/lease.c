@@ -17,7 +17,6 @@
 
 #define LINE_MAX_BYTES 8192 /* a key of 1024 bytes, escaped, and a bucket */
 #define PEER_TIMEOUT_MS 2000
-#define EXTENTS_MAX 128u
 
 struct lease_server {
 	struct store *store;
@@ -29,6 +28,7 @@ struct lease_server {
 struct lease_request {
 	struct slice bucket;
 	struct slice key;
+	size_t extents_max;
 };
 
 /* 0 or -1. Slices live in doc or a. */
@@ -39,12 +39,18 @@ parse_request(const cJSON *doc, struct arena *a, struct lease_request *out)
 	const char *key = json_str(doc, "key");
 	const char *key_b64 = json_str(doc, "key_b64");
 	struct buf raw = BUF_MAX(STORE_KEY_MAX);
+	int64_t extents_max = LEASE_EXTENTS_MAX;
 	int rc = 0;
 
 	if (!bucket || (!key == !key_b64))
 		return -1;
 	out->bucket = slice_str(bucket);
 	out->key = slice_str(key);
+	(void)json_int(doc, "extents_max", &extents_max);
+	if (extents_max < 1)
+		return -1;
+	out->extents_max = extents_max < LEASE_EXTENTS_MAX ? (size_t)extents_max
+							   : LEASE_EXTENTS_MAX;
 	if (key_b64) {
 		rc = base64_decode(&raw, slice_str(key_b64));
 		out->key = arena_copy(a, buf_slice(&raw));
@@ -84,18 +90,24 @@ put_error(struct buf *out, enum s3_error err)
 	buf_putc(out, '\n');
 }
 
-/* The line and, with its first byte, the descriptors. 0 or -1. */
+/* Some bytes of the line and, with the first of them, some descriptors. */
 static int
-send_answer(int fd, const struct buf *line, const struct store_extent *extents,
-	    size_t n)
+send_piece(int fd, struct slice piece, const struct store_extent *extents,
+	   size_t n)
 {
 	union {
-		char space[CMSG_SPACE(EXTENTS_MAX * sizeof(int))];
+		char space[CMSG_SPACE(LEASE_MESSAGE_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct iovec iov = { .iov_base = line->p, .iov_len = line->n };
+	/* sendmsg() takes void * but never writes through it. */
+	union {
+		const char *in;
+		char *out;
+	} p = { .in = piece.p };
+	struct iovec iov = { .iov_base = p.out, .iov_len = piece.n };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int fds[EXTENTS_MAX];
+	int fds[LEASE_MESSAGE_FDS];
+	ssize_t sent;
 
 	if (n > 0) {
 		struct cmsghdr *c;
@@ -110,71 +122,98 @@ send_answer(int fd, const struct buf *line, const struct store_extent *extents,
 		c->cmsg_len = CMSG_LEN(n * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 	}
-	while (iov.iov_len > 0) {
-		ssize_t sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	do
+		sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent <= 0)
+		return -1;
+	/* the descriptors travelled with the first byte */
+	return unix_send(fd, slice_from(piece, (size_t)sent));
+}
 
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
+/* The line in as many pieces as the descriptors need; an extent is described
+ * in more bytes than pieces are needed for it. */
+static int
+send_answer(int fd, struct slice line, const struct store_extent *extents,
+	    size_t n)
+{
+	size_t pieces = n ? (n - 1) / LEASE_MESSAGE_FDS + 1 : 1;
+	size_t step = line.n / pieces;
+
+	for (size_t i = 0; i < pieces; i++) {
+		size_t first = i * LEASE_MESSAGE_FDS;
+		size_t fds = n - first < LEASE_MESSAGE_FDS ? n - first
+							   : LEASE_MESSAGE_FDS;
+
+		if (send_piece(fd,
+			       i + 1 < pieces ? slice_head(line, step) : line,
+			       extents + first, fds) != 0)
 			return -1;
-		iov.iov_base = (char *)iov.iov_base + sent;
-		iov.iov_len -= (size_t)sent;
-		msg.msg_control = NULL; /* they travel once */
-		msg.msg_controllen = 0;
+		line = slice_from(line, step);
 	}
 	return 0;
 }
 
+/* A lease in progress. */
+struct lease {
+	struct arena a;
+	struct store_object object;
+	struct store_read *read;
+	struct store_extent *extents;
+	size_t n;
+};
+
 static enum s3_error
-open_lease(struct lease_server *l, struct slice line, struct arena *a,
-	   struct store_object *object, struct store_read **read,
-	   struct store_extent *extents, size_t *n)
+open_lease(struct lease_server *l, struct slice line, struct lease *out)
 {
-	struct lease_request req;
+	struct lease_request req = { 0 };
 	cJSON *doc = json_parse(line);
 	enum s3_error err = S3_ERR_INVALID_REQUEST;
 
-	if (doc && parse_request(doc, a, &req) == 0)
+	if (doc && parse_request(doc, &out->a, &req) == 0)
 		err = store_get(l->store, &STORE_REF(req.bucket, req.key), NULL,
-				a, object, read);
+				&out->a, &out->object, &out->read);
 	cJSON_Delete(doc);
 	if (err != S3_OK)
 		return err;
-	return store_read_extents(*read, extents, EXTENTS_MAX, n);
+	out->extents =
+	    arena_array(&out->a, req.extents_max, sizeof(*out->extents));
+	if (!out->extents)
+		return S3_ERR_INTERNAL_ERROR;
+	err = store_read_extents(out->read, out->extents, req.extents_max,
+				 &out->n);
+	if (err != S3_OK && out->n > req.extents_max)
+		err = S3_ERR_ENTITY_TOO_LARGE;
+	return err;
 }
 
 static void
 serve_peer(void *ctx, int fd, int stop)
 {
-	struct lease_server *l = ctx;
 	struct buf line = BUF_MAX(LINE_MAX_BYTES), answer = BUF_INIT;
-	struct store_extent extents[EXTENTS_MAX];
-	struct store_object object = { 0 };
-	struct store_read *read = NULL;
-	struct arena a;
+	struct lease lease = { 0 };
 	enum s3_error err = S3_ERR_INVALID_REQUEST;
-	size_t n = 0;
 
-	arena_init(&a, 1 << 20);
+	arena_init(&lease.a, 1 << 20);
 	unix_set_timeout(fd, PEER_TIMEOUT_MS / 1000);
 	if (unix_read_line(fd, stop, PEER_TIMEOUT_MS, &line) == 0)
-		err = open_lease(l, buf_slice(&line), &a, &object, &read,
-				 extents, &n);
+		err = open_lease(ctx, buf_slice(&line), &lease);
 	else if (line.n == 0)
 		goto out; /* it only asked whether anybody is here */
 	if (err == S3_OK) {
-		put_lease(&answer, &object, extents, n);
+		put_lease(&answer, &lease.object, lease.extents, lease.n);
 	} else {
 		put_error(&answer, err);
-		n = 0;
+		lease.n = 0;
 	}
-	if (!buf_ok(&answer) || send_answer(fd, &answer, extents, n) != 0)
+	if (!buf_ok(&answer) ||
+	    send_answer(fd, buf_slice(&answer), lease.extents, lease.n) != 0)
 		log_warn("lease_answer", "a lease could not be answered");
 out:
-	store_read_close(read);
+	store_read_close(lease.read);
 	buf_release(&answer);
 	buf_release(&line);
-	arena_release(&a);
+	arena_release(&lease.a);
 	close(fd);
 }
 

@@ -25,8 +25,9 @@
 #define DRAIN_MS 30000
 #define API_DRAIN_MS 5000
 #define DATABASE_CONNECTIONS 16
-#define CONNECTION_FILES 4 /* on both ports: sockets, a blob, one more */
-#define OTHER_FILES 512	   /* index, leases, database, lingering sockets */
+#define CONNECTION_FILES 6 /* on both ports: sockets, blobs, one more */
+/* index, database, lingering sockets, a lease, the same in flight */
+#define OTHER_FILES (512 + 2 * LEASE_EXTENTS_MAX)
 #define ERR_MAX 512
 
 struct gateway {

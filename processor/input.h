@@ -14,17 +14,19 @@ struct input {
 	uint64_t size;
 	char etag[STORE_ETAG_MAX];
 	size_t n;
-	struct store_extent extents[MEDIA_EXTENTS_MAX]; /* fds owned */
+	struct store_extent *extents; /* n; fds owned */
 };
 
 void input_init(struct input *in);
 /*
  * input_lease - asks the gateway behind socket_path. At most 10 s.
- * NO_SUCH_KEY and the like as the store says; SERVICE_UNAVAILABLE when the
- * gateway is away or answers nonsense.
+ * NO_SUCH_KEY and the like as the store says; ENTITY_TOO_LARGE when the object
+ * lies in more than extents_max pieces: input_spool() can read it;
+ * SERVICE_UNAVAILABLE when the gateway is away or answers nonsense.
  */
 enum s3_error MUST_CHECK input_lease(struct input *in, const char *socket_path,
-				     const char *bucket, const char *key);
+				     const char *bucket, const char *key,
+				     size_t extents_max);
 /* Does a gateway listen there? */
 bool input_gateway_answers(const char *socket_path);
 /* Copies by ranged GETs into an unnamed file in dir. ENTITY_TOO_LARGE above

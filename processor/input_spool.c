@@ -62,9 +62,11 @@ input_spool(struct input *in, struct store *s, const char *dir,
 	if (err == S3_OK && object.size > size_max)
 		err = S3_ERR_ENTITY_TOO_LARGE;
 	if (err == S3_OK) {
+		in->extents = calloc(1, sizeof(*in->extents));
 		fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		err = fd < 0 ? S3_ERR_INTERNAL_ERROR
-			     : copy(read, fd, object.size, stop);
+		err = fd < 0 || !in->extents
+			  ? S3_ERR_INTERNAL_ERROR
+			  : copy(read, fd, object.size, stop);
 	}
 	if (err == S3_OK) {
 		in->extents[0].fd = reopen_read_only(fd);

@@ -98,16 +98,22 @@ static int
 open_input(struct job_run *run, struct job_media *m)
 {
 	const struct conf *c = run->host->conf;
-	enum s3_error err;
+	enum s3_error err = S3_ERR_ENTITY_TOO_LARGE;
 
-	if (store_is_remote(c))
+	if (!store_is_remote(c))
+		err = input_lease(&m->input, run->host->lease_socket,
+				  run->job.bucket, run->job.s3_key,
+				  run->host->extents_max);
+	/* In more pieces than there are descriptors for: read it as if it lay
+	 * elsewhere. */
+	if (err == S3_ERR_ENTITY_TOO_LARGE && !store_is_remote(c))
+		log_debug("input_spooled", "job %s: more than %zu extents",
+			  run->job.id, run->host->extents_max);
+	if (err == S3_ERR_ENTITY_TOO_LARGE)
 		err = input_spool(&m->input, run->objects.store,
 				  run->host->work_dir, run->job.bucket,
 				  run->job.s3_key, c->max_upload_bytes,
 				  &run->stop);
-	else
-		err = input_lease(&m->input, run->host->lease_socket,
-				  run->job.bucket, run->job.s3_key);
 	return err == S3_OK ? 0 : job_fail_store(run, err, "input");
 }
 

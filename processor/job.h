@@ -27,6 +27,7 @@ struct job_host {
 	int media_program;
 	char work_dir[4096];
 	char lease_socket[4096];
+	size_t extents_max; /* of one input: a descriptor each */
 };
 
 struct job_run {

@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_MAX (64u << 10)
+#define ANSWER_MAX (128u << 10) /* 1,024 extents and more */
+#define MESSAGE_FDS 253		/* the kernel's own limit */
 #define TIMEOUT_S 10
 
 void
@@ -27,6 +28,8 @@ input_release(struct input *in)
 {
 	for (size_t i = 0; i < in->n; i++)
 		close(in->extents[i].fd);
+	free(in->extents);
+	in->extents = NULL;
 	in->n = 0;
 }
 
@@ -41,7 +44,7 @@ input_gateway_answers(const char *socket_path)
 }
 
 static int
-ask(int fd, const char *bucket, const char *key)
+ask(int fd, const char *bucket, const char *key, size_t extents_max)
 {
 	struct buf line = BUF_INIT;
 	int rc = -1;
@@ -49,6 +52,7 @@ ask(int fd, const char *bucket, const char *key)
 	json_open_object(&line, NULL);
 	json_put_str(&line, "bucket", bucket);
 	json_put_str(&line, "key", key);
+	json_put_u64(&line, "extents_max", extents_max);
 	json_close_object(&line);
 	buf_putc(&line, '\n');
 	if (buf_ok(&line))
@@ -59,7 +63,7 @@ ask(int fd, const char *bucket, const char *key)
 
 /* Descriptors are kept in the order of arrival; too many are an error. */
 static int
-keep_fds(struct input *in, struct msghdr *msg)
+keep_fds(struct input *in, size_t max, struct msghdr *msg)
 {
 	int rc = msg->msg_flags & MSG_CTRUNC ? -1 : 0;
 
@@ -73,7 +77,7 @@ keep_fds(struct input *in, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (in->n < MEDIA_EXTENTS_MAX)
+			if (in->n < max)
 				in->extents[in->n++].fd = fd;
 			else
 				rc = (close(fd), -1);
@@ -84,10 +88,10 @@ keep_fds(struct input *in, struct msghdr *msg)
 
 /* The line without its newline, and the descriptors beside it. */
 static int
-listen_for(struct input *in, int fd, struct buf *line)
+listen_for(struct input *in, size_t max, int fd, struct buf *line)
 {
 	union {
-		char space[CMSG_SPACE(MEDIA_EXTENTS_MAX * sizeof(int))];
+		char space[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 
@@ -104,7 +108,7 @@ listen_for(struct input *in, int fd, struct buf *line)
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || keep_fds(in, &msg) != 0)
+		if (n <= 0 || keep_fds(in, max, &msg) != 0)
 			return -1;
 		line->n += (size_t)n;
 		line->p[line->n] = '\0';
@@ -173,7 +177,7 @@ parse_answer(struct input *in, struct slice line)
 
 enum s3_error
 input_lease(struct input *in, const char *socket_path, const char *bucket,
-	    const char *key)
+	    const char *key, size_t extents_max)
 {
 	struct buf line = BUF_MAX(ANSWER_MAX);
 	int fd = unix_connect(socket_path, TIMEOUT_S);
@@ -184,7 +188,9 @@ input_lease(struct input *in, const char *socket_path, const char *bucket,
 			 strerror(errno));
 		return err;
 	}
-	if (ask(fd, bucket, key) == 0 && listen_for(in, fd, &line) == 0)
+	in->extents = calloc(extents_max, sizeof(*in->extents));
+	if (in->extents && ask(fd, bucket, key, extents_max) == 0 &&
+	    listen_for(in, extents_max, fd, &line) == 0)
 		err = parse_answer(in, buf_slice(&line));
 	if (err == S3_ERR_SERVICE_UNAVAILABLE)
 		log_warn("lease", "the gateway at %s gave no lease",

@@ -16,10 +16,12 @@
 #include "version.h"
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DRAIN_S 25
 #define ERR_MAX 512
+#define OTHER_FILES 256 /* database, sockets, pipes, outputs */
 
 struct processor {
 	struct conf conf;
@@ -73,6 +75,32 @@ load_conf(struct conf *c, const struct options *o, char err[ERR_MAX])
 	return rundir_make(c->data, err);
 }
 
+/*
+ * An input has a descriptor per extent, here and twice for a moment in the
+ * child that becomes its worker. How many extents it may have follows from
+ * how many descriptors this process gets; all else is read over HTTP.
+ */
+static size_t
+allow_files(unsigned slots)
+{
+	const rlim_t want =
+	    OTHER_FILES + (rlim_t)(slots + 2) * MEDIA_EXTENTS_MAX;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	if (limit.rlim_cur < want) {
+		limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			return 1;
+	}
+	if (limit.rlim_cur >= want)
+		return MEDIA_EXTENTS_MAX;
+	return limit.rlim_cur > OTHER_FILES + slots + 2
+		   ? (size_t)(limit.rlim_cur - OTHER_FILES) / (slots + 2)
+		   : 1;
+}
+
 static int
 processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 {
@@ -84,6 +112,7 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 	char path[PATH_MAX];
 
 	p->host.conf = &p->conf;
+	p->host.extents_max = allow_files(conf.slots);
 	snprintf(p->host.work_dir, sizeof(p->host.work_dir), "%.4000s/work",
 		 p->conf.data);
 	rundir_path(p->conf.data, "lease.sock", p->host.lease_socket,

@@ -50,7 +50,7 @@
 #define MEDIA_FD_RESULT 5
 #define MEDIA_FRAME_MAX (4u << 20)
 #define MEDIA_REQUEST_MAX (256u << 10)
-#define MEDIA_EXTENTS_MAX 128
+#define MEDIA_EXTENTS_MAX 1024
 #define MEDIA_CLIPS_MAX 64
 #define MEDIA_ID_MAX 64 /* of a clip: [a-z0-9-], part of its file names */
 

@@ -18,7 +18,6 @@
 
 #define FD_FIRST_EXTRA (MEDIA_FD_RESULT + 1)
 #define FD_COUNT_MAX (FD_FIRST_EXTRA + MEDIA_EXTENTS_MAX)
-#define FD_LIFT 256 /* above FD_COUNT_MAX, below the usual limit of 1024 */
 
 int
 media_program_open(char err[512])
@@ -60,8 +59,8 @@ become_worker(const struct layout *l, pid_t parent)
 	sigset_t none;
 
 	for (int i = 0; i < l->n; i++)
-		lifted[i] = fcntl(l->from[i], F_DUPFD_CLOEXEC, FD_LIFT);
-	program = fcntl(l->program, F_DUPFD_CLOEXEC, FD_LIFT);
+		lifted[i] = fcntl(l->from[i], F_DUPFD_CLOEXEC, l->n);
+	program = fcntl(l->program, F_DUPFD_CLOEXEC, l->n);
 	for (int i = 0; i < l->n; i++)
 		if (lifted[i] < 0 || dup2(lifted[i], i) < 0)
 			_exit(127);

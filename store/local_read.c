@@ -172,6 +172,12 @@ read_new(struct local *ls, MDB_txn *txn, const struct record_object *rec,
 		free(r);
 		return local_error("extents", MDB_CORRUPTED);
 	}
+	if (r->n == 0) /* of one empty part: like an inline object */
+		r->data = calloc(1, 1);
+	if (r->n == 0 && !r->data) {
+		free(r);
+		return S3_ERR_INTERNAL_ERROR;
+	}
 	if (r->n > 1)
 		enlist(r, mdb_txn_id(txn));
 	*out = r;
@@ -306,9 +312,9 @@ local_read_extents(struct store_read *read, struct store_extent *out,
 	struct local_read *r = (struct local_read *)read;
 	enum s3_error err = S3_OK;
 
-	if (max < (r->data ? 1 : r->n))
-		return S3_ERR_INTERNAL_ERROR;
 	*n = r->data ? 1 : r->n;
+	if (max < *n)
+		return S3_ERR_INTERNAL_ERROR;
 	if (r->data)
 		return inline_extent(r, out);
 	if (r->n > 1 && !r->all)

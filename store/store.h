@@ -650,7 +650,7 @@ enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
  * store_read_extents - where the bytes lie, in order. The fds belong to the
  * read: dup() to keep one. An inline object answers one extent in a sealed
  * memfd. NOT_IMPLEMENTED for a remote backend; INTERNAL_ERROR when max is
- * too small.
+ * too small, *n is their number then. Many extents open as many descriptors.
  */
 enum s3_error MUST_CHECK store_read_extents(struct store_read *r,
 					    struct store_extent *out,

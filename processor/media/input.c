@@ -11,30 +11,45 @@
 
 #define INPUT_BUFFER (64 << 10)
 
+/* The extent that holds the byte at @at, or NULL behind the last. */
+static const struct extent *
+find_extent(const struct request *req, int64_t at)
+{
+	size_t lo = 0, hi = req->n_extents;
+
+	if (at >= req->size)
+		return NULL;
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (req->extents[mid].start <= at)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return &req->extents[lo];
+}
+
 /* As much as one extent has at @at; 0 behind the last. */
 static ssize_t
 pread_extent(const struct request *req, void *p, size_t n, int64_t at)
 {
-	for (size_t i = 0; i < req->n_extents; i++) {
-		const struct extent *e = &req->extents[i];
-		ssize_t did;
+	const struct extent *e = find_extent(req, at);
+	ssize_t did;
 
-		if (at >= e->size) {
-			at -= e->size;
-			continue;
-		}
-		if ((int64_t)n > e->size - at)
-			n = (size_t)(e->size - at);
-		do
-			did = pread(e->fd, p, n, (off_t)(e->offset + at));
-		while (did < 0 && errno == EINTR);
-		if (did == 0) {
-			errno = EIO; /* the file is shorter than its extent */
-			return -1;
-		}
-		return did;
+	if (!e)
+		return 0;
+	at -= e->start;
+	if ((int64_t)n > e->size - at)
+		n = (size_t)(e->size - at);
+	do
+		did = pread(e->fd, p, n, (off_t)(e->offset + at));
+	while (did < 0 && errno == EINTR);
+	if (did == 0) {
+		errno = EIO; /* the file is shorter than its extent */
+		return -1;
 	}
-	return 0;
+	return did;
 }
 
 ssize_t

@@ -116,6 +116,7 @@ read_extents(struct request *req, const cJSON *list)
 		    !json_int(item, "size", &e->size) || e->size < 0 ||
 		    e->size > BYTES_MAX)
 			return -1;
+		e->start = total;
 		total += e->size;
 		e->fd = (int)fd;
 	}

@@ -22,9 +22,10 @@ enum media_code {
 	MEDIA_INTERNAL
 };
 
-/* A run of the input: bytes offset .. offset+size of fd. */
+/* A run of the input, from start on: bytes offset .. offset+size of fd. */
 struct extent {
 	int fd;
+	int64_t start;
 	int64_t offset;
 	int64_t size;
 };

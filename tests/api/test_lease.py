@@ -24,17 +24,18 @@ def ask(stack, line):
     """The answer and the descriptors that came with it."""
     with connect(stack) as s:
         s.sendall(line)
-        data, fds, _, _ = socket.recv_fds(s, 65536, 128)
+        data, fds = b"", []
         while not data.endswith(b"\n"):
-            more = s.recv(65536)
-            assert more, data
+            more, some, flags, _ = socket.recv_fds(s, 65536, 253)
+            assert more and not flags & socket.MSG_CTRUNC, data
             data += more
+            fds += some
         return json.loads(data), fds
 
 
-def lease(stack, key, bucket=BUCKET):
+def lease(stack, key, bucket=BUCKET, **more):
     return ask(stack, json.dumps(
-        {"bucket": bucket, "key": key}).encode() + b"\n")
+        {"bucket": bucket, "key": key, **more}).encode() + b"\n")
 
 
 def read_all(answer, fds):
@@ -134,3 +135,46 @@ def test_lease_socket_is_for_our_own_uid(stack):
         assert done.stdout.strip() == "b''", done
     finally:
         os.chmod(path, 0o600)
+
+
+PIECE = 5 << 20
+
+
+def make_of_pieces(stack, key, n):
+    """An object of n parts, each a copy of one of two objects of 5 MiB."""
+    client = stack.client()
+    data = [os.urandom(PIECE) for _ in range(2)]
+    for i in range(2):
+        client.put_object(Bucket=BUCKET, Key=f"pieces/{i}", Body=data[i])
+    upload = client.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    parts = []
+    for number in range(1, n + 1):
+        answer = client.upload_part_copy(
+            Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=number,
+            CopySource={"Bucket": BUCKET, "Key": f"pieces/{number % 2}"})
+        parts.append({"PartNumber": number,
+                      "ETag": answer["CopyPartResult"]["ETag"]})
+    done = client.complete_multipart_upload(
+        Bucket=BUCKET, Key=key, UploadId=upload,
+        MultipartUpload={"Parts": parts})
+    return data, done["ETag"].strip('"')
+
+
+def test_lease_of_more_extents_than_a_message_carries(stack):
+    data, etag = make_of_pieces(stack, "pieces/all", 300)
+    answer, fds = lease(stack, "pieces/all")
+    try:
+        assert answer["size"] == 300 * PIECE
+        assert answer["etag"] == etag and etag.endswith("-300")
+        assert len(fds) == len(answer["extents"]) == 300
+        for i, (fd, extent) in enumerate(zip(fds, answer["extents"])):
+            assert extent["size"] == PIECE
+            for at in (0, PIECE - 16):
+                assert os.pread(fd, 16, extent["offset"] + at) == \
+                    data[(i + 1) % 2][at:at + 16]
+    finally:
+        for fd in fds:
+            os.close(fd)
+    for most, code in ((299, "EntityTooLarge"), (0, "InvalidRequest")):
+        assert lease(stack, "pieces/all", extents_max=most) == (
+            {"error": code}, [])

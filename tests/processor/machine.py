@@ -20,7 +20,8 @@ SHARED = next((p / "shared/media" for p in ROOT.parents
 
 
 class Processor:
-    def __init__(self, machine, *args, **settings):
+    def __init__(self, machine, *args, files=None, **settings):
+        """@files: the hard limit of its open files."""
         self.machine = machine
         self.log_path = machine.data.with_name(
             f"{machine.data.name}.processor-{uuid.uuid4().hex[:6]}.log")
@@ -28,7 +29,8 @@ class Processor:
                "LOG_LEVEL": "debug", **settings}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [BIN / "reelgate-processor", "--data", machine.data, *args],
+                [*(["prlimit", f"--nofile={files}"] if files else []),
+                 BIN / "reelgate-processor", "--data", machine.data, *args],
                 env=env, stdout=log, stderr=log)
 
     def log(self):
@@ -107,12 +109,25 @@ class Machine(Stack):
 
     # -- the video of an object ------------------------------------------------
 
-    def upload(self, data, name="x.mp4"):
-        """By an S3 client, without any call of the video API."""
+    def upload(self, data, name="x.mp4", part_size=None):
+        """By an S3 client, without any call of the video API; in parts of
+        part_size bytes when it is given."""
         self.owner = str(uuid.uuid4())
         key = f"uploads/{self.owner}/{name}"
-        self.client().put_object(Bucket=BUCKET, Key=key, Body=data,
-                                 ContentType="video/mp4")
+        client = self.client()
+        if part_size is None:
+            client.put_object(Bucket=BUCKET, Key=key, Body=data,
+                              ContentType="video/mp4")
+        else:
+            upload = client.create_multipart_upload(
+                Bucket=BUCKET, Key=key, ContentType="video/mp4")["UploadId"]
+            parts = [{"PartNumber": i + 1, "ETag": client.upload_part(
+                Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=i + 1,
+                Body=data[i * part_size:(i + 1) * part_size])["ETag"]}
+                     for i in range(-(-len(data) // part_size))]
+            client.complete_multipart_upload(
+                Bucket=BUCKET, Key=key, UploadId=upload,
+                MultipartUpload={"Parts": parts})
         return wait_for("video", lambda: self.sql(
             f"SELECT id FROM videos WHERE s3_key = '{key}'"))[0][0]
 

@@ -19,6 +19,11 @@ ONE_SECOND = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1",
               "-c:a", "aac", "-shortest")
 LONG = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=20",
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+# Noise does not shrink: about 12 MB.
+NOISE = ("-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=2,"
+         "noise=alls=100:allf=t",
+         "-c:v", "libx264", "-preset", "ultrafast", "-qp", "1",
+         "-pix_fmt", "yuv420p")
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +31,8 @@ def media(tmp_path_factory):
     """Generated files by name."""
     folder = tmp_path_factory.mktemp("media")
     return {"short": ffmpeg(folder / "short.mp4", *ONE_SECOND),
-            "long": ffmpeg(folder / "long.mp4", *LONG)}
+            "long": ffmpeg(folder / "long.mp4", *LONG),
+            "noise": ffmpeg(folder / "noise.mp4", *NOISE)}
 
 
 def check_video(machine, video, path):
@@ -81,6 +87,32 @@ def test_uploaded_file_is_completed_with_real_values(machine, name):
         data = machine.object(thumb["key"])["Body"].read()
         assert jpeg_size(data) == (thumb["width"], thumb["height"])
     assert machine.work() == []
+
+
+def padded(film, size):
+    """The same film: an MP4 may end with a box to be skipped."""
+    free = max(size - len(film), 8)
+    return film + free.to_bytes(4, "big") + b"free" + bytes(free - 8)
+
+
+# 13 parts in 280 descriptors: more than they allow, so read over HTTP.
+@pytest.mark.parametrize("parts,files", [(3, None), (13, 280)],
+                         ids=["leased", "spooled"])
+def test_video_uploaded_in_parts_is_completed(machine, media, tmp_path, parts,
+                                              files):
+    part = 5 << 20
+    film = media["noise"].read_bytes()
+    assert len(film) > 2 * part  # its index, at the end, is in the third
+    data = padded(film, (parts - 1) * part + 100)
+    path = tmp_path / "padded.mp4"
+    path.write_bytes(data)
+    processor = machine.processor(files=files)
+    video = machine.upload(data, part_size=part)
+    machine.wait_video(video, "completed", 60)
+    check_video(machine, video, path)
+    assert machine.job(video) == ["completed", "1", ""]
+    assert machine.work() == []
+    assert ('"input_spooled"' in processor.log()) == bool(files)
 
 
 def test_text_named_mp4_fails_for_good_as_unsupported(machine):

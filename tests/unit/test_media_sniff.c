@@ -79,9 +79,9 @@ request_over(const void *data, size_t n, struct extent *extents)
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, data, n, 0), (ssize_t)n);
 	/* In two extents, so that a box header straddles them. */
-	extents[0] = (struct extent){ fd, 0, (int64_t)n / 2 };
-	extents[1] =
-	    (struct extent){ fd, (int64_t)n / 2, (int64_t)(n - n / 2) };
+	extents[0] = (struct extent){ fd, 0, 0, (int64_t)n / 2 };
+	extents[1] = (struct extent){ fd, (int64_t)n / 2, (int64_t)n / 2,
+				      (int64_t)(n - n / 2) };
 	return (struct request){ .size = (int64_t)n,
 				 .extents = extents,
 				 .n_extents = 2 };

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -62,6 +63,25 @@ act_inspect(void)
 	flags = openat(MEDIA_FD_OUTPUT, "made", O_CREAT | O_WRONLY, 0600);
 	if (flags < 0)
 		_exit(25);
+	say("{\"type\":\"result\"}");
+	_exit(0);
+}
+
+#define MANY 1000
+
+/* Every extent is where the request says, and in its order. */
+static void
+act_many(void)
+{
+	uint32_t v;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		if (pread(i ? MEDIA_FD_RESULT + (int)i : MEDIA_FD_INPUT, &v,
+			  sizeof(v), 0) != sizeof(v) ||
+		    v != i)
+			_exit(26);
+	if (fcntl(MEDIA_FD_RESULT + MANY, F_GETFD) != -1)
+		_exit(27);
 	say("{\"type\":\"result\"}");
 	_exit(0);
 }
@@ -154,17 +174,12 @@ static const struct {
 	const char *job;
 	void (*act)(void);
 } acts[] = {
-	{ "inspect", act_inspect },
-	{ "hang", act_hang },
-	{ "garbage", act_garbage },
-	{ "flood", act_flood },
-	{ "refuse", act_refuse },
-	{ "linger", act_linger },
-	{ "crash", act_crash },
-	{ "limits", act_limits },
-	{ "policy", act_policy },
-	{ "silent", act_silent },
-	{ "late", act_result_then_crash },
+	{ "inspect", act_inspect }, { "many", act_many },
+	{ "hang", act_hang },	    { "garbage", act_garbage },
+	{ "flood", act_flood },	    { "refuse", act_refuse },
+	{ "linger", act_linger },   { "crash", act_crash },
+	{ "limits", act_limits },   { "policy", act_policy },
+	{ "silent", act_silent },   { "late", act_result_then_crash },
 };
 
 static int
@@ -185,7 +200,8 @@ worker_main(void)
 /* ---- the tests ---------------------------------------------------------- */
 
 static int program, out_dir;
-static struct input input;
+static struct store_extent extents[2];
+static struct input input = { .extents = extents };
 static _Atomic int stop, percent;
 
 static int
@@ -216,13 +232,14 @@ set_up(void **state)
 }
 
 static enum media_end
-run(const char *job, unsigned cap_s, struct frames *f)
+run_over(const struct input *in, const char *job, unsigned cap_s,
+	 struct frames *f)
 {
 	const struct media_job m = {
 		.program = program,
 		.job = job,
 		.id = "1",
-		.input = &input,
+		.input = in,
 		.out_dir = out_dir,
 		.threads = 1,
 		.memory_bytes = 1 << 30,
@@ -233,6 +250,12 @@ run(const char *job, unsigned cap_s, struct frames *f)
 	};
 
 	return media_run(&m, f);
+}
+
+static enum media_end
+run(const char *job, unsigned cap_s, struct frames *f)
+{
+	return run_over(&input, job, cap_s, f);
 }
 
 static void
@@ -255,6 +278,34 @@ test_run_worker_finds_what_was_promised(void **state)
 	close(out_dir);
 	out_dir = saved;
 	assert_int_equal(rmdir(dir), 0);
+}
+
+static void
+test_run_worker_gets_a_descriptor_per_extent(void **state)
+{
+	struct input many = { .n = MANY };
+	struct rlimit old, wide;
+	struct frames f;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	wide = old;
+	wide.rlim_cur = 3 * MANY + 100;
+	if (setrlimit(RLIMIT_NOFILE, &wide) != 0)
+		skip();
+	many.extents = calloc(MANY, sizeof(*many.extents));
+	assert_non_null(many.extents);
+	for (uint32_t i = 0; i < MANY; i++) {
+		int fd = memfd_create("extent", MFD_CLOEXEC);
+
+		assert_int_equal(pwrite(fd, &i, sizeof(i), 0), sizeof(i));
+		many.extents[i] = (struct store_extent){ fd, 0, sizeof(i) };
+		many.size += sizeof(i);
+	}
+	assert_int_equal(run_over(&many, "many", 30, &f), MEDIA_DONE);
+	frames_release(&f);
+	input_release(&many);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
 static void
@@ -371,6 +422,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run_worker_finds_what_was_promised),
+		cmocka_unit_test(test_run_worker_gets_a_descriptor_per_extent),
 		cmocka_unit_test(test_run_each_end_is_told_apart),
 		cmocka_unit_test(
 		    test_run_deaf_worker_is_killed_at_the_deadline),
