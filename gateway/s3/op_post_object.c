@@ -9,7 +9,6 @@
 #include "gateway/s3/post.h"
 #include "gateway/s3/authorise.h"
 #include "gateway/s3/body.h"
-#include "gateway/s3/checksum.h"
 #include "gateway/s3/ops.h"
 #include "gateway/s3/tags.h"
 
@@ -101,20 +100,11 @@ verify(struct s3_request *rq)
 				&rq->id, &rq->post->range, &rq->detail);
 }
 
-/* The document of the tagging field; x-amz-tagging is a header's business. */
-static enum s3_error
-read_tags(struct s3_request *rq)
-{
-	struct slice doc = post_field(rq->post, "tagging");
-
-	return doc.p ? tags_read_xml(rq, doc, TAGS_OF_OBJECT, &rq->put_req.tags)
-		     : S3_OK;
-}
-
 static enum s3_error
 begin_put(struct s3_request *rq)
 {
 	struct store_put_req *req = &rq->put_req;
+	struct slice tagging = post_field(rq->post, "tagging");
 	enum s3_error err = s3_body_new(rq);
 
 	req->bucket = rq->bucket;
@@ -123,17 +113,9 @@ begin_put(struct s3_request *rq)
 	req->size_max = s3_put_max(rq);
 	if (rq->post->range.max < req->size_max)
 		req->size_max = rq->post->range.max;
-	if (err == S3_OK)
-		err = s3_metadata_read(rq, &req->headers);
-	if (err == S3_OK)
-		err = s3_storage_class(rq, &req->storage_class);
-	if (err == S3_OK)
-		err = read_tags(rq);
-	if (err == S3_OK)
-		err = s3_write_conditions(rq, &req->cond);
-	if (err == S3_OK)
-		err = store_put_begin(rq->world->store, req, &rq->put);
-	return s3_condition_failed(rq, err);
+	if (err == S3_OK && tagging.p)
+		err = tags_read_xml(rq, tagging, TAGS_OF_OBJECT, &req->tags);
+	return err == S3_OK ? s3_begin_put(rq) : err;
 }
 
 /* All fields are there, the file's first byte is not. */
@@ -219,26 +201,12 @@ check_complete(struct s3_request *rq)
 enum s3_error
 op_post_object_finish(struct s3_request *rq)
 {
-	struct store_put_final fin = {
-		.note = s3_note(rq, "ObjectCreated:Post"),
-	};
-	struct store_object made;
-	struct store_put *put = rq->put;
 	char etag[2 * MD5_BYTES + 1];
 	enum s3_error err = check_complete(rq);
 
 	if (err == S3_OK)
-		err = s3_body_end(rq, etag, &fin);
-	if (err != S3_OK)
-		return err;
-	rq->put = NULL;
-	err = store_put_commit(put, &fin, &made);
-	if (err != S3_OK)
-		return s3_condition_failed(rq, err);
-	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
-	s3_set_version_id(rq, made.version_id);
-	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);
-	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
-	post_answer(rq, etag);
-	return S3_OK;
+		err = s3_end_put(rq, "ObjectCreated:Post", etag);
+	if (err == S3_OK)
+		post_answer(rq, etag);
+	return err;
 }

@@ -1,9 +1,11 @@
 /*
- * What all ways to write an object share: whose event it is, and how large it
- * may become.
+ * What all ways to write an object share: whose event it is, how large it may
+ * become, what of it stands in headers, and where it is found.
  */
 #include "gateway/s3/body.h"
 #include "base/encode.h"
+#include "gateway/s3/checksum.h"
+#include "gateway/s3/tags.h"
 
 #define UPLOADS "uploads/"
 
@@ -69,6 +71,44 @@ s3_open_body(struct s3_request *rq)
 	return s3_check_size(rq, s3_body_length(rq->filters), s3_put_max(rq));
 }
 
+enum s3_error
+s3_begin_put(struct s3_request *rq)
+{
+	struct store_put_req *req = &rq->put_req;
+	enum s3_error err = s3_metadata_read(rq, &req->headers);
+
+	if (err == S3_OK)
+		err = s3_storage_class(rq, &req->storage_class);
+	if (err == S3_OK && req->tags.n == 0)
+		err = tags_read_header(rq, &req->tags);
+	if (err == S3_OK)
+		err = s3_write_conditions(rq, &req->cond);
+	if (err == S3_OK)
+		err = store_put_begin(rq->world->store, req, &rq->put);
+	return s3_condition_failed(rq, err);
+}
+
+enum s3_error
+s3_end_put(struct s3_request *rq, const char *event_name, char etag[33])
+{
+	struct store_put_final fin = { .note = s3_note(rq, event_name) };
+	struct store_put *put = rq->put;
+	struct store_object made;
+	enum s3_error err = s3_body_end(rq, etag, &fin);
+
+	if (err != S3_OK)
+		return err;
+	rq->put = NULL;
+	err = store_put_commit(put, &fin, &made);
+	if (err != S3_OK)
+		return s3_condition_failed(rq, err);
+	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
+	s3_set_version_id(rq, made.version_id);
+	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);
+	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
+	return S3_OK;
+}
+
 /* "https" when S3_PUBLIC_URL says so of this host. */
 static const char *
 scheme_of(const struct s3_request *rq, struct slice host)
@@ -79,10 +119,13 @@ scheme_of(const struct s3_request *rq, struct slice host)
 	if (rq->bucket_in_host)
 		host = slice_from(host, rq->bucket.n + 1);
 	while (slice_cut(&rest, ',', &url)) {
-		url = slice_trim(url);
-		if (slice_starts(url, https) &&
-		    slice_ieq(slice_head(slice_from(url, https.n), host.n),
-			      host))
+		struct slice authority, behind = slice_trim(url);
+
+		if (!slice_starts(behind, https))
+			continue;
+		behind = slice_from(behind, https.n);
+		if (slice_cut(&behind, '/', &authority) &&
+		    slice_ieq(authority, host))
 			return "https";
 	}
 	return "http";

@@ -132,6 +132,12 @@ enum s3_error MUST_CHECK s3_check_size(struct s3_request *rq, uint64_t size,
 /* The filters for a body that becomes an object or a part.
  * MISSING_CONTENT_LENGTH, ENTITY_TOO_LARGE, and those of s3_body_new(). */
 enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
+/* Begins the put of rq->put_req, whose bucket, key and sizes are set; the rest
+ * is read from headers, tags only when it has none. */
+enum s3_error MUST_CHECK s3_begin_put(struct s3_request *rq);
+/* Verifies the body, commits rq->put and sets the headers of the answer. */
+enum s3_error MUST_CHECK s3_end_put(struct s3_request *rq,
+				    const char *event_name, char etag[33]);
 /* The object's URL, by the address that the client used; in the arena. */
 struct slice s3_location(struct s3_request *rq);
 /* A number as the value of a detail's element. */

@@ -110,6 +110,23 @@ def test_virtual_host(gateway, bucket, read):
     assert read("a/b c")["Body"].read() == b"hello"
 
 
+@pytest.mark.parametrize("host,scheme", [
+    ("s3.example", "https"), ("S3.Example", "https"),
+    ("s3.example:8443", "http"), ("s3.exampl", "http"),
+    ("plain.example:9000", "http"), ("vvv.s3.example", "https")])
+def test_location_has_the_public_scheme(own_gateway, host, scheme):
+    g = own_gateway({"S3_PUBLIC_URL":
+                     "http://plain.example:9000, https://s3.example/"})
+    bucket, target = DEFAULT_BUCKET, f"/{DEFAULT_BUCKET}"
+    if host.startswith("vvv."):
+        bucket, target = "vvv", "/"
+        g.client().create_bucket(Bucket=bucket)
+    content = form.body(form.sign_fields(bucket, {"key": "o"}))
+    r = form.send(g.port, bucket, content, {"Host": host}, target=target)
+    assert r.headers["location"] == \
+        f"{scheme}://{host}{target.rstrip('/')}/o"
+
+
 def test_fields_are_kept_as_headers(post, read):
     fields = {"Content-Type": "text/css", "Cache-Control": "max-age=5",
               "Content-Disposition": 'attachment; filename="x"',
@@ -159,13 +176,31 @@ def test_fields_that_cannot_be_kept(post, read, name, value):
     assert read() is None
 
 
-def test_tagging_field(post, client, bucket):
-    text = ("<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag>"
-            "<Tag><Key>b c</Key><Value/></Tag></TagSet></Tagging>")
-    assert post({"tagging": text}).status == 204
+@pytest.mark.parametrize("fields", [
+    {"tagging": "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag>"
+                "<Tag><Key>b c</Key><Value/></Tag></TagSet></Tagging>"},
+    {"x-amz-tagging": "a=1&b%20c="}])
+def test_tags(post, client, bucket, fields):
+    assert post(fields).status == 204
     head = client.head_object(Bucket=bucket, Key="o")
-    assert head["ResponseMetadata"]["HTTPHeaders"].get(
-        "x-amz-tagging-count", "2") == "2"
+    assert head["ResponseMetadata"]["HTTPHeaders"][
+        "x-amz-tagging-count"] == "2"
+
+
+def test_storage_class(post, client, bucket):
+    assert post({"x-amz-storage-class": "STANDARD_IA"}).status == 204
+    assert client.head_object(
+        Bucket=bucket, Key="o")["StorageClass"] == "STANDARD_IA"
+
+
+def test_versions(post, client, bucket):
+    assert "x-amz-version-id" not in post().headers
+    client.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    ids = [post(data=d).headers["x-amz-version-id"] for d in (b"1", b"22")]
+    assert len(set(ids)) == 2
+    got = client.get_object(Bucket=bucket, Key="o", VersionId=ids[0])
+    assert got["Body"].read() == b"1"
 
 
 # ---- checksums -----------------------------------------------------------------------
