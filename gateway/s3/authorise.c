@@ -87,7 +87,12 @@ s3_authorise(struct s3_request *rq)
 	if (err == S3_OK)
 		err = store_bucket_head(rq->world->store, rq->bucket,
 					&rq->http->arena, &rq->record);
-	return err == S3_OK
-		   ? check_bucket(rq, &rq->record, action, EXPECTED_OWNER)
-		   : err;
+	if (err != S3_OK)
+		return err;
+	/* HeadBucket tells even strangers where the bucket is: SDKs find the
+	 * region to sign for this way. */
+	if (strcmp(rq->op->name, "HeadBucket") == 0)
+		http_set_header(rq->http, "x-amz-bucket-region",
+				rq->record.region);
+	return check_bucket(rq, &rq->record, action, EXPECTED_OWNER);
 }

@@ -13,7 +13,8 @@
 /*
  * s3_authorise - the check of every request, after its signature was verified
  * and before its body is read. Fills rq->record with the bucket's record, but
- * for ListBuckets and CreateBucket, which have no bucket yet.
+ * for ListBuckets and CreateBucket, which have no bucket yet. Sets
+ * x-amz-bucket-region of a HeadBucket, refused or not.
  * In this order: INVALID_BUCKET_OWNER (x-amz-expected-bucket-owner and
  * x-amz-source-expected-bucket-owner are account numbers), NO_SUCH_BUCKET,
  * ACCESS_DENIED (not the sender's bucket, not the expected owner's).

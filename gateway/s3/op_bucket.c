@@ -8,7 +8,6 @@
 enum s3_error
 op_head_bucket(struct s3_request *rq)
 {
-	http_set_header(rq->http, "x-amz-bucket-region", rq->record.region);
 	http_set_header(rq->http, "x-amz-access-point-alias", SLICE("false"));
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
 	http_answer(rq->http, 200, SLICE_EMPTY);

@@ -132,6 +132,7 @@ def test_up_long_path_of_data_still_has_sockets(make_up):
     up.start()
     assert request("GET", up.api + "/health/ready").status == 200
     assert up.command("admin", "jobs", "list").startswith("id ")
+    assert "secret key" in up.command("admin", "user", "add", "alice")
     assert up.stop() == (0, [])
 
 

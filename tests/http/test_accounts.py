@@ -298,6 +298,17 @@ def test_bucket_that_changes_hands_takes_no_late_upload(server, alice, bob):
         alice.s3.create_bucket(Bucket="changing")
 
 
+def test_head_bucket_tells_everybody_the_region(alice, bob, nobody):
+    for s3, expected in ((alice.s3, 200), (bob.s3, 403), (nobody, 403)):
+        try:
+            answer = s3.head_bucket(Bucket="alices")
+        except ClientError as e:
+            answer = e.response
+        meta = answer["ResponseMetadata"]
+        assert meta["HTTPStatusCode"] == expected
+        assert meta["HTTPHeaders"]["x-amz-bucket-region"] == REGION
+
+
 def test_owner_is_the_buckets_account(alice):
     owner = {"ID": alice.id, "DisplayName": "Alice & Co"}
     assert alice.s3.list_buckets()["Owner"] == owner
@@ -352,6 +363,81 @@ def test_uploads_go_to_ones_own_bucket(alice, bob):
     assert put(alice, "alices") == 200
     assert put(bob, "alices") == 403
     alice.s3.delete_object(Bucket="alices", Key="up")
+
+
+def signed_form(server, account, bucket):
+    import form
+    from sigv4 import Signer
+    signer = account and Signer(account.made["access key"],
+                                account.made["secret key"])
+    fields = form.sign_fields(bucket, {"key": "form"}, signer=signer) \
+        if signer else {"key": "form"}
+    return form.send(server.port, bucket, form.body(fields, b"of a form"))
+
+
+def test_forms_are_their_signers(server, alice, bob):
+    assert signed_form(server, alice, "alices").status == 204
+    for account in (bob, None):
+        r = signed_form(server, account, "alices")
+        assert (r.status, r.code) == (403, "AccessDenied")
+        r = signed_form(server, account, "not-there")
+        assert (r.status, r.code) == (404, "NoSuchBucket")
+    assert alice.s3.get_object(Bucket="alices", Key="form")["Body"].read() \
+        == b"of a form"
+    alice.s3.delete_object(Bucket="alices", Key="form")
+
+
+def part_of(account, bucket, source, **options):
+    upload = account.s3.create_multipart_upload(Bucket=bucket, Key="copy")
+    try:
+        return account.s3.upload_part_copy(
+            Bucket=bucket, Key="copy", PartNumber=1, CopySource=source,
+            UploadId=upload["UploadId"], **options)
+    finally:
+        account.s3.abort_multipart_upload(Bucket=bucket, Key="copy",
+                                          UploadId=upload["UploadId"])
+
+
+def test_source_of_a_copy_is_ones_own(alice, bob):
+    own, other = ({"Bucket": f"{name}s", "Key": "k"}
+                  for name in ("bob", "alice"))
+    assert part_of(bob, "bobs", own)["CopyPartResult"]["ETag"]
+    for source, expected in (
+            (other, (403, "AccessDenied")),
+            ({**other, "Key": "not-there"}, (403, "AccessDenied")),
+            ({**own, "Key": "not-there"}, (404, "NoSuchKey")),
+            ({"Bucket": "not-there", "Key": "k"}, (404, "NoSuchBucket"))):
+        assert failure(part_of, account=bob, bucket="bobs",
+                       source=source) == expected
+
+
+def test_missing_source_bucket_is_named(bob):
+    with pytest.raises(ClientError) as e:
+        part_of(bob, "bobs", {"Bucket": "not-there", "Key": "k"})
+    assert e.value.response["Error"]["BucketName"] == "not-there"
+
+
+def test_expected_owner_of_a_source(alice, bob):
+    source = {"Bucket": "bobs", "Key": "k"}
+    part_of(bob, "bobs", source, ExpectedSourceBucketOwner=bob.number,
+            ExpectedBucketOwner=bob.number)
+    for owner, expected in (
+            (alice.number, (403, "AccessDenied")),
+            (bob.id, (400, "InvalidBucketOwnerAWSAccountID"))):
+        assert failure(part_of, account=bob, bucket="bobs", source=source,
+                       ExpectedSourceBucketOwner=owner) == expected
+
+
+def test_uploads_have_their_accounts_name(alice):
+    upload = alice.s3.create_multipart_upload(Bucket="alices", Key="parts")
+    me = {"ID": alice.id, "DisplayName": "Alice & Co"}
+    listed = alice.s3.list_multipart_uploads(Bucket="alices")["Uploads"][0]
+    assert (listed["Owner"], listed["Initiator"]) == (me, me)
+    parts = alice.s3.list_parts(Bucket="alices", Key="parts",
+                                UploadId=upload["UploadId"])
+    assert (parts["Owner"], parts["Initiator"]) == (me, me)
+    alice.s3.abort_multipart_upload(Bucket="alices", Key="parts",
+                                    UploadId=upload["UploadId"])
 
 
 # ---- keys come and go -------------------------------------------------------------
@@ -532,6 +618,18 @@ def test_strict_region_refuses_other_presigned_urls(strict):
         assert r.status == expected
     assert b"<Code>AuthorizationQueryParametersError</Code>" in r.body
     assert b"<Region>eu-west-1</Region>" in r.body
+
+
+def test_strict_region_refuses_other_forms(strict):
+    import form
+    from sigv4 import Signer
+    bucket = "socialitix-videos"
+    for region, status in (("eu-west-1", 204), ("us-east-1", 400)):
+        r = form.send(strict.port, bucket, form.body(form.sign_fields(
+            bucket, {"key": "f"}, signer=Signer(region=region))))
+        assert r.status == status
+    assert r.element("Region") == "eu-west-1"
+    strict.client(region="eu-west-1").delete_object(Bucket=bucket, Key="f")
 
 
 @pytest.mark.parametrize("location,message", [

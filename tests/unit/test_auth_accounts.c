@@ -1,109 +1,11 @@
 /*
- * Accounts: what may be added, what the file holds, what a wrong master key
- * or a damaged file leads to, changes while requests look keys up.
+ * The registry of accounts: what may be added, what is refused, changes while
+ * requests look keys up.
  */
-#include "auth/accounts.h"
-#include "auth/seal.h"
-#include "base/io.h"
+#include "tests/unit/accounts_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#define MASTER "a master key of thirty-two characters or more"
-#define ROOT_ID "root0000"
-
-static char dir[64], path[96], err[512];
-static struct accounts *a;
-
-static struct accounts *
-reopen_with(const char *master_key)
-{
-	const struct accounts_conf conf = {
-		.path = path,
-		.master_key = master_key,
-		.root_id = ROOT_ID,
-		.root_access_key = "ROOTKEY",
-		.root_secret_key = "root-secret",
-	};
-
-	accounts_close(a);
-	a = accounts_open(&conf, err);
-	return a;
-}
-
-static int
-make_dir(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/test-accounts-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof(path), "%s/accounts", dir);
-	err[0] = '\0';
-	a = NULL;
-	return reopen_with(MASTER) ? 0 : -1;
-}
-
-static int
-remove_dir(void **state)
-{
-	(void)state;
-	accounts_close(a);
-	unlink(path);
-	return rmdir(dir);
-}
-
-static int
-add(const char *name, const char *id, const char *access_key,
-    const char *secret_key)
-{
-	const struct account_spec spec = {
-		.name = slice_str(name),
-		.id = slice_str(id),
-		.access_key = slice_str(access_key),
-		.secret_key = slice_str(secret_key),
-	};
-	struct account_made made;
-
-	return accounts_add(a, &spec, &made, err);
-}
-
-static int
-add_key(const char *name, const char *access_key, const char *secret_key)
-{
-	const struct account_spec spec = {
-		.name = slice_str(name),
-		.access_key = slice_str(access_key),
-		.secret_key = slice_str(secret_key),
-	};
-	struct account_made made;
-
-	return accounts_add_key(a, &spec, &made, err);
-}
-
-static bool
-is_secret_of(const char *access_key, const char *secret)
-{
-	struct auth_key k;
-
-	return accounts_lookup(a, slice_str(access_key), &k) == 0 &&
-	       strcmp(k.secret, secret) == 0;
-}
-
-static void
-assert_refused(int rc, const char *words)
-{
-	assert_int_equal(rc, -1);
-	if (!strstr(err, words))
-		fail_msg("\"%s\" does not say \"%s\"", err, words);
-	err[0] = '\0';
-}
 
 /* ---- accounts and keys ----------------------------------------------------
  */
@@ -388,200 +290,6 @@ test_accounts_list_is_sorted_and_root_first(void **state)
 	arena_release(&arena);
 }
 
-/* ---- the file --------------------------------------------------------------
- */
-
-static void
-read_whole(struct buf *b)
-{
-	assert_int_equal(io_read_file(path, b), 0);
-}
-
-static void
-test_accounts_file_is_private_and_holds_no_secret(void **state)
-{
-	struct buf first = BUF_INIT, second = BUF_INIT;
-	struct stat st;
-
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-of-alice"), 0);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	read_whole(&first);
-	assert_null(strstr(first.p, "secret-of-alice"));
-	assert_null(strstr(first.p, "root-secret"));
-	assert_null(strstr(first.p, "ROOTKEY"));
-	assert_null(strstr(first.p, MASTER));
-	/* base64 of it, at any of the three alignments */
-	assert_null(strstr(first.p, "c2VjcmV0"));
-	assert_null(strstr(first.p, "NlY3JldC"));
-	/* Written again, it is sealed anew: nonces are never used twice. */
-	assert_int_equal(
-	    accounts_remove_key(a, SLICE("alice"), SLICE("KEY1"), err), 0);
-	assert_int_equal(add_key("alice", "KEY1", "secret-of-alice"), 0);
-	read_whole(&second);
-	assert_string_not_equal(first.p, second.p);
-	buf_release(&first);
-	buf_release(&second);
-}
-
-static void
-test_accounts_open_another_master_key_is_told(void **state)
-{
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
-	assert_null(reopen_with("another master key of 32 characters"));
-	assert_non_null(strstr(err, "another master key"));
-	assert_non_null(strstr(err, "restore"));
-	assert_null(strchr(err, '\n'));
-	assert_non_null(reopen_with(MASTER));
-	assert_true(is_secret_of("KEY1", "secret-1"));
-}
-
-/* Every single byte of the file counts. */
-static void
-test_accounts_open_any_damaged_byte_is_told(void **state)
-{
-	struct buf good = BUF_INIT;
-	char *bad;
-
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
-	read_whole(&good);
-	bad = malloc(good.n);
-	assert_non_null(bad);
-	for (size_t i = 0; i < good.n; i++) {
-		memcpy(bad, good.p, good.n);
-		bad[i] ^= 1;
-		assert_int_equal(
-		    io_write_file(path, slice_mem(bad, good.n), 0600), 0);
-		assert_null(reopen_with(MASTER));
-		assert_non_null(strstr(err, path));
-	}
-	for (size_t n = 0; n < good.n; n++) {
-		assert_int_equal(
-		    io_write_file(path, slice_head(buf_slice(&good), n), 0600),
-		    0);
-		assert_null(reopen_with(MASTER));
-		assert_non_null(strstr(err, "damaged"));
-	}
-	buf_putc(&good, '\n');
-	assert_int_equal(io_write_file(path, buf_slice(&good), 0600), 0);
-	assert_null(reopen_with(MASTER));
-	free(bad);
-	buf_release(&good);
-}
-
-static void
-test_accounts_open_newer_format_is_told(void **state)
-{
-	(void)state;
-	assert_int_equal(
-	    io_write_file(path, SLICE("{\"format\":2,\"master_key\":\"x\"}\n"),
-			  0600),
-	    0);
-	assert_null(reopen_with(MASTER));
-	assert_non_null(strstr(err, "newer"));
-}
-
-static void
-test_accounts_open_unreadable_file_is_told(void **state)
-{
-	(void)state;
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_null(reopen_with(MASTER));
-	assert_non_null(strstr(err, "cannot read"));
-	assert_int_equal(rmdir(path), 0);
-}
-
-/* Nothing is in effect that is not on the disk. */
-static void
-test_accounts_change_that_cannot_be_written_changes_nothing(void **state)
-{
-	char in_the_way[112];
-	struct auth_key k;
-
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
-	snprintf(in_the_way, sizeof(in_the_way), "%s.new", path);
-	assert_int_equal(mkdir(in_the_way, 0700), 0);
-	assert_refused(add("bob", "B", "KEY2", "secret-2"), "cannot write");
-	assert_refused(accounts_remove(a, SLICE("alice"), err), "cannot write");
-	assert_int_equal(accounts_lookup(a, SLICE("KEY2"), &k), -1);
-	assert_true(is_secret_of("KEY1", "secret-1"));
-	assert_int_equal(rmdir(in_the_way), 0);
-	assert_int_equal(add("bob", "B", "KEY2", "secret-2"), 0);
-}
-
-/* A process killed while it writes leaves the old file and a temporary one. */
-static void
-test_accounts_open_ignores_a_half_written_new_file(void **state)
-{
-	char half[112];
-
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
-	snprintf(half, sizeof(half), "%s.new", path);
-	assert_int_equal(io_write_file(half, SLICE("{\"format\":1,"), 0600), 0);
-	assert_non_null(reopen_with(MASTER));
-	assert_true(is_secret_of("KEY1", "secret-1"));
-	assert_int_equal(add_key("alice", "KEY2", "secret-2"), 0);
-	assert_int_equal(access(half, F_OK), -1);
-}
-
-static void
-test_accounts_open_root_wins_over_a_users_equal_key(void **state)
-{
-	const struct accounts_conf conf = {
-		.path = path,
-		.master_key = MASTER,
-		.root_id = ROOT_ID,
-		.root_access_key = "KEY1",
-		.root_secret_key = "root-secret",
-	};
-	struct auth_key k;
-
-	(void)state;
-	assert_int_equal(add("alice", "A", "KEY1", "secret-1"), 0);
-	accounts_close(a);
-	a = accounts_open(&conf, err);
-	assert_non_null(a);
-	assert_int_equal(accounts_lookup(a, SLICE("KEY1"), &k), 0);
-	assert_string_equal(k.account_id, ROOT_ID);
-	assert_string_equal(k.secret, "root-secret");
-}
-
-/* ---- sealing ----------------------------------------------------------------
- */
-
-static void
-test_seal_open_wants_key_place_and_bytes(void **state)
-{
-	uint8_t key[SEAL_KEY_BYTES] = { 1 }, other[SEAL_KEY_BYTES] = { 2 };
-	uint8_t sealed[6 + SEAL_EXTRA_BYTES] = { 0 };
-	struct slice s = slice_mem(sealed, sizeof(sealed));
-	char text[7] = "";
-
-	(void)state;
-	assert_int_equal(seal(key, SLICE("place"), SLICE("secret"), sealed), 0);
-	assert_int_equal(seal_open(key, SLICE("place"), s, text), 0);
-	assert_string_equal(text, "secret");
-	assert_int_equal(seal_open(other, SLICE("place"), s, text), -1);
-	assert_string_equal(text, "");
-	assert_int_equal(seal_open(key, SLICE("elsewhere"), s, text), -1);
-	for (size_t i = 0; i < sizeof(sealed); i++) {
-		sealed[i] ^= 0x80;
-		assert_int_equal(seal_open(key, SLICE("place"), s, text), -1);
-		sealed[i] ^= 0x80;
-		assert_int_equal(
-		    seal_open(key, SLICE("place"), slice_head(s, i), text), -1);
-	}
-	assert_int_equal(seal(key, SLICE_EMPTY, SLICE_EMPTY, sealed), 0);
-	assert_int_equal(seal_open(key, SLICE_EMPTY,
-				   slice_mem(sealed, SEAL_EXTRA_BYTES), text),
-			 0);
-}
-
 /* ---- threads ----------------------------------------------------------------
  */
 
@@ -676,43 +384,27 @@ test_accounts_changes_at_once_are_all_kept(void **state)
 	arena_release(&arena);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
-
-static int
-setup(void **state)
-{
-	(void)state;
-	return hash_setup();
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_accounts_open_without_a_file_knows_root_alone),
-		TEST(test_accounts_add_makes_up_what_is_not_given),
-		TEST(test_accounts_survive_a_restart),
-		TEST(test_accounts_remove_ends_the_account_and_all_its_keys),
-		TEST(test_accounts_key_of_another_user_is_not_removed),
-		TEST(test_accounts_what_is_taken_is_refused),
-		TEST(test_accounts_root_is_not_changed),
-		TEST(test_accounts_malformed_words_are_refused),
-		TEST(test_accounts_display_names),
-		TEST(test_account_number_is_twelve_digits),
-		TEST(test_accounts_list_is_sorted_and_root_first),
-		TEST(test_accounts_file_is_private_and_holds_no_secret),
-		TEST(test_accounts_open_another_master_key_is_told),
-		TEST(test_accounts_open_any_damaged_byte_is_told),
-		TEST(test_accounts_open_newer_format_is_told),
-		TEST(test_accounts_open_unreadable_file_is_told),
-		TEST(
-		    test_accounts_change_that_cannot_be_written_changes_nothing),
-		TEST(test_accounts_open_ignores_a_half_written_new_file),
-		TEST(test_accounts_open_root_wins_over_a_users_equal_key),
-		TEST(test_seal_open_wants_key_place_and_bytes),
-		TEST(test_accounts_change_while_requests_look_keys_up),
-		TEST(test_accounts_changes_at_once_are_all_kept),
+		ACCOUNTS_TEST(
+		    test_accounts_open_without_a_file_knows_root_alone),
+		ACCOUNTS_TEST(test_accounts_add_makes_up_what_is_not_given),
+		ACCOUNTS_TEST(test_accounts_survive_a_restart),
+		ACCOUNTS_TEST(
+		    test_accounts_remove_ends_the_account_and_all_its_keys),
+		ACCOUNTS_TEST(test_accounts_key_of_another_user_is_not_removed),
+		ACCOUNTS_TEST(test_accounts_what_is_taken_is_refused),
+		ACCOUNTS_TEST(test_accounts_root_is_not_changed),
+		ACCOUNTS_TEST(test_accounts_malformed_words_are_refused),
+		ACCOUNTS_TEST(test_accounts_display_names),
+		ACCOUNTS_TEST(test_account_number_is_twelve_digits),
+		ACCOUNTS_TEST(test_accounts_list_is_sorted_and_root_first),
+		ACCOUNTS_TEST(test_accounts_change_while_requests_look_keys_up),
+		ACCOUNTS_TEST(test_accounts_changes_at_once_are_all_kept),
 	};
 
-	return cmocka_run_group_tests_name("auth_accounts", tests, setup, NULL);
+	return cmocka_run_group_tests_name("auth_accounts", tests,
+					   accounts_setup, NULL);
 }
