@@ -5,17 +5,19 @@
  */
 #include "gateway/s3/default_bucket.h"
 
-/* What a browser's upload with a presigned URL needs, on the first try. */
-#define CORS_DOCUMENT                         \
-	"<CORSConfiguration><CORSRule>"       \
-	"<AllowedMethod>GET</AllowedMethod>"  \
-	"<AllowedMethod>HEAD</AllowedMethod>" \
-	"<AllowedMethod>PUT</AllowedMethod>"  \
-	"<AllowedMethod>POST</AllowedMethod>" \
-	"<AllowedOrigin>*</AllowedOrigin>"    \
-	"<AllowedHeader>*</AllowedHeader>"    \
-	"<MaxAgeSeconds>3000</MaxAgeSeconds>" \
-	"<ExposeHeader>ETag</ExposeHeader>"   \
+/* What a browser's upload with a presigned URL or a form needs, on the first
+ * try. */
+#define CORS_DOCUMENT                           \
+	"<CORSConfiguration><CORSRule>"         \
+	"<AllowedMethod>GET</AllowedMethod>"    \
+	"<AllowedMethod>HEAD</AllowedMethod>"   \
+	"<AllowedMethod>PUT</AllowedMethod>"    \
+	"<AllowedMethod>POST</AllowedMethod>"   \
+	"<AllowedOrigin>*</AllowedOrigin>"      \
+	"<AllowedHeader>*</AllowedHeader>"      \
+	"<MaxAgeSeconds>3000</MaxAgeSeconds>"   \
+	"<ExposeHeader>ETag</ExposeHeader>"     \
+	"<ExposeHeader>Location</ExposeHeader>" \
 	"</CORSRule></CORSConfiguration>"
 
 int

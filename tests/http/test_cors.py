@@ -81,7 +81,7 @@ def test_preflight_of_a_presigned_upload(gateway):
         "access-control-allow-origin": "*",
         "access-control-allow-methods": "GET, HEAD, PUT, POST",
         "access-control-allow-headers": "content-type, x-amz-meta-a",
-        "access-control-expose-headers": "ETag",
+        "access-control-expose-headers": "ETag, Location",
         "access-control-max-age": "3000",
         "vary": VARY,
     }
@@ -109,7 +109,7 @@ def test_rules_of_the_default_bucket_are_shown_changed_and_deleted(
     assert shown == [{
         "AllowedMethods": ["GET", "HEAD", "PUT", "POST"],
         "AllowedOrigins": ["*"], "AllowedHeaders": ["*"],
-        "MaxAgeSeconds": 3000, "ExposeHeaders": ["ETag"]}]
+        "MaxAgeSeconds": 3000, "ExposeHeaders": ["ETag", "Location"]}]
     client.put_bucket_cors(Bucket=DEFAULT, CORSConfiguration={"CORSRules": [
         {"AllowedMethods": ["GET"], "AllowedOrigins": [ORIGIN]}]})
     assert preflight(g, f"/{DEFAULT}/k").status == 403
@@ -128,7 +128,7 @@ def test_actual_answers_carry_the_headers_errors_too(gateway, call):
         r = call(method, target, Origin=ORIGIN)
         assert r.status == status
         assert r.headers["access-control-allow-origin"] == "*"
-        assert r.headers["access-control-expose-headers"] == "ETag"
+        assert r.headers["access-control-expose-headers"] == "ETag, Location"
         assert r.headers["vary"] == VARY
     # A refused upload: the page must be able to read why.
     r = send(gateway, "GET", path, Origin=ORIGIN)
