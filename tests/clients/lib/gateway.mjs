@@ -1,8 +1,8 @@
 // Starts the real gateway, as tests/lib/gateway.py does: free ports, a data
 // directory of its own. It ends with the test file that asked for it.
 import { spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createWriteStream, rmSync } from "node:fs";
+import { mkdtemp, readFile } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -96,6 +96,13 @@ class Gateway {
 		throw new Error(`the gateway did not start: ${await this.log()}`);
 	}
 
+	// At once, whatever its state.
+	remove() {
+		this.process?.kill("SIGKILL");
+		rmSync(this.data, { recursive: true, force: true });
+		rmSync(this.logPath, { force: true });
+	}
+
 	log() {
 		return readFile(this.logPath, "utf8");
 	}
@@ -105,15 +112,19 @@ class Gateway {
 		this.process.kill("SIGTERM");
 		const status = await this.ended;
 		const text = await this.log();
-		await rm(this.data, { recursive: true, force: true });
-		await rm(this.logPath, { force: true });
+		this.remove();
 		if (status !== 0)
 			throw new Error(`the gateway ended with ${status}: ${text}`);
 	}
 }
 
+// A file that fails before its first test, or is told to end, runs no hook.
+for (const signal of ["SIGINT", "SIGTERM"])
+	process.on(signal, () => process.exit(1));
+
 export async function startGateway(settings = {}) {
 	const gateway = new Gateway();
 	after(() => gateway.stop());
+	process.on("exit", () => gateway.remove());
 	return gateway.start(settings);
 }
