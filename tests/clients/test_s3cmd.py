@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import Tool, payload, read_tree
+from conftest import MIB, Tool, payload, read_tree
 from gateway import ACCESS_KEY, SECRET_KEY
 
 
@@ -51,3 +51,15 @@ def test_sync_there_and_back(s3cmd, bucket, tree, tmp_path):
     assert read_tree(tmp_path / "back") == tree
     s3cmd("del", "-r", "--force", f"s3://{bucket}/x/")
     assert s3cmd("ls", f"s3://{bucket}") == ""
+
+
+def test_parts(s3cmd, client, bucket, tmp_path):
+    (tmp_path / "large").write_bytes(payload(12 * MIB))
+    s3cmd("put", "--multipart-chunk-size-mb", "5", "large",
+          f"s3://{bucket}/k")
+    head = client.head_object(Bucket=bucket, Key="k")
+    assert head["ETag"].endswith('-3"')
+    s3cmd("get", f"s3://{bucket}/k", "out")
+    assert (tmp_path / "out").read_bytes() == payload(12 * MIB)
+    client.create_multipart_upload(Bucket=bucket, Key="open")
+    assert "/open" in s3cmd("multipart", f"s3://{bucket}")
