@@ -398,33 +398,46 @@ def part_of(account, bucket, source, **options):
                                           UploadId=upload["UploadId"])
 
 
-def test_source_of_a_copy_is_ones_own(alice, bob):
+def copy_of(account, bucket, source, **options):
+    return account.s3.copy_object(Bucket=bucket, Key="copy",
+                                  CopySource=source, **options)
+
+
+COPIES = pytest.mark.parametrize("copy", [copy_of, part_of])
+
+
+@COPIES
+def test_source_of_a_copy_is_ones_own(alice, bob, copy):
     own, other = ({"Bucket": f"{name}s", "Key": "k"}
                   for name in ("bob", "alice"))
-    assert part_of(bob, "bobs", own)["CopyPartResult"]["ETag"]
+    copy(bob, "bobs", own)
     for source, expected in (
             (other, (403, "AccessDenied")),
             ({**other, "Key": "not-there"}, (403, "AccessDenied")),
             ({**own, "Key": "not-there"}, (404, "NoSuchKey")),
             ({"Bucket": "not-there", "Key": "k"}, (404, "NoSuchBucket"))):
-        assert failure(part_of, account=bob, bucket="bobs",
+        assert failure(copy, account=bob, bucket="bobs",
                        source=source) == expected
+    assert failure(copy, account=bob, bucket="alices", source=own) == (
+        403, "AccessDenied")
 
 
-def test_missing_source_bucket_is_named(bob):
+@COPIES
+def test_missing_source_bucket_is_named(bob, copy):
     with pytest.raises(ClientError) as e:
-        part_of(bob, "bobs", {"Bucket": "not-there", "Key": "k"})
+        copy(bob, "bobs", {"Bucket": "not-there", "Key": "k"})
     assert e.value.response["Error"]["BucketName"] == "not-there"
 
 
-def test_expected_owner_of_a_source(alice, bob):
+@COPIES
+def test_expected_owner_of_a_source(alice, bob, copy):
     source = {"Bucket": "bobs", "Key": "k"}
-    part_of(bob, "bobs", source, ExpectedSourceBucketOwner=bob.number,
-            ExpectedBucketOwner=bob.number)
+    copy(bob, "bobs", source, ExpectedSourceBucketOwner=bob.number,
+         ExpectedBucketOwner=bob.number)
     for owner, expected in (
             (alice.number, (403, "AccessDenied")),
             (bob.id, (400, "InvalidBucketOwnerAWSAccountID"))):
-        assert failure(part_of, account=bob, bucket="bobs", source=source,
+        assert failure(copy, account=bob, bucket="bobs", source=source,
                        ExpectedSourceBucketOwner=owner) == expected
 
 
