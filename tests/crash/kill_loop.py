@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""kill -9 over HTTP: workers put, overwrite and delete while the gateway is
-killed at a random moment, again and again. Each keeps a journal of what was
+"""kill -9 over HTTP: workers put, overwrite, copy, delete and upload in parts
+while the gateway is killed at a random moment, again and again. Each keeps a journal of what was
 acknowledged. After every restart each key must be what its journal says: the
 last acknowledged state, or that of the one request without an answer.
 
@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 
@@ -38,12 +39,13 @@ class Key:
     pending: tuple = ()             # (version,) of a request without answer
 
 
-def call(wire, gateway, method, key, body=b""):
+def call(wire, gateway, method, key, body=b"", query=(), headers=None):
     path = f"/{BUCKET}/{key}"
     h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}",
-                         "UNSIGNED-PAYLOAD")
+                         "UNSIGNED-PAYLOAD", query, headers)
     h["Content-Length"] = str(len(body))
-    wire.send(head(method, path, h) + body)
+    target = path + ("?" + urllib.parse.urlencode(query) if query else "")
+    wire.send(head(method, target, h) + body)
     return wire.read()
 
 
@@ -72,17 +74,66 @@ class Worker(threading.Thread):
     def step(self, wire):
         name = f"uploads/w{self.number}/k{self.random.randrange(KEYS)}"
         key = self.journal.setdefault(name, Key())
-        delete = self.random.random() < 0.25
-        version = NOTHING if delete else next(self.versions)
-        key.pending = (version,)
-        if delete:
-            r = call(wire, self.gateway, "DELETE", name)
-            assert r.status == 204, r
-        else:
-            r = call(wire, self.gateway, "PUT", name, payload(version))
-            assert r.status == 200, r
+        action = self.random.choices(ACTIONS, WEIGHTS)[0]
+        version = action(self, wire, name, key)
         key.acknowledged, key.pending = version, ()
         self.count += 1
+
+    def call(self, wire, *args, status=200, **more):
+        r = call(wire, self.gateway, *args, **more)
+        assert r.status == status, r
+        return r
+
+    # Each action names in key.pending what an unanswered request may have
+    # made, and answers what an answered one has.
+
+    def put(self, wire, name, key):
+        version = next(self.versions)
+        key.pending = (version,)
+        self.call(wire, "PUT", name, payload(version))
+        return version
+
+    def delete(self, wire, name, key):
+        key.pending = (NOTHING,)
+        self.call(wire, "DELETE", name, status=204)
+        return NOTHING
+
+    def put_if_absent(self, wire, name, key):
+        version = next(self.versions)
+        absent = key.acknowledged is NOTHING
+        key.pending = (version,) if absent else ()
+        self.call(wire, "PUT", name, payload(version),
+                  headers={"If-None-Match": "*"}, status=200 if absent else 412)
+        return version if absent else key.acknowledged
+
+    def copy(self, wire, name, key):
+        others = [(n, k.acknowledged) for n, k in self.journal.items()
+                  if k.acknowledged is not NOTHING and n != name]
+        if not others:
+            return self.put(wire, name, key)
+        source, version = self.random.choice(others)
+        key.pending = (version,)
+        self.call(wire, "PUT", name,
+                  headers={"x-amz-copy-source": f"{BUCKET}/{source}"})
+        return version
+
+    def multipart(self, wire, name, key):
+        version = next(self.versions)
+        made = self.call(wire, "POST", name, query=[("uploads", "")])
+        upload = ("uploadId", made.element("UploadId"))
+        part = self.call(wire, "PUT", name, payload(version),
+                         query=[("partNumber", "1"), upload])
+        key.pending = (version,)
+        self.call(wire, "POST", name, (
+            "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"
+            f"{part.headers['etag']}</ETag></Part></CompleteMultipartUpload>"
+        ).encode(), query=[upload])
+        return version
+
+
+ACTIONS = (Worker.put, Worker.delete, Worker.put_if_absent, Worker.copy,
+           Worker.multipart)
+WEIGHTS = (4, 3, 1, 2, 2)
 
 
 def counter(number, step):
