@@ -96,6 +96,34 @@ test_xml_read_table(void **state)
 	}
 }
 
+/* What no rule is about is refused, where xml_read() looks past it. */
+static void
+test_xml_read_strict_refuses_unknown_elements(void **state)
+{
+	static const struct {
+		const char *doc;
+		int rc;
+	} rows[] = {
+		{ "<Delete><Object><Key>a</Key></Object></Delete>", 0 },
+		{ "<s:Delete xmlns:s='x'> <s:Object/> </s:Delete>", 0 },
+		{ "<Delete><Object/><Other/></Delete>", -1 },
+		{ "<Delete><Object><Other/></Object></Delete>", -1 },
+		{ "<Delete><Objec/></Delete>", -1 },
+		{ "<Delete><Key>a</Key></Delete>", -1 },
+		{ "<Other/>", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf seen = BUF_INIT;
+
+		assert_int_equal(xml_read_strict(slice_str(rows[i].doc), rules,
+						 ARRAY_LEN(rules), &seen),
+				 rows[i].rc);
+		buf_release(&seen);
+	}
+}
+
 static struct buf
 repeated(const char *head, const char *body, int n, const char *tail)
 {
@@ -195,6 +223,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_xml_read_table),
+		cmocka_unit_test(test_xml_read_strict_refuses_unknown_elements),
 		cmocka_unit_test(test_xml_read_bounds),
 		cmocka_unit_test(test_xml_write_reads_as_on_the_wire),
 		cmocka_unit_test(test_xml_written_text_is_read_back),
