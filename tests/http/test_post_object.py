@@ -827,3 +827,30 @@ def test_replacing_is_conditional(post, read):
 def test_expected_owner_of_the_bucket(post):
     r = post(headers={"x-amz-expected-bucket-owner": "000000000000"})
     assert refused(r, 403, "AccessDenied")
+
+
+# ---- accounts ------------------------------------------------------------------------
+
+def test_accounts_post_into_their_own_buckets_alone(own_gateway):
+    g = own_gateway()
+    made = g.add("user", "add", "alice")
+    alice = sigv4.Signer(made["access key"], made["secret key"])
+    g.client(access_key=alice.access, secret_key=alice.secret).create_bucket(
+        Bucket="alices")
+    for bucket, signer, code in (
+            ("alices", alice, None), (DEFAULT_BUCKET, alice, "AccessDenied"),
+            ("alices", None, "AccessDenied"), (DEFAULT_BUCKET, None, None)):
+        fields = form.sign_fields(bucket, {"key": "o"}, signer=signer)
+        r = form.send(g.port, bucket, form.body(fields))
+        assert (r.status, r.code) == ((403, code) if code else (204, None))
+
+
+def test_strict_region_holds_for_forms(own_gateway):
+    g = own_gateway({"REELGATE_STRICT_REGION": "true"})
+    for region, status in (("us-east-1", 204), ("eu-west-1", 400)):
+        fields = form.sign_fields(DEFAULT_BUCKET, {"key": "o"},
+                                  signer=sigv4.Signer(region=region))
+        r = form.send(g.port, DEFAULT_BUCKET, form.body(fields))
+        assert r.status == status
+    assert refused(r, 400, "AuthorizationQueryParametersError")
+    assert r.element("Region") == "us-east-1"
