@@ -35,6 +35,18 @@ def test_reads_follow_the_table(client, bucket, thing):
         (dict(IfNoneMatch=etag), 304), (dict(IfNoneMatch='"other"'), 200),
         (dict(IfNoneMatch="*"), 304),
         (dict(IfModifiedSince=when), 304),
+        # A time to come is no time at which the object was seen.
+        (dict(IfModifiedSince=when + HOUR), 200),
+        (dict(IfUnmodifiedSince=when + HOUR), 200),
+        (dict(IfMatch=f"W/{etag}"), 412), (dict(IfNoneMatch=f"W/{etag}"), 304),
+        (dict(IfNoneMatch=f'"a", {etag}'), 304),
+        (dict(IfNoneMatch='"a","b"'), 200),
+        (dict(IfMatch=etag, IfNoneMatch=etag), 304),
+        (dict(IfMatch=etag, IfNoneMatch='"other"'), 200),
+        (dict(IfMatch='"other"', IfNoneMatch='"other"'), 412),
+        (dict(IfMatch=etag, IfModifiedSince=when), 304),
+        (dict(IfUnmodifiedSince=when, IfModifiedSince=when), 304),
+        (dict(IfNoneMatch=etag, IfModifiedSince=when - HOUR), 304),
         (dict(IfModifiedSince=when - HOUR), 200),
         (dict(IfUnmodifiedSince=when), 200),
         (dict(IfUnmodifiedSince=when - HOUR), 412),
@@ -62,6 +74,40 @@ def test_304_has_the_etag_and_no_body(gateway, client, bucket, thing):
             # RFC 9110 8.6: the length of the 200, or none; caches take it.
             assert r.headers.get("content-length", str(size)) == str(size)
         assert w.rest == b""
+
+
+@pytest.mark.parametrize("headers,status", [
+    ({"If-Modified-Since": "yesterday"}, 200),
+    ({"If-Modified-Since": ""}, 200),
+    ({"If-Modified-Since": "2026-01-01T00:00:00Z"}, 200),
+    ({"If-Unmodified-Since": "never"}, 200),
+    ({"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 412),
+    ({"If-Match": ""}, 200), ({"If-None-Match": ""}, 200),
+])
+def test_dates_and_tags_that_are_none_are_no_conditions(http, bucket, thing,
+                                                        headers, status):
+    for method in ("GET", "HEAD"):
+        r = http(method, f"/{bucket}/o", headers=headers)
+        assert r.status == status, (method, r)
+
+
+def test_304_has_what_caches_want_and_nothing_else(http, client, bucket):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x", Tagging="a=1",
+                      CacheControl="max-age=5", Metadata={"a": "b"},
+                      ContentType="text/plain", StorageClass="STANDARD_IA",
+                      Expires="Thu, 01 Jan 2099 00:00:00 GMT")
+    etag = client.head_object(Bucket=bucket, Key="o")["ETag"]
+    for method in ("GET", "HEAD"):
+        h = http(method, f"/{bucket}/o", headers={"If-None-Match": etag,
+                                                  "Range": "bytes=0-0"})
+        assert h.status == 304
+        assert h.headers["etag"] == etag
+        assert h.headers["cache-control"] == "max-age=5"
+        assert h.headers["expires"] == "Thu, 01 Jan 2099 00:00:00 GMT"
+        assert "last-modified" in h.headers
+        for name in ("content-type", "x-amz-meta-a", "x-amz-storage-class",
+                     "x-amz-tagging-count", "accept-ranges", "content-range"):
+            assert name not in h.headers
 
 
 def test_failed_precondition_names_the_condition(client, bucket, thing):
@@ -140,7 +186,11 @@ def test_if_range_gives_the_part_only_of_the_same_object(gateway, client,
     client.put_object(Bucket=bucket, Key="r", Body=b"0123456789")
     etag = client.head_object(Bucket=bucket, Key="r")["ETag"]
     path = f"/{bucket}/r"
-    for value, status in ((etag, 206), ('"other"', 200)):
+    when = client.head_object(Bucket=bucket, Key="r")["ResponseMetadata"][
+        "HTTPHeaders"]["last-modified"]
+    for value, status in ((etag, 206), ('"other"', 200), (when, 206),
+                          ("Fri, 01 Jan 1999 00:00:00 GMT", 200),
+                          (f"W/{etag}", 200), ("*", 200)):
         h = Signer().headers("GET", path, f"127.0.0.1:{gateway.port}")
         h.update({"Range": "bytes=0-1", "If-Range": value})
         assert request(gateway.port, head("GET", path, h)).status == status

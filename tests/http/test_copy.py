@@ -2,6 +2,7 @@
 and what is no source."""
 
 import base64
+import concurrent.futures
 import datetime
 import zlib
 
@@ -430,3 +431,45 @@ def test_delete_marker_is_no_source(http, client, versioned):
     assert ("<Code>InvalidRequest</Code><Message>The source of a copy request "
             "may not specifically refer to a delete marker by version id."
             "</Message>") in r.text
+
+
+# ---- races ------------------------------------------------------------------------
+
+@pytest.mark.parametrize("size", [100, 200_000])
+def test_copy_of_a_source_that_changes_is_one_of_its_states(client, bucket,
+                                                            size):
+    """Never half of one and half of another, whatever the copy carries."""
+    def write(i):
+        client.put_object(Bucket=bucket, Key="src", Body=bytes([i]) * size,
+                          Metadata={"i": str(i)}, Tagging=f"i={i}")
+
+    def copy(i):
+        try:
+            client.copy_object(Bucket=bucket, Key=f"dst{i}",
+                               CopySource=f"{bucket}/src")
+        except ClientError as e:
+            assert e.response["Error"]["Code"] == "OperationAborted"
+            return None
+        return f"dst{i}"
+
+    write(0)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        writes = [pool.submit(write, i) for i in range(1, 40)]
+        copies = [pool.submit(copy, i) for i in range(40)]
+        made = [c.result() for c in copies]
+        for w in writes:
+            w.result()
+    assert any(made)
+    for key in filter(None, made):
+        got = client.get_object(Bucket=bucket, Key=key)
+        i = int(got["Metadata"]["i"])
+        assert got["Body"].read() == bytes([i]) * size
+        assert client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] == [
+            {"Key": "i", "Value": str(i)}]
+
+
+def test_of_racing_copies_to_a_new_key_exactly_one_wins(copy, source):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: copy(If_None_Match="*").status,
+                             range(16)))
+    assert seen.count(200) == 1 and set(seen) <= {200, 409, 412}

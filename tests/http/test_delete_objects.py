@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 
 import pytest
 from botocore.exceptions import ClientError
@@ -122,3 +123,70 @@ def test_missing_bucket(client):
         client.delete_objects(Bucket="no-such-bucket-here",
                               Delete={"Objects": [{"Key": "a"}]})
     assert e.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
+def test_guarded_and_plain_keys_side_by_side(client, gateway, bucket):
+    """What is refused or not there stops nothing else; order is kept."""
+    for k in ("a", "b", "c", "d"):
+        client.put_object(Bucket=bucket, Key=k, Body=b"1")
+    body = ("<Delete><Object><Key>a</Key></Object>"
+            "<Object><Key>b</Key><Size>1</Size></Object>"
+            "<Object><Key>c</Key><ETag>&quot;no&quot;</ETag></Object>"
+            "<Object><Key>d</Key></Object>"
+            f"<Object><Key>{'x' * 1025}</Key></Object>"
+            "<Object><Key>nothing</Key></Object></Delete>").encode()
+    r = post(gateway, bucket, body, Content_MD5=md5(body))
+    assert r.status == 200
+    seen = re.findall(r"<(Deleted|Error)><Key>(\w+)</Key>(?:<Code>(\w+))?",
+                      r.text)
+    assert [(kind, key[:7], code) for kind, key, code in seen] == [
+        ("Deleted", "a", ""), ("Error", "b", "NotImplemented"),
+        ("Error", "c", "PreconditionFailed"), ("Deleted", "d", ""),
+        ("Error", "xxxxxxx", "KeyTooLongError"), ("Deleted", "nothing", "")]
+    left = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [o["Key"] for o in left] == ["b", "c"]
+
+
+@pytest.mark.parametrize("key,spelt", [
+    ("<&>", "&lt;&amp;&gt;"), ("a b", "a b"), ("\u00fc", "\u00fc"),
+    ("a\u0001", None), ("a\nb", "a&#10;b"), ("\u65e5\U0001f600", None),
+    (" a ", " a ")])
+def test_key_of_any_characters(client, gateway, bucket, key, spelt):
+    client.put_object(Bucket=bucket, Key=key, Body=b"1")
+    if spelt is None and "\u0001" in key:
+        client.delete_object(Bucket=bucket, Key=key)  # no XML can name it
+    else:
+        body = document([spelt or key])
+        r = post(gateway, bucket, body, Content_MD5=md5(body))
+        assert r.status == 200 and "<Deleted>" in r.text
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("quiet,shown", [
+    ("true", 0), ("TRUE", 0), ("false", 1), ("", 1)])
+def test_quiet_is_a_truth_value(client, gateway, bucket, quiet, shown):
+    client.put_object(Bucket=bucket, Key="a", Body=b"")
+    body = (f"<Delete><Quiet>{quiet}</Quiet><Object><Key>a</Key></Object>"
+            "</Delete>").encode()
+    r = post(gateway, bucket, body, Content_MD5=md5(body))
+    assert r.text.count("<Deleted>") == shown
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("version", ["nonsense", "0" * 25])
+def test_version_that_none_can_be_is_told_per_key(client, bucket, version):
+    client.put_object(Bucket=bucket, Key="a", Body=b"")
+    answer = client.delete_objects(Bucket=bucket, Delete={"Objects": [
+        {"Key": "a", "VersionId": version}]})
+    assert answer["Errors"] == [{
+        "Key": "a", "VersionId": version, "Code": "NoSuchVersion",
+        "Message": "The specified version does not exist."}]
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_null_version_of_a_plain_object_goes(client, bucket):
+    client.put_object(Bucket=bucket, Key="a", Body=b"")
+    answer = client.delete_objects(Bucket=bucket, Delete={"Objects": [
+        {"Key": "a", "VersionId": "null"}]})
+    assert answer["Deleted"] == [{"Key": "a", "VersionId": "null"}]
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

@@ -95,6 +95,19 @@ def test_document_is_aws_s(http, client, bucket):
     assert "x-amz-version-id" not in r.headers
 
 
+def test_tags_of_a_multipart_upload(client, bucket):
+    u = client.create_multipart_upload(Bucket=bucket, Key="o", Tagging="a=1",
+                                       StorageClass="STANDARD_IA")["UploadId"]
+    part = client.upload_part(Bucket=bucket, Key="o", UploadId=u, PartNumber=1,
+                              Body=b"x")
+    client.complete_multipart_upload(
+        Bucket=bucket, Key="o", UploadId=u, MultipartUpload={
+            "Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    assert tags_of(client, bucket) == {"a": "1"}
+    assert client.head_object(Bucket=bucket,
+                              Key="o")["StorageClass"] == "STANDARD_IA"
+
+
 # ---- refusals ---------------------------------------------------------------------
 
 BAD_HEADER = (

@@ -1,5 +1,6 @@
 """RenameObject on ordinary buckets: one commit, no bytes moved."""
 
+import concurrent.futures
 import datetime
 
 import pytest
@@ -193,3 +194,25 @@ def test_with_versions_the_old_name_keeps_its_past(client, http, versioned):
         "x-amz-delete-marker"] == "true"
     got = client.get_object(Bucket=versioned, Key="old", VersionId=v)
     assert got["Body"].read() == b"x"
+
+
+def test_of_racing_renames_exactly_one_has_the_object(client, bucket, rename,
+                                                      old):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda i: rename(key=f"new{i}").status,
+                             range(16)))
+    assert seen.count(200) == 1 and set(seen) <= {200, 404, 409}
+    assert keys(client, bucket) == [f"new{seen.index(200)}"]
+
+
+def test_swarm_of_renames_loses_nothing(client, bucket, rename):
+    for i in range(20):
+        client.put_object(Bucket=bucket, Key=f"a{i:02}", Body=b"%d" % i)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(
+            lambda i: rename(f"a{i:02}", f"b{i:02}").status, range(20)))
+    assert set(seen) == {200}
+    assert keys(client, bucket) == [f"b{i:02}" for i in range(20)]
+    for i in range(20):
+        got = client.get_object(Bucket=bucket, Key=f"b{i:02}")
+        assert got["Body"].read() == b"%d" % i
