@@ -58,8 +58,9 @@ put_object(struct buf *b, const struct store_event *e)
 	snprintf(sequencer, sizeof(sequencer), "%016" PRIX64, e->seq);
 	json_open_object(b, "object");
 	json_put_slice(b, "key", buf_slice(&key));
-	/* Of removals only a delete marker has an ETag, that of nothing. */
-	if (!slice_starts(e->event_name, SLICE("ObjectRemoved:")))
+	/* Tagging has no size; of removals only a delete marker has an ETag,
+	 * that of nothing. */
+	if (slice_starts(e->event_name, SLICE("ObjectCreated:")))
 		json_put_u64(b, "size", e->size);
 	if (e->etag.n > 0)
 		json_put_slice(b, "eTag", e->etag);

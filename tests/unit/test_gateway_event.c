@@ -105,6 +105,19 @@ test_event_record_delete_marker_has_the_etag_of_nothing(void **state)
 			       "\"sequencer\":\"0000000000000007\"}}}");
 }
 
+static void
+test_event_record_tagging_has_no_size(void **state)
+{
+	struct store_event e = sample();
+
+	(void)state;
+	e.event_name = SLICE("ObjectTagging:Put");
+	e.seq = 7;
+	expect_record(&e, HEAD "ObjectTagging:Put" MIDDLE "\"eTag\":"
+			       "\"d41d8cd98f00b204e9800998ecf8427e\","
+			       "\"sequencer\":\"0000000000000007\"}}}");
+}
+
 /* A key of any bytes gives JSON of plain ASCII. */
 static void
 test_event_record_key_of_any_bytes_is_escaped(void **state)
@@ -137,6 +150,7 @@ main(void)
 		    test_event_record_removed_has_neither_size_nor_etag),
 		cmocka_unit_test(
 		    test_event_record_delete_marker_has_the_etag_of_nothing),
+		cmocka_unit_test(test_event_record_tagging_has_no_size),
 		cmocka_unit_test(test_event_record_key_of_any_bytes_is_escaped),
 	};
 
