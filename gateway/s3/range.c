@@ -5,10 +5,24 @@
  */
 #include "gateway/s3/range.h"
 
+/* Digits; a number beyond 64 bits is as good as the largest. */
+static int
+parse(struct slice digits, uint64_t *out)
+{
+	for (size_t i = 0; i < digits.n; i++)
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return -1;
+	if (digits.n == 0)
+		return -1;
+	if (slice_u64(digits, out) != 0)
+		*out = UINT64_MAX;
+	return 0;
+}
+
 static enum range_kind
 suffix(struct slice digits, uint64_t size, uint64_t *offset, uint64_t *n)
 {
-	if (slice_u64(digits, n) != 0)
+	if (parse(digits, n) != 0)
 		return RANGE_WHOLE;
 	if (*n == 0)
 		return RANGE_UNSATISFIABLE;
@@ -33,8 +47,8 @@ range_parse(struct slice header, uint64_t size, uint64_t *offset, uint64_t *n)
 	(void)slice_cut(&rest, '-', &first);
 	if (first.n == 0)
 		return suffix(rest, size, offset, n);
-	if (slice_u64(first, offset) != 0 ||
-	    (rest.n && slice_u64(rest, &last) != 0) || last < *offset)
+	if (parse(first, offset) != 0 || (rest.n && parse(rest, &last) != 0) ||
+	    last < *offset)
 		return RANGE_WHOLE;
 	if (*offset >= size)
 		return RANGE_UNSATISFIABLE;

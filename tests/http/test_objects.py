@@ -159,7 +159,7 @@ def test_range_answers_206_with_exactly_those_bytes(client, bucket, size,
 
 @pytest.mark.parametrize("spec", ["bytes=1-0", "bytes=-", "bytes=0--1",
                                   "bytes=0-1,3-4", "chars=0-1", "bytes=a-b",
-                                  "bytes", "bytes=99999999999999999999-"])
+                                  "bytes"])
 def test_range_that_is_none_is_ignored(client, bucket, spec):
     client.put_object(Bucket=bucket, Key="o", Body=b"0123456789")
     got = client.get_object(Bucket=bucket, Key="o", Range=spec)
