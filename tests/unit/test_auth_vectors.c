@@ -1,9 +1,9 @@
 /*
  * The published SigV4 signing suite (awslabs/aws-c-auth): per case a signed
  * request and the canonical request, string to sign and signature it must
- * give, by header and by query. Read from $REELGATE_VECTORS (default
- * ../shared/vectors), skipped when that is absent. S3 never normalises
- * paths, so the cases that do are left out.
+ * give, by header and by query. Read from tests/vectors, or another folder of
+ * that form in $REELGATE_VECTORS. S3 never normalises paths, so the cases that
+ * do are left out.
  */
 #include "auth/sigv4.h"
 #include "base/io.h"
@@ -161,13 +161,10 @@ run_all(const char *kind)
 	DIR *dir;
 
 	snprintf(base, sizeof(base), "%s/aws-sigv4",
-		 env ? env : "../shared/vectors");
+		 env ? env : "tests/vectors");
 	dir = opendir(base);
-	if (!dir) {
-		print_message("no vectors in %s (set REELGATE_VECTORS)\n",
-			      base);
-		skip();
-	}
+	if (!dir)
+		fail_msg("no vectors in %s", base);
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		struct slice name = slice_str(e->d_name);
 
