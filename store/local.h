@@ -69,6 +69,7 @@ struct local_read;
 struct open_reads {
 	pthread_mutex_t mu;
 	struct local_read *first;
+	size_t horizon; /* what was released up to here may be gone */
 };
 
 struct local {
@@ -219,9 +220,12 @@ void keeper_stop(struct local *ls);
 
 void reads_init(struct open_reads *o);
 void reads_release(struct open_reads *o);
-/* The oldest transaction an open read of many pieces comes from; SIZE_MAX:
- * there is none. What was released later may still be opened by one. */
-size_t reads_oldest(struct open_reads *o);
+/*
+ * For the keeper, whose read transaction is @snapshot: what was released by
+ * the transaction answered, or before, no open read of many pieces can ask
+ * for, and none that began earlier is let in from now on.
+ */
+size_t reads_horizon(struct open_reads *o, size_t snapshot);
 
 /* ---- outbox.c --------------------------------------------------------- */
 

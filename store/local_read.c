@@ -34,6 +34,7 @@ enlist(struct local_read *r, size_t snapshot)
 
 	pthread_mutex_lock(&o->mu);
 	r->snapshot = snapshot;
+	r->stale = snapshot < o->horizon;
 	r->next = o->first;
 	if (o->first)
 		o->first->prev = r;
@@ -58,16 +59,18 @@ strike(struct local_read *r)
 }
 
 size_t
-reads_oldest(struct open_reads *o)
+reads_horizon(struct open_reads *o, size_t snapshot)
 {
-	size_t oldest = SIZE_MAX;
+	size_t horizon = snapshot;
 
 	pthread_mutex_lock(&o->mu);
 	for (const struct local_read *r = o->first; r; r = r->next)
-		if (r->snapshot < oldest)
-			oldest = r->snapshot;
+		if (r->snapshot < horizon)
+			horizon = r->snapshot;
+	if (horizon > o->horizon)
+		o->horizon = horizon;
 	pthread_mutex_unlock(&o->mu);
-	return oldest;
+	return horizon;
 }
 
 /* ---- opening and closing ------------------------------------------------ */
@@ -202,6 +205,10 @@ piece_fd(struct local_read *r, size_t piece)
 int
 read_open(struct local_read *r)
 {
+	if (r->stale) {
+		errno = ENOENT;
+		return -1;
+	}
 	return r->n == 0 || piece_fd(r, 0) >= 0 ? 0 : -1;
 }
 

@@ -33,6 +33,7 @@ struct local_read {
 	/* listed in ls->reads */
 	bool listed;
 	size_t snapshot; /* number of the transaction that found it */
+	bool stale;	 /* too old when it was listed: blobs may be gone */
 	struct local_read *prev, *next;
 	size_t n;
 	struct read_piece at[]; /* n + 1 */

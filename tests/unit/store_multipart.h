@@ -123,6 +123,64 @@ expect_bytes(struct fixture *f, struct slice body)
 	free(p);
 }
 
+/* One part, in one call; for children that must not assert. */
+static inline enum s3_error
+try_part(struct store *s, const struct store_part_ref *ref, struct slice body,
+	 char md5[33])
+{
+	struct store_put_final fin = { .note = { .event_name = SLICE_EMPTY } };
+	struct store_put *put;
+	enum s3_error err = store_part_begin(s, ref, body.n, 0, &put);
+
+	if (err != S3_OK)
+		return err;
+	fixture_md5(body.p, body.n, md5);
+	fin.etag = slice_str(md5);
+	err = store_put_write(put, body.p, body.n);
+	if (err == S3_OK)
+		return store_put_commit(put, &fin, NULL);
+	store_put_abort(put);
+	return err;
+}
+
+/* A whole upload: one part that is sent twice, and one that is not named. */
+static inline enum s3_error
+try_upload(struct store *s, struct slice key, struct slice body,
+	   struct store_object *out)
+{
+	struct store_upload_req up = { .bucket = BUCKET,
+				       .key = key,
+				       .initiator = OWNER };
+	struct store_part_ref ref = { BUCKET, key, SLICE_EMPTY, 7 };
+	struct store_complete_part part = { .number = 7 };
+	struct store_complete_result res;
+	struct store_complete_req req;
+	char id[STORE_UPLOAD_ID_MAX], md5[33];
+	struct arena a;
+	enum s3_error err = store_upload_create(s, &up, id);
+
+	ref.upload_id = slice_str(id);
+	if (err == S3_OK)
+		err = try_part(s, &ref, SLICE("not these bytes"), md5);
+	ref.number = 8;
+	if (err == S3_OK)
+		err = try_part(s, &ref, SLICE("not this part"), md5);
+	ref.number = 7;
+	if (err == S3_OK)
+		err = try_part(s, &ref, body, md5);
+	if (err != S3_OK)
+		return err;
+	part.etag = slice_str(md5);
+	req = complete_req(id, &part, 1);
+	req.key = key;
+	arena_init(&a, 1 << 20);
+	err = store_upload_complete(s, &req, &a, &res);
+	arena_release(&a);
+	if (err == S3_OK)
+		*out = res.object;
+	return err;
+}
+
 /* Every reference count is right. */
 static inline void
 expect_sound(struct fixture *f)
@@ -134,6 +192,20 @@ expect_sound(struct fixture *f)
 	if (n)
 		fail_msg("%s", report.p);
 	buf_release(&report);
+}
+
+/* Blob files and their rows are the same in number. */
+static inline void
+expect_no_stray_blobs(struct fixture *f)
+{
+	struct local *ls = local_of(f->s);
+	MDB_stat st;
+	MDB_txn *txn;
+
+	assert_int_equal(local_read_begin(ls, &txn), 0);
+	assert_int_equal(mdb_stat(txn, ls->dbi[TABLE_BLOB], &st), 0);
+	mdb_txn_abort(txn);
+	assert_int_equal(fixture_blobs(f), st.ms_entries);
 }
 
 static inline int

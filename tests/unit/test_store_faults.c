@@ -1,16 +1,15 @@
 /*
  * Failing and full disks: every system call that writes fails once, each in
- * turn, in a child that puts, overwrites and deletes; other plans let them all
- * fail until the disk is "healed". What was acknowledged stays, what was
- * refused did not happen, the next request works again, no file is left over.
- * The process may end only with status 70, after a write of LMDB's meta page.
+ * turn, in a child that puts, overwrites and deletes, whole or in parts; other
+ * plans let them all fail until the disk is "healed". What was acknowledged
+ * stays, what was refused did not happen, the next request works again, no file
+ * is left over. The process may end only with status 70, after a write of
+ * LMDB's meta page.
  *
  * The calls are interposed: this program's definitions come before libc's,
  * for the store and for liblmdb.
  */
-#include "tests/unit/store_fixture.h"
-
-#include "store/local.h"
+#include "tests/unit/store_multipart.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -297,6 +296,7 @@ operate(struct fixture *f, struct journal *j, int i)
 	struct store_note note = fixture_note("ObjectRemoved:Delete");
 	unsigned k = (unsigned)i % KEYS;
 	int version = i % 5 == 4 ? NOTHING : i + 1;
+	struct store_object o;
 	enum s3_error err;
 
 	j->pending[k] = version;
@@ -306,8 +306,12 @@ operate(struct fixture *f, struct journal *j, int i)
 	} else {
 		char *p = fixture_bytes(size_of(version), (uint32_t)version);
 
-		err = fixture_put(f->s, key_of(k),
-				  slice_mem(p, size_of(version)));
+		if (version % 3 == 1)
+			err = try_upload(f->s, key_of(k),
+					 slice_mem(p, size_of(version)), &o);
+		else
+			err = fixture_put(f->s, key_of(k),
+					  slice_mem(p, size_of(version)));
 		free(p);
 	}
 	if (err == S3_OK) {
@@ -389,6 +393,7 @@ check_after(struct fixture *f, const struct journal *j, bool died)
 		assert_int_equal(e[events].seq, events + 1);
 	assert_int_equal(info.last_seq, events);
 	assert_int_equal(fixture_blobs(f), blob_rows(f));
+	expect_sound(f);
 	store_close(f->s);
 	f->s = NULL;
 	arena_release(&f->a);

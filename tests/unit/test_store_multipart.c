@@ -5,6 +5,8 @@
 
 #include "base/timeval.h"
 
+#include <fcntl.h>
+
 /* ---- the way of an upload ----------------------------------------------- */
 
 static void
@@ -838,6 +840,16 @@ test_extents_of_parts_show_the_bytes(void **state)
 
 /* ---- ten thousand parts ------------------------------------------------- */
 
+static size_t
+open_files(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) != -1;
+	return n;
+}
+
 static int64_t
 ms_since(int64_t start_us)
 {
@@ -863,7 +875,7 @@ test_ten_thousand_parts(void **state)
 	struct store_read *r;
 	struct hash h;
 	int64_t t;
-	size_t n;
+	size_t n, files;
 
 	assert_non_null(parts);
 	f->conf.gc_delay_ms = 1;
@@ -906,6 +918,7 @@ test_ten_thousand_parts(void **state)
 	assert_int_equal(n, 10);
 	assert_int_equal(list[9].number, 10000);
 	assert_int_equal(list[9].offset, 9999ull * 5 * MIB);
+	files = open_files();
 	assert_int_equal(
 	    store_get(f->s, &STORE_REF(BUCKET, KEY), NULL, &f->a, &o, &r),
 	    S3_OK);
@@ -919,6 +932,7 @@ test_ten_thousand_parts(void **state)
 			assert_int_equal(window[k],
 					 bytes[(at + k) % (5 * MIB)]);
 	}
+	assert_in_range(open_files(), files + 1, files + 4);
 	print_message("5,000 reads anywhere: %lld ms\n",
 		      (long long)ms_since(t));
 	store_read_close(r);
