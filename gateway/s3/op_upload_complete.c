@@ -118,11 +118,7 @@ put_result(struct completion *c)
 	struct buf *xml = &c->xml;
 
 	xml_open_ns(xml, "CompleteMultipartUploadResult", XML_NS_S3);
-	xml_open(xml, "Location");
-	buf_puts(xml, "http://");
-	xml_escape(xml, http_header_get(rq->http, "Host"));
-	xml_escape(xml, rq->http->raw_path);
-	xml_close(xml, "Location");
+	xml_text(xml, "Location", s3_location(rq));
 	xml_text(xml, "Bucket", rq->bucket);
 	xml_text(xml, "Key", rq->key);
 	buf_printf(xml, "<ETag>&quot;%s&quot;</ETag>", o->etag);
