@@ -339,6 +339,110 @@ def test_metadata_beyond_ascii_comes_back_mail_safe(http, bucket, sent, got):
         assert http(method, f"/{bucket}/o").headers["x-amz-meta-a"] == got
 
 
+def presigned_put(gateway, bucket, **query):
+    host = f"127.0.0.1:{gateway.port}"
+    target = Signer().presign(
+        "PUT", f"/{bucket}/o", host,
+        query=[(n.replace("_", "-"), v) for n, v in query.items()])
+    return request(gateway.port, head("PUT", target, {
+        "Host": host, "Content-Length": "1"}) + b"x")
+
+
+def test_headers_hoisted_into_a_presigned_url_count(gateway, client, bucket):
+    r = presigned_put(gateway, bucket, x_amz_tagging="a=1&b=2",
+                      x_amz_storage_class="STANDARD_IA", x_amz_acl="private",
+                      x_amz_website_redirect_location="/x",
+                      X_Amz_Meta_One="\u00fc 1")
+    assert r.status == 200
+    got = client.head_object(Bucket=bucket, Key="o")
+    assert got["StorageClass"] == "STANDARD_IA"
+    assert got["WebsiteRedirectLocation"] == "/x"
+    assert got["Metadata"] == {"one": "=?UTF-8?B?w7wgMQ==?="}
+    tags = client.get_object_tagging(Bucket=bucket, Key="o")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+
+
+@pytest.mark.parametrize("name,value,code", [
+    ("x_amz_tagging", "a=1&a=2", "InvalidArgument"),
+    ("x_amz_storage_class", "COLD", "InvalidStorageClass"),
+    ("x_amz_acl", "public-read", "AccessControlListNotSupported"),
+    ("x_amz_server_side_encryption", "AES256", "NotImplemented"),
+    ("x_amz_object_lock_mode", "GOVERNANCE", "InvalidRequest"),
+    ("x_amz_website_redirect_location", "x", "InvalidRedirectLocation"),
+])
+def test_hoisted_headers_are_refused_as_headers_are(gateway, client, bucket,
+                                                    name, value, code):
+    r = presigned_put(gateway, bucket, **{name: value})
+    assert r.status in (400, 501) and f"<Code>{code}</Code>" in r.text
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("name", ["algorithm", "key"])
+def test_key_for_decryption_is_refused(http, bucket, method, name):
+    http("PUT", f"/{bucket}/o", b"x")
+    r = http(method, f"/{bucket}/o", headers={
+        f"x-amz-server-side-encryption-customer-{name}": "AES256"})
+    assert r.status == 400
+    if method == "GET":
+        assert ("<Code>InvalidRequest</Code><Message>The encryption "
+                "parameters are not applicable to this object.") in r.text
+
+
+OVERRIDES = [("response-content-type", "text/x"),
+             ("response-cache-control", "no-cache"),
+             ("response-content-disposition", "attachment; filename=b"),
+             ("response-content-encoding", "br"),
+             ("response-content-language", "fr"),
+             ("response-expires", "Thu, 01 Jan 2099 00:00:00 GMT")]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("extra", [{}, {"Range": "bytes=0-0"}])
+def test_every_override_of_a_signed_request(http, client, bucket, method,
+                                            extra):
+    client.put_object(Bucket=bucket, Key="o", Body=b"xy",
+                      ContentType="text/plain", ContentLanguage="de")
+    r = http(method, f"/{bucket}/o", headers=extra, query=OVERRIDES)
+    assert r.status == (206 if extra else 200)
+    for name, value in OVERRIDES:
+        assert r.headers[name[len("response-"):]] == value
+
+
+# ---- what cannot be set of an object ------------------------------------------------
+
+@pytest.mark.parametrize("method,query", [
+    ("GET", "retention"), ("PUT", "retention"), ("GET", "legal-hold"),
+    ("PUT", "legal-hold")])
+def test_no_bucket_has_an_object_lock(http, bucket, method, query):
+    http("PUT", f"/{bucket}/o", b"x")
+    r = http(method, f"/{bucket}/o", query=[(query, "")])
+    assert r.status == 400
+    assert ("<Code>InvalidRequest</Code><Message>Bucket is missing Object "
+            "Lock Configuration</Message>") in r.text
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"x-amz-acl": "private"}, {"x-amz-acl": "public-read"},
+    {"x-amz-grant-read": "id=1"}])
+def test_acls_are_off(http, bucket, headers):
+    http("PUT", f"/{bucket}/o", b"x")
+    r = http("PUT", f"/{bucket}/o", headers=headers, query=[("acl", "")])
+    assert r.status == 400
+    assert "<Code>AccessControlListNotSupported</Code>" in r.text
+
+
+@pytest.mark.parametrize("method,query,name", [
+    ("GET", "torrent", "GetObjectTorrent"), ("POST", "restore", "RestoreObject"),
+    ("POST", "select", "SelectObjectContent"),
+    ("GET", "annotation", "GetObjectAnnotation"),
+    ("PUT", "encryption", "UpdateObjectEncryption")])
+def test_what_is_not_here_says_its_name(http, bucket, method, query, name):
+    r = http(method, f"/{bucket}/o", query=[(query, "")])
+    assert r.status == 501 and "<Code>NotImplemented</Code>" in r.text
+    assert name in r.text
+
+
 def test_put_of_a_version_is_refused(client, bucket):
     url = client.generate_presigned_url("delete_object", {
         "Bucket": bucket, "Key": "o", "VersionId": "null"}, HttpMethod="PUT")
