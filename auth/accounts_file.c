@@ -218,8 +218,10 @@ read_key(const cJSON *obj, const struct accounts_secrets *s,
 static struct accounts_table *
 read_table(const cJSON *doc, const struct accounts_secrets *s)
 {
-	const cJSON *accounts = cJSON_GetObjectItem(doc, "accounts"), *item;
-	const cJSON *keys = cJSON_GetObjectItem(doc, "keys");
+	const cJSON *item;
+	const cJSON *accounts =
+	    cJSON_GetObjectItemCaseSensitive(doc, "accounts");
+	const cJSON *keys = cJSON_GetObjectItemCaseSensitive(doc, "keys");
 	int n_accounts = cJSON_GetArraySize(accounts);
 	int n_keys = cJSON_GetArraySize(keys);
 	struct accounts_table *t;
@@ -231,9 +233,14 @@ read_table(const cJSON *doc, const struct accounts_secrets *s)
 	t = accounts_table_new((size_t)n_accounts, (size_t)n_keys);
 	if (!t)
 		return NULL;
-	cJSON_ArrayForEach(item, accounts) good =
-	    good && read_account(item, t) == 0;
-	cJSON_ArrayForEach(item, keys) good = good && read_key(item, s, t) == 0;
+	cJSON_ArrayForEach(item, accounts)
+	{
+		good = good && read_account(item, t) == 0;
+	}
+	cJSON_ArrayForEach(item, keys)
+	{
+		good = good && read_key(item, s, t) == 0;
+	}
 	if (good)
 		return t;
 	accounts_table_free(t);
