@@ -57,6 +57,7 @@ fetch_page(struct s3_request *rq, struct listing *l)
 		.max_keys = l->q.max_keys,
 	};
 
+	http_set_header(rq->http, "x-amz-bucket-region", rq->record.region);
 	if (l->q.max_keys == 0)
 		return S3_OK;
 	return store_list(rq->world->store, &req, &rq->http->arena, &l->page);

@@ -1,11 +1,13 @@
 /*
  * Documents in request bodies: xml_read() by rules of the shapes that S3 has,
- * then the readers of <Tagging> and <CompleteMultipartUpload>. Rules see only
- * whole texts within the bounds, and never an end without a start. What a
- * reader accepts keeps AWS's bounds, and tags survive being written.
+ * then the readers of <Tagging>, <CORSConfiguration> and
+ * <CompleteMultipartUpload>. Rules see only whole texts within the bounds, and
+ * never an end without a start. What a reader accepts keeps AWS's bounds, and
+ * tags and CORS rules survive being written.
  */
 #include "base/xml_read.h"
 #include "gateway/s3/complete.h"
+#include "gateway/s3/cors_rules.h"
 #include "gateway/s3/tags.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -50,11 +52,6 @@ static const struct xml_rule delete_rules[] = {
 	{ "Delete/Object/Key", NULL, on_text },
 	{ "Delete/Object/VersionId", NULL, on_text },
 };
-static const struct xml_rule cors_rules[] = {
-	{ "CORSConfiguration/CORSRule", on_open, on_close },
-	{ "CORSConfiguration/CORSRule/AllowedOrigin", NULL, on_text },
-	{ "CORSConfiguration/CORSRule/MaxAgeSeconds", NULL, on_text },
-};
 static const struct xml_rule location_rules[] = {
 	{ "CreateBucketConfiguration", on_open, on_close },
 	{ "CreateBucketConfiguration/LocationConstraint", NULL, on_text },
@@ -97,6 +94,30 @@ check_tags(struct s3_request *rq, struct slice doc, enum tags_of of)
 }
 
 static void
+check_cors(struct arena *a, struct slice doc)
+{
+	struct cors_rule *rules, *again;
+	struct buf first = BUF_INIT, second = BUF_INIT;
+	const char *why;
+	size_t n = 0;
+
+	if (cors_rules_read(doc, a, &rules, &why) != S3_OK)
+		return;
+	for (const struct cors_rule *r = rules; r; r = r->next, n++)
+		REQUIRE(r->methods && r->origins);
+	REQUIRE(n > 0 && n <= CORS_RULES_MAX);
+	cors_rules_write(rules, &first);
+	REQUIRE(cors_rules_read(buf_slice(&first), a, &again, &why) == S3_OK);
+	cors_rules_write(again, &second);
+	REQUIRE(slice_eq(buf_slice(&first), buf_slice(&second)));
+	/* The first rule allows what it names. */
+	REQUIRE(cors_rules_find(rules, rules->origins->text,
+				rules->methods->text, SLICE_EMPTY) == rules);
+	buf_release(&first);
+	buf_release(&second);
+}
+
+static void
 check_complete(struct s3_request *rq, struct slice doc)
 {
 	static const struct store_upload upload = { .id = "upload" };
@@ -124,11 +145,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	arena_init(&http.arena, 8 << 20);
 	check_shape(doc, delete_rules, ARRAY_LEN(delete_rules));
-	check_shape(doc, cors_rules, ARRAY_LEN(cors_rules));
 	check_shape(doc, location_rules, ARRAY_LEN(location_rules));
 	check_shape(doc, versioning_rules, ARRAY_LEN(versioning_rules));
 	check_tags(&rq, doc, TAGS_OF_OBJECT);
 	check_tags(&rq, doc, TAGS_OF_BUCKET);
+	check_cors(&http.arena, doc);
 	check_complete(&rq, doc);
 	arena_release(&http.arena);
 	return 0;

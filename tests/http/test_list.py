@@ -198,6 +198,7 @@ def test_elements(call, few, query, present, absent):
     assert ('<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/'
             '">') in r.text
     assert r.element("Name") == few
+    assert r.headers["x-amz-bucket-region"] == "us-east-1"
     for name in present:
         assert r.element(name) is not None, name
     for name in absent:
