@@ -221,3 +221,69 @@ def test_delete_objects_needs_one(gateway, bucket):
     assert (r.status, r.code) == (400, "InvalidRequest")
     assert r.message.startswith(
         "Missing required header for this request: Content-MD5")
+
+
+# ---- multipart uploads -------------------------------------------------------------------
+
+@pytest.fixture
+def create(gateway, bucket):
+    def send(**extra):
+        h = Signer().headers("POST", f"/{bucket}/m",
+                             f"127.0.0.1:{gateway.port}", extra=extra,
+                             query=[("uploads", "")])
+        h["Content-Length"] = "0"
+        return request(gateway.port, head("POST", f"/{bucket}/m?uploads", h))
+    return send
+
+
+ALGORITHM, TYPE = "x-amz-checksum-algorithm", "x-amz-checksum-type"
+CRCS = ("crc32", "crc32c", "crc64nvme")
+
+
+@pytest.mark.parametrize("alg", SUMS)
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT", None])
+def test_algorithm_and_type_of_an_upload(create, alg, kind):
+    headers = {ALGORITHM: alg.upper(), **({TYPE: kind} if kind else {})}
+    r = create(**headers)
+    if kind == "COMPOSITE" and alg == "crc64nvme" or \
+            kind == "FULL_OBJECT" and alg not in CRCS:
+        assert (r.status, r.code) == (400, "InvalidRequest")
+        assert r.message == (f"The {kind} checksum type cannot be used with "
+                             f"the {alg} checksum algorithm.")
+        return
+    assert r.status == 200, r
+    assert r.headers[ALGORITHM] == alg.upper()
+    assert r.headers[TYPE] == (
+        kind or ("FULL_OBJECT" if alg == "crc64nvme" else "COMPOSITE"))
+
+
+@pytest.mark.parametrize("headers,message", [
+    ({ALGORITHM: "MD5"}, "Checksum algorithm provided is unsupported. Please "
+     "try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, "
+     "SHA256]"),
+    ({ALGORITHM: ""}, "Checksum algorithm provided is unsupported. Please "
+     "try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, "
+     "SHA256]"),
+    ({TYPE: "COMPOSITE"}, "The x-amz-checksum-type header can only be used "
+     "with the x-amz-checksum-algorithm header."),
+    ({ALGORITHM: "CRC32", TYPE: "HALF"},
+     "Value for x-amz-checksum-type header is invalid."),
+    ({ALGORITHM: "CRC32", TYPE: ""},
+     "Value for x-amz-checksum-type header is invalid.")])
+def test_algorithm_or_type_that_is_none(create, headers, message):
+    r = create(**headers)
+    assert (r.status, r.code) == (400, "InvalidRequest")
+    assert r.message == message
+
+
+def test_digests_of_a_part_are_both_base64(gateway, client, bucket):
+    upload = client.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+    query = [("partNumber", "1"), ("uploadId", upload)]
+    h = Signer().headers("PUT", f"/{bucket}/m", f"127.0.0.1:{gateway.port}",
+                         "UNSIGNED-PAYLOAD", query=query)
+    h.update({"Content-MD5": md5(b"other"), "Content-Length": "1"})
+    r = request(gateway.port, head(
+        "PUT", f"/{bucket}/m?partNumber=1&uploadId={upload}", h) + b"x")
+    assert (r.status, r.code) == (400, "BadDigest")
+    assert r.element("ExpectedDigest") == md5(b"other")
+    assert r.element("CalculatedDigest") == md5(b"x")
