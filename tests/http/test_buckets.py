@@ -245,7 +245,7 @@ def test_a_new_bucket_of_the_name_has_nothing_of_the_old(client, bucket):
 
 @pytest.fixture(scope="module")
 def listed(client):
-    names = [f"list-{i:02}" for i in range(12)] + ["list-eu-0", "list-eu-1"]
+    names = [f"paged-{i:02}" for i in range(12)] + ["paged-eu-0", "paged-eu-1"]
     for n in names:
         options = {"CreateBucketConfiguration": {
             "LocationConstraint": "eu-west-3"}} if "eu" in n else {}
@@ -272,8 +272,8 @@ def test_all_buckets_without_pages(call, listed):
 def test_pages_of_buckets(call, listed, size):
     got, token = [], ""
     while True:
-        r = call("GET", "/", f"prefix=list-&max-buckets={size}" + token)
-        assert r.status == 200 and r.element("Prefix") == "list-"
+        r = call("GET", "/", f"prefix=paged-&max-buckets={size}" + token)
+        assert r.status == 200 and r.element("Prefix") == "paged-"
         page = buckets(r)
         assert len(page) <= size
         got += page
@@ -285,8 +285,8 @@ def test_pages_of_buckets(call, listed, size):
 
 
 def test_buckets_of_a_region(call, listed):
-    r = call("GET", "/", "prefix=list-&bucket-region=eu-west-3")
-    assert buckets(r) == ["list-eu-0", "list-eu-1"]
+    r = call("GET", "/", "prefix=paged-&bucket-region=eu-west-3")
+    assert buckets(r) == ["paged-eu-0", "paged-eu-1"]
     assert r.element("BucketRegion") == "eu-west-3"
     assert buckets(call("GET", "/", "bucket-region=sa-east-1")) == []
 
