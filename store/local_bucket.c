@@ -87,7 +87,7 @@ run_create(struct writer_op *op, struct writer_txn *t)
 				 : S3_ERR_BUCKET_ALREADY_EXISTS;
 	else if (err != S3_ERR_NO_SUCH_BUCKET)
 		op->result = err;
-	else if (t->state->last_bucket == UINT32_MAX)
+	else if (t->state->last_bucket == INT32_MAX) /* upload_scope() */
 		op->result = S3_ERR_INTERNAL_ERROR;
 	if (op->result != S3_OK)
 		return 0;

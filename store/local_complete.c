@@ -100,7 +100,9 @@ read_part(struct complete *c, struct local *ls, MDB_txn *txn, uint64_t upload,
 	c->out->size += p->size;
 	buf_put(&c->rows, value);
 	extents_append(&c->extents, part.extents, &c->spare);
-	return S3_OK;
+	return extents_count(buf_slice(&c->extents)) > EXTENTS_MAX
+		   ? S3_ERR_ENTITY_TOO_LARGE
+		   : S3_OK;
 }
 
 static enum s3_error
@@ -115,8 +117,6 @@ check_sizes(struct complete *c)
 	}
 	c->out->bad = (struct store_part){ 0 };
 	if (req->size_max && c->out->size > req->size_max)
-		return S3_ERR_ENTITY_TOO_LARGE;
-	if (c->extents.n / RECORD_EXTENT_BYTES > EXTENTS_MAX)
 		return S3_ERR_ENTITY_TOO_LARGE;
 	if (req->size != UINT64_MAX && req->size != c->out->size)
 		return S3_ERR_INVALID_REQUEST;

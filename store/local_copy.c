@@ -214,6 +214,8 @@ find_range(struct part_put *p, struct writer_txn *t)
 		rc = MDB_CORRUPTED; /* the range was checked */
 	if (!buf_ok(&all) || !buf_ok(&p->extents))
 		rc = ENOMEM;
+	if (extents_count(buf_slice(&p->extents)) > PART_EXTENTS_MAX)
+		p->op.result = S3_ERR_ENTITY_TOO_LARGE;
 	buf_release(&all);
 	p->part.extents = buf_slice(&p->extents);
 	return rc;

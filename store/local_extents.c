@@ -11,17 +11,11 @@
 
 /* ---- encoded extents ---------------------------------------------------- */
 
-static size_t
-count(struct slice extents)
-{
-	return extents.n / RECORD_EXTENT_BYTES;
-}
-
 /* True when it was joined to the last one. */
 static bool
 append(struct buf *to, struct record_extent e)
 {
-	size_t n = count(buf_slice(to));
+	size_t n = extents_count(buf_slice(to));
 	struct record_extent last = { 0 };
 	bool join;
 
@@ -41,7 +35,7 @@ append(struct buf *to, struct record_extent e)
 void
 extents_append(struct buf *to, struct slice add, struct buf *spare)
 {
-	for (size_t i = 0; i < count(add); i++) {
+	for (size_t i = 0; i < extents_count(add); i++) {
 		struct record_extent e = record_extent(add, i);
 
 		if (append(to, e))
@@ -52,7 +46,7 @@ extents_append(struct buf *to, struct slice add, struct buf *spare)
 int
 extents_cut(struct buf *to, struct slice from, uint64_t offset, uint64_t size)
 {
-	for (size_t i = 0; size && i < count(from); i++) {
+	for (size_t i = 0; size && i < extents_count(from); i++) {
 		struct record_extent e = record_extent(from, i);
 
 		if (offset >= e.length) {
@@ -75,7 +69,7 @@ extents_hold(struct writer_txn *t, struct slice extents)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < count(extents); i++)
+	for (size_t i = 0; rc == 0 && i < extents_count(extents); i++)
 		rc = gc_blob_hold(t->ls, t->txn,
 				  record_extent(extents, i).blob_id);
 	return rc;
@@ -86,7 +80,7 @@ extents_release(struct writer_txn *t, struct slice extents, int64_t now_us)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < count(extents); i++)
+	for (size_t i = 0; rc == 0 && i < extents_count(extents); i++)
 		rc = gc_blob_release(t->ls, t->txn,
 				     record_extent(extents, i).blob_id, now_us);
 	return rc;
@@ -144,7 +138,7 @@ set_put(struct writer_txn *t, uint64_t id, struct slice extents,
 	const struct store_part *parts, size_t n_parts)
 {
 	struct record_set set = { .refs = 1,
-				  .n_extents = (uint32_t)count(extents),
+				  .n_extents = (uint32_t)extents_count(extents),
 				  .n_parts = (uint32_t)n_parts };
 	struct buf b = BUF_INIT;
 	uint8_t key[12];
@@ -240,7 +234,7 @@ set_extents(struct local *ls, MDB_txn *txn, uint64_t id, struct buf *to)
 			rc = MDB_CORRUPTED;
 		if (rc == 0)
 			buf_put(to, row);
-		got += rc == 0 ? count(row) : 0;
+		got += rc == 0 ? extents_count(row) : 0;
 	}
 	if (rc == 0 && !buf_ok(to))
 		rc = ENOMEM;

@@ -18,8 +18,15 @@
 #include "store/local.h"
 #include "store/upload_record.h"
 
-/* An object has no more pieces: the copies of copies of ranges end here. */
+/* An object has no more pieces, nor has a part: copies of ranges of copies,
+ * which could double them each time, end here. */
 #define EXTENTS_MAX 65536u
+#define PART_EXTENTS_MAX 4096u
+static inline size_t
+extents_count(struct slice extents)
+{
+	return extents.n / RECORD_EXTENT_BYTES;
+}
 
 /* Appends @add, joining what lies side by side in one blob. Each extent holds
  * a reference: those that were joined to another go to @spare, to be released

@@ -105,7 +105,7 @@ local_read_close(struct store_read *read)
 static struct local_read *
 alloc(struct local *ls, const struct record_object *rec, struct slice extents)
 {
-	size_t n = extents.n / RECORD_EXTENT_BYTES;
+	size_t n = extents_count(extents);
 	struct local_read *r =
 	    calloc(1, sizeof(*r) + (n + 1) * sizeof(r->at[0]));
 	uint64_t start = 0;

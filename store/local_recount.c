@@ -4,7 +4,7 @@
  */
 #include "store/local_recount.h"
 #include "store/bytes.h"
-#include "store/upload_record.h"
+#include "store/local_extents.h"
 
 #include <errno.h>
 
@@ -61,7 +61,7 @@ add_id(struct buf *b, uint64_t id)
 static void
 add_extents(struct recount *r, struct slice extents)
 {
-	for (size_t i = 0; i < extents.n / RECORD_EXTENT_BYTES; i++)
+	for (size_t i = 0; i < extents_count(extents); i++)
 		add_id(&r->blobs, record_extent(extents, i).blob_id);
 }
 

@@ -438,6 +438,9 @@ store_upload_complete(struct store *s, const struct store_complete_req *req,
 	if (err == S3_OK &&
 	    (req->n_parts == 0 || req->n_parts > STORE_PARTS_MAX))
 		err = S3_ERR_INVALID_ARGUMENT;
+	for (size_t i = 1; err == S3_OK && i < req->n_parts; i++)
+		if (req->parts[i].number <= req->parts[i - 1].number)
+			err = S3_ERR_INVALID_PART_ORDER;
 	return err == S3_OK ? s->ops->upload_complete(s, req, a, out) : err;
 }
 

@@ -735,7 +735,8 @@ enum s3_error MUST_CHECK store_part_begin(struct store *s,
 					  uint64_t size, uint64_t size_max,
 					  struct store_put **out);
 /* Errors: NO_SUCH_UPLOAD, those of store_get() for the source,
- * ENTITY_TOO_LARGE, INVALID_ARGUMENT (range beyond the source),
+ * ENTITY_TOO_LARGE (also when the range lies in too many pieces),
+ * INVALID_ARGUMENT (range beyond the source),
  * OPERATION_ABORTED. */
 enum s3_error MUST_CHECK store_part_copy(struct store *s,
 					 const struct store_part_copy_req *req,
@@ -751,9 +752,10 @@ enum s3_error MUST_CHECK store_part_list(struct store *s, struct slice bucket,
  * dropped; no bytes move. ETag: MD5 of the parts' MD5s, "-", their number.
  * Checksum: as the upload's algorithm and type say. A repeat with the same
  * parts answers the same, for some days.
- * Errors: NO_SUCH_UPLOAD, INVALID_PART, ENTITY_TOO_SMALL, ENTITY_TOO_LARGE,
- * INVALID_REQUEST (size differs), BAD_DIGEST (a part's checksum: bad.number
- * set; the whole's: 0), those of the conditions; *out says which part.
+ * Errors: NO_SUCH_UPLOAD, INVALID_PART_ORDER, INVALID_PART, ENTITY_TOO_SMALL,
+ * ENTITY_TOO_LARGE, INVALID_REQUEST (size differs), BAD_DIGEST (a part's
+ * checksum: bad.number set; the whole's: 0), those of the conditions; *out says
+ * which part.
  */
 enum s3_error MUST_CHECK
 store_upload_complete(struct store *s, const struct store_complete_req *req,

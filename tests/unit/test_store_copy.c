@@ -232,6 +232,103 @@ test_copy_of_parts_is_one_reference_more(void **state)
 	free(t.bytes);
 }
 
+/* The record is written anew; its set stays. */
+static void
+test_tags_of_an_object_of_parts(void **state)
+{
+	struct fixture *f = *state;
+	struct store_header tag[] = { { SLICE("stage"), SLICE("cut") } };
+	struct store_headers tags = { tag, 1 };
+	struct store_note note = fixture_note("ObjectTagging:Put");
+	struct store_copy_req req;
+	struct store_object o;
+	struct three t;
+
+	make_three(f, &t, 0, false);
+	req = copy_req(f, KEY, SLICE("b"));
+	assert_int_equal(
+	    store_tags_put(f->s, &STORE_REF(BUCKET, KEY), &tags, &note, NULL),
+	    S3_OK);
+	expect_bytes(f, t.body);
+	o = get(f, KEY);
+	assert_true(slice_eq_str(store_headers_get(&o.tags, "stage"), "cut"));
+	assert_int_equal(o.n_parts, 3);
+	/* still the object that was described */
+	assert_int_equal(store_copy(f->s, &req, NULL), S3_OK);
+	free(t.bytes);
+}
+
+/* One part of KEY, from a range; its ETag is made up. */
+static enum s3_error
+copy_range(struct fixture *f, const char *id, struct store_complete_part *part,
+	   struct slice from, uint64_t offset, uint64_t size)
+{
+	struct store_part_copy_req req = {
+		.part = { BUCKET, KEY, slice_str(id), part->number },
+		.source = STORE_REF(BUCKET, from),
+		.source_seq = get(f, from).seq,
+		.offset = offset,
+		.size = size,
+		.etag = part->etag,
+	};
+	struct store_part made;
+
+	return store_part_copy(f->s, &req, &made);
+}
+
+/* KEY of two parts, each the range of an object. */
+static enum s3_error
+join(struct fixture *f, struct slice a, uint64_t a_size, struct slice b,
+     uint64_t b_offset, uint64_t b_size)
+{
+	struct store_complete_part parts[] = {
+		{ .number = 1,
+		  .etag = SLICE("11111111111111111111111111111111") },
+		{ .number = 2,
+		  .etag = SLICE("22222222222222222222222222222222") },
+	};
+	struct store_complete_result res;
+	struct store_complete_req req;
+	char id[STORE_UPLOAD_ID_MAX];
+	enum s3_error err;
+
+	create(f, id);
+	err = copy_range(f, id, &parts[0], a, 0, a_size);
+	if (err == S3_OK)
+		err = copy_range(f, id, &parts[1], b, b_offset, b_size);
+	req = complete_req(id, parts, 2);
+	if (err == S3_OK)
+		return store_upload_complete(f->s, &req, &f->a, &res);
+	assert_int_equal(store_upload_abort(f->s, BUCKET, KEY, slice_str(id)),
+			 S3_OK);
+	return err;
+}
+
+/* The pieces at the end of an object are put behind it once more, and again:
+ * they double each time, however small they are. */
+static void
+test_pieces_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char *bytes = fixture_bytes(5 * MIB, 9);
+	struct slice whole = { bytes, 5 * MIB };
+	uint64_t tail = 1;
+
+	assert_int_equal(fixture_put(f->s, SLICE("a"), whole), S3_OK);
+	assert_int_equal(join(f, SLICE("a"), whole.n, SLICE("a"), 7, tail),
+			 S3_OK);
+	for (; tail < 4096; tail *= 2) {
+		expect_sound(f);
+		assert_int_equal(get(f, KEY).size, whole.n + tail);
+		assert_int_equal(
+		    join(f, KEY, whole.n + tail, KEY, whole.n, tail), S3_OK);
+	}
+	assert_int_equal(join(f, KEY, whole.n + tail, KEY, whole.n, tail),
+			 S3_ERR_ENTITY_TOO_LARGE);
+	assert_int_equal(get(f, KEY).size, whole.n + tail);
+	free(bytes);
+}
+
 static void
 test_copy_refuses_a_source_that_changed(void **state)
 {
@@ -509,6 +606,8 @@ main(void)
 		SOUND_TEST(test_copy_carries_what_it_was_given),
 		SOUND_TEST(test_copy_onto_itself_keeps_the_bytes),
 		SOUND_TEST(test_copy_of_parts_is_one_reference_more),
+		SOUND_TEST(test_tags_of_an_object_of_parts),
+		SOUND_TEST(test_pieces_are_bounded),
 		SOUND_TEST(test_copy_refuses_a_source_that_changed),
 		SOUND_TEST(test_copy_obeys_conditions_and_bounds_of_the_target),
 		SOUND_TEST(test_copy_takes_the_version_named),

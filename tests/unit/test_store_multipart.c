@@ -284,6 +284,9 @@ test_complete_says_which_part_is_wrong(void **state)
 	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
 			 S3_ERR_INVALID_PART);
 	assert_int_equal(res.bad.number, 3);
+	parts[1].number = 1;
+	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+			 S3_ERR_INVALID_PART_ORDER);
 	parts[1].number = 2;
 	parts[1].etag = slice_str(t.p[0].etag);
 	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
