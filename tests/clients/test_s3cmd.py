@@ -63,3 +63,21 @@ def test_parts(s3cmd, client, bucket, tmp_path):
     assert (tmp_path / "out").read_bytes() == payload(12 * MIB)
     client.create_multipart_upload(Bucket=bucket, Key="open")
     assert "/open" in s3cmd("multipart", f"s3://{bucket}")
+
+
+@pytest.mark.parametrize("key", ["plain", "a b/\u00fc+%2F"])
+def test_copies_and_moves_on_the_server(s3cmd, client, bucket, key):
+    client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    s3cmd("cp", f"s3://{bucket}/{key}", f"s3://{bucket}/copy")
+    s3cmd("mv", f"s3://{bucket}/copy", f"s3://{bucket}/moved")
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert sorted(o["Key"] for o in listed) == sorted([key, "moved"])
+
+
+def test_modify_is_a_copy_onto_itself(s3cmd, client, bucket):
+    client.put_object(Bucket=bucket, Key="k", Body=b"x", Metadata={"a": "1"})
+    s3cmd("modify", "--add-header", "Cache-Control: max-age=9",
+          f"s3://{bucket}/k")
+    got = client.get_object(Bucket=bucket, Key="k")
+    assert got["CacheControl"] == "max-age=9" and got["Body"].read() == b"x"
+    assert got["Metadata"]["a"] == "1"
