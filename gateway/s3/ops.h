@@ -83,7 +83,8 @@ enum s3_error op_get_object(struct s3_request *rq);
 enum s3_error op_copy_object(struct s3_request *rq);
 enum s3_error op_rename_object(struct s3_request *rq);
 
-/* op_object_tagging.c, op_object_attributes.c */
+/* op_object_acl.c, op_object_tagging.c, op_object_attributes.c */
+enum s3_error op_put_object_acl(struct s3_request *rq);
 enum s3_error op_get_object_tagging(struct s3_request *rq);
 enum s3_error op_put_object_tagging(struct s3_request *rq);
 enum s3_error op_delete_object_tagging(struct s3_request *rq);

@@ -60,8 +60,8 @@ static const struct {
 };
 
 /* As a bucket has it whose ObjectOwnership is BucketOwnerEnforced. */
-static enum s3_error
-check_acl(struct s3_request *rq)
+enum s3_error
+s3_check_acl(struct s3_request *rq)
 {
 	struct slice acl = s3_header_or_hoisted(rq, ACL);
 	bool has_grants = false, is_known = false, is_private = false;
@@ -100,7 +100,7 @@ s3_refuse_headers(struct s3_request *rq)
 				      slice_str(refused[i].header));
 		return refused[i].error;
 	}
-	return check_acl(rq);
+	return s3_check_acl(rq);
 }
 
 enum s3_error

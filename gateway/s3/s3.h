@@ -229,6 +229,9 @@ void s3_set_version_id(struct s3_request *rq, const char *version_id);
 
 /* NOT_IMPLEMENTED and AWS's refusals: a header asks for what is not there. */
 enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
+/* x-amz-acl and x-amz-grant-*, as of a bucket whose ObjectOwnership is
+ * BucketOwnerEnforced: only what changes nothing. */
+enum s3_error MUST_CHECK s3_check_acl(struct s3_request *rq);
 /* INVALID_REQUEST: a key to decrypt by, and no object is encrypted. */
 enum s3_error MUST_CHECK s3_refuse_key(struct s3_request *rq);
 

@@ -422,14 +422,59 @@ def test_no_bucket_has_an_object_lock(http, bucket, method, query):
             "Lock Configuration</Message>") in r.text
 
 
-@pytest.mark.parametrize("headers", [
-    {}, {"x-amz-acl": "private"}, {"x-amz-acl": "public-read"},
-    {"x-amz-grant-read": "id=1"}])
-def test_acls_are_off(http, bucket, headers):
+def acl_document(owner, *grants):
+    def grant(who, what):
+        return (f"<Grant><Grantee><ID>{who}</ID></Grantee>"
+                f"<Permission>{what}</Permission></Grant>")
+    return (f"<AccessControlPolicy><Owner><ID>{owner}</ID></Owner>"
+            "<AccessControlList>" + "".join(grant(*g) for g in grants) +
+            "</AccessControlList></AccessControlPolicy>").encode()
+
+
+@pytest.mark.parametrize("headers,status,code", [
+    ({"x-amz-acl": "private"}, 200, ""),
+    ({"x-amz-acl": "bucket-owner-full-control"}, 200, ""),
+    ({"x-amz-acl": "public-read"}, 400, "AccessControlListNotSupported"),
+    ({"x-amz-grant-read": "id=1"}, 400, "AccessControlListNotSupported"),
+    ({"x-amz-acl": "nonsense"}, 400, "InvalidArgument"),
+    ({}, 400, "MissingSecurityHeader"),
+])
+def test_canned_acl_of_an_object(http, bucket, headers, status, code):
     http("PUT", f"/{bucket}/o", b"x")
     r = http("PUT", f"/{bucket}/o", headers=headers, query=[("acl", "")])
-    assert r.status == 400
-    assert "<Code>AccessControlListNotSupported</Code>" in r.text
+    assert r.status == status and code in r.text
+
+
+@pytest.mark.parametrize("grants,status", [
+    ([("me", "FULL_CONTROL")], 200), ([], 400), ([("me", "READ")], 400),
+    ([("0" * 64, "FULL_CONTROL")], 400),
+    ([("me", "FULL_CONTROL"), ("0" * 64, "READ")], 400),
+])
+def test_acl_document_that_changes_nothing_is_accepted(http, client, bucket,
+                                                       grants, status):
+    http("PUT", f"/{bucket}/o", b"x")
+    me = client.get_object_acl(Bucket=bucket, Key="o")["Owner"]["ID"]
+    body = acl_document(me, *((w.replace("me", me), p) for w, p in grants))
+    r = http("PUT", f"/{bucket}/o", body, query=[("acl", "")])
+    assert r.status == status
+    if status != 200:
+        assert "<Code>AccessControlListNotSupported</Code>" in r.text
+    shown = http("GET", f"/{bucket}/o", query=[("acl", "")]).body
+    assert http("PUT", f"/{bucket}/o", shown, query=[("acl", "")]).status == 200
+
+
+@pytest.mark.parametrize("body", [b"<AccessControlPolicy>", b"<Other/>", b"x"])
+def test_acl_document_that_is_none(http, bucket, body):
+    http("PUT", f"/{bucket}/o", b"x")
+    r = http("PUT", f"/{bucket}/o", body, query=[("acl", "")])
+    assert r.status == 400 and "<Code>MalformedACLError</Code>" in r.text
+
+
+def test_acl_of_what_is_not_there(http, bucket):
+    for method in ("GET", "PUT"):
+        r = http(method, f"/{bucket}/nothing", query=[("acl", "")],
+                 headers={"x-amz-acl": "private"} if method == "PUT" else {})
+        assert r.status == 404 and "<Code>NoSuchKey</Code>" in r.text
 
 
 @pytest.mark.parametrize("method,query,name", [
