@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { Crc32, Crc32c, Crc64Nvme } from "@aws-sdk/checksums/crc";
 import { CompleteMultipartUploadCommand, CreateMultipartUploadCommand,
-	GetObjectCommand, HeadObjectCommand,
+	GetObjectAttributesCommand, GetObjectCommand, HeadObjectCommand,
 	ListPartsCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 import { MIB, bytes, fails, payload } from "./lib/expect.mjs";
 import { startGateway } from "./lib/gateway.mjs";
@@ -78,6 +78,12 @@ for (const [name, type] of types)
 			const got = await s3.send(new GetObjectCommand(at));
 			assert.equal(got[member], wanted);
 			assert.ok((await bytes(got)).equals(whole));
+			const { Checksum } = await s3.send(
+				new GetObjectAttributesCommand({ Bucket, Key,
+					ObjectAttributes: ["Checksum"] }));
+			// There AWS leaves out how many parts it is made of.
+			assert.equal(Checksum[member], wanted.replace(/-3$/, ""));
+			assert.equal(Checksum.ChecksumType, type);
 		});
 		test("given by the client is compared", async () => {
 			const wanted = await expected(name, type);

@@ -1,7 +1,7 @@
 // POST uploads by s3-presigned-post, sent as a browser's form.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { GetObjectCommand, HeadObjectCommand }
+import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand }
 	from "@aws-sdk/client-s3";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { MIB, bytes, etag, payload } from "./lib/expect.mjs";
@@ -56,6 +56,15 @@ describe("a form", () => {
 		const kept = await head("described");
 		assert.deepEqual([kept.ContentType, kept.CacheControl,
 			kept.Metadata], ["video/mp4", "no-cache", { owner: "me" }]);
+	});
+	test("tags", async () => {
+		const tagging = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value>" +
+			"</Tag></TagSet></Tagging>";
+		const answer = await submit({ Key: "tagged", Fields: { tagging } });
+		assert.equal(answer.status, 204, await answer.text());
+		const { TagSet } = await s3.send(new GetObjectTaggingCommand({
+			Bucket, Key: "tagged" }));
+		assert.deepEqual(TagSet, [{ Key: "a", Value: "b" }]);
 	});
 	for (const [wanted, status] of Object.entries({ "200": 200, "201": 201,
 		"204": 204, "400": 204 }))

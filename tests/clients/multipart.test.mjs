@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand,
-	CreateMultipartUploadCommand,
+	CreateMultipartUploadCommand, GetObjectAttributesCommand,
 	GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand,
 	ListPartsCommand, PutObjectCommand, UploadPartCommand,
 	UploadPartCopyCommand, paginateListParts } from "@aws-sdk/client-s3";
@@ -224,6 +224,14 @@ describe("parts of a finished object", async () => {
 		const got = await get("plain", { PartNumber: 1 });
 		assert.equal(await got.Body.transformToString(), "plain");
 		assert.equal(got.PartsCount, undefined);
+	});
+	test("GetObjectAttributes", async () => {
+		const answer = await s3.send(new GetObjectAttributesCommand({ Bucket,
+			Key: u.Key, ObjectAttributes: ["ETag", "ObjectParts",
+				"ObjectSize", "StorageClass", "Checksum"] }));
+		assert.equal(answer.ETag, multiTag(A, B, C).slice(1, -1));
+		assert.equal(answer.ObjectSize, total);
+		assert.equal(answer.ObjectParts.TotalPartsCount, 3);
 	});
 });
 

@@ -1,11 +1,11 @@
-"""The AWS CLI above 8 MiB, where it sends parts; versions and CORS."""
+"""The AWS CLI above 8 MiB, where it sends parts, and copies within S3."""
 
 import hashlib
 import json
 
 import pytest
 
-from conftest import MIB, payload
+from conftest import MIB, payload, read_tree
 
 DATA = payload(20 * MIB + 5)
 PART = 8 * MIB
@@ -54,6 +54,28 @@ def test_cp_of_a_large_stream(s3, client, bucket):
     assert content(client, bucket, "k") == DATA
 
 
+@pytest.mark.parametrize("size", [0, 1000, len(DATA)])
+def test_cp_and_mv_within_s3(s3, client, bucket, size):
+    client.put_object(Bucket=bucket, Key="a b/\u00fc", Body=DATA[:size],
+                      Metadata={"a": "1"}, ContentType="video/mp4")
+    s3("cp", f"s3://{bucket}/a b/\u00fc", f"s3://{bucket}/copy")
+    s3("mv", f"s3://{bucket}/copy", f"s3://{bucket}/moved")
+    moved = client.get_object(Bucket=bucket, Key="moved")
+    assert moved["Body"].read() == DATA[:size]
+    assert (moved["Metadata"], moved["ContentType"]) == \
+        ({"a": "1"}, "video/mp4")
+    assert [o["Key"] for o in client.list_objects_v2(
+        Bucket=bucket)["Contents"]] == ["a b/\u00fc", "moved"]
+
+
+def test_sync_between_buckets(s3, client, bucket, tree, tmp_path):
+    client.create_bucket(Bucket=f"{bucket}-to")
+    s3("sync", "tree", f"s3://{bucket}")
+    s3("sync", f"s3://{bucket}", f"s3://{bucket}-to/x")
+    s3("sync", f"s3://{bucket}-to/x", "back")
+    assert read_tree(tmp_path / "back") == tree
+
+
 def test_an_upload_part_by_part(api, client, bucket, tmp_path):
     pieces = [DATA[:5 * MIB], DATA[5 * MIB:5 * MIB + 9]]
     upload = api("create-multipart-upload", "--key", "k")["UploadId"]
@@ -79,6 +101,32 @@ def test_an_upload_is_aborted(api):
     upload = api("create-multipart-upload", "--key", "k")["UploadId"]
     api("abort-multipart-upload", "--key", "k", "--upload-id", upload)
     assert "Uploads" not in api("list-multipart-uploads")
+
+
+def test_copy_object(api, client, bucket):
+    client.put_object(Bucket=bucket, Key="from", Body=b"x")
+    done = api("copy-object", "--key", "to", "--copy-source",
+               f"{bucket}/from")
+    assert done["CopyObjectResult"]["ETag"]
+    assert content(client, bucket, "to") == b"x"
+
+
+def test_tags(api, client, bucket):
+    client.put_object(Bucket=bucket, Key="k", Body=b"x")
+    api("put-object-tagging", "--key", "k", "--tagging",
+        "TagSet=[{Key=a,Value=1}]")
+    assert api("get-object-tagging", "--key", "k")["TagSet"] == \
+        [{"Key": "a", "Value": "1"}]
+    api("delete-object-tagging", "--key", "k")
+    assert api("get-object-tagging", "--key", "k")["TagSet"] == []
+
+
+def test_attributes(api, client, bucket):
+    client.put_object(Bucket=bucket, Key="k", Body=b"1234")
+    got = api("get-object-attributes", "--key", "k", "--object-attributes",
+              "ETag", "ObjectSize")
+    assert got["ObjectSize"] == 4
+    assert got["ETag"] == hashlib.md5(b"1234").hexdigest()
 
 
 def test_versions(api, client, bucket):

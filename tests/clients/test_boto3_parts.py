@@ -1,14 +1,16 @@
-"""boto3's transfers in parts, and forms."""
+"""boto3's transfers in parts, copies, forms and versions."""
 
 import hashlib
 import io
 import http.client
 import uuid
 
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
 
 from conftest import MIB, payload
+from gateway import ACCESS_KEY, REGION, SECRET_KEY
 
 DATA = payload(23 * MIB + 1)
 
@@ -62,7 +64,7 @@ def test_a_large_upload_with_checksums(client, bucket, algorithm):
     assert head[f"Checksum{algorithm}"].endswith("-3")
 
 
-@pytest.mark.parametrize("size", [len(DATA)])
+@pytest.mark.parametrize("size", [0, 10, len(DATA)])
 def test_copy(client, bucket, size):
     client.put_object(Bucket=bucket, Key="from", Body=DATA[:size],
                       Metadata={"a": "1"})
@@ -105,6 +107,29 @@ def test_paginators_of_parts_uploads_and_versions(client, bucket):
     pages = client.get_paginator("list_object_versions").paginate(
         Bucket=bucket, PaginationConfig={"PageSize": 2})
     assert [v["VersionId"] for v in pages.search("Versions[]")] == ids[::-1]
+
+
+def test_resources(gateway, bucket):
+    s3 = boto3.resource(
+        "s3", endpoint_url=gateway.url, region_name=REGION,
+        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+    s3.BucketVersioning(bucket).enable()
+    thing = s3.Object(bucket, "k")
+    for body in (b"1", b"2"):
+        thing.put(Body=body)
+    thing.copy_from(CopySource={"Bucket": bucket, "Key": "k"},
+                    MetadataDirective="REPLACE", Metadata={"a": "1"})
+    assert thing.metadata == {"a": "1"}
+    upload = thing.initiate_multipart_upload()
+    part = upload.Part(1)
+    tag = part.upload(Body=b"parts")["ETag"]
+    upload.complete(MultipartUpload={
+        "Parts": [{"PartNumber": 1, "ETag": tag}]})
+    versions = list(s3.Bucket(bucket).object_versions.all())
+    assert [v.get()["Body"].read() for v in versions] == \
+        [b"parts", b"2", b"2", b"1"]
+    s3.Bucket(bucket).object_versions.delete()
+    s3.Bucket(bucket).delete()
 
 
 def send_form(url, fields, data):

@@ -1,4 +1,4 @@
-"""rclone with large files and versions."""
+"""rclone with large files, copies on the server, and versions."""
 
 import pytest
 
@@ -31,11 +31,33 @@ def test_a_large_stream(rclone, client, bucket):
     assert content(client, bucket, "k") == DATA
 
 
+def test_copies_and_moves_on_the_server(rclone, client, bucket):
+    client.put_object(Bucket=bucket, Key="a b/\u00fc+", Body=b"x",
+                      Metadata={"m": "1"})
+    rclone("copyto", f"r:{bucket}/a b/\u00fc+", f"r:{bucket}/copy")
+    rclone("moveto", f"r:{bucket}/copy", f"r:{bucket}/moved")
+    listed = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [o["Key"] for o in listed] == ["a b/\u00fc+", "moved"]
+    moved = client.get_object(Bucket=bucket, Key="moved")
+    assert moved["Body"].read() == b"x"
+    assert moved["Metadata"]["m"] == "1"
+
+
 def test_a_large_copy_on_the_server(rclone, client, bucket):
     client.put_object(Bucket=bucket, Key="from", Body=DATA)
     rclone("copyto", "--s3-copy-cutoff", "6M", "--s3-chunk-size", "5M",
            f"r:{bucket}/from", f"r:{bucket}/to")
     assert content(client, bucket, "to") == DATA
+
+
+def test_touch_sets_the_time_of_an_object(rclone, client, bucket):
+    client.put_object(Bucket=bucket, Key="k", Body=b"x",
+                      ContentType="video/mp4")
+    rclone("touch", "-t", "2020-01-02T03:04:05", f"r:{bucket}/k")
+    head = client.head_object(Bucket=bucket, Key="k")
+    assert head["Metadata"]["mtime"] == "1577934245"
+    assert head["ContentType"] == "video/mp4"
+    assert content(client, bucket, "k") == b"x"
 
 
 def test_unfinished_uploads_are_listed_and_cleaned(rclone, client, bucket):

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GetObjectCommand, HeadObjectCommand,
+import { GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand,
 	ListMultipartUploadsCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { MIB, bytes, etag, fails, payload, stream } from "./lib/expect.mjs";
@@ -64,12 +64,17 @@ for (const size of [0, 1000, 5 * MIB, large.length])
 			});
 	});
 
-test("metadata goes with it", async () => {
+test("metadata and tags go with it", async () => {
 	await upload("meta", stream(large), { ContentType: "video/mp4",
-		CacheControl: "no-cache", Metadata: { a: "1" } }).done();
+		CacheControl: "no-cache", Metadata: { a: "1" },
+		Tagging: "one=1&two=zwei%20b" }).done();
 	const kept = await head("meta");
 	assert.deepEqual([kept.ContentType, kept.CacheControl, kept.Metadata],
 		["video/mp4", "no-cache", { a: "1" }]);
+	const { TagSet } = await s3.send(new GetObjectTaggingCommand({ Bucket,
+		Key: "meta" }));
+	assert.deepEqual(TagSet, [{ Key: "one", Value: "1" },
+		{ Key: "two", Value: "zwei b" }]);
 });
 
 for (const ChecksumAlgorithm of

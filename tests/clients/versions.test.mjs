@@ -1,11 +1,11 @@
 // Versioning: ids, delete markers, the null version, ListObjectVersions.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DeleteBucketCommand, DeleteObjectCommand,
-	DeleteObjectsCommand,
-	GetBucketVersioningCommand, GetObjectCommand,
+import { CopyObjectCommand, DeleteBucketCommand, DeleteObjectCommand,
+	DeleteObjectTaggingCommand, DeleteObjectsCommand,
+	GetBucketVersioningCommand, GetObjectCommand, GetObjectTaggingCommand,
 	HeadObjectCommand, ListObjectVersionsCommand, ListObjectsV2Command,
-	PutBucketVersioningCommand, PutObjectCommand }
+	PutBucketVersioningCommand, PutObjectCommand, PutObjectTaggingCommand }
 	from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { MIB, etag, fails, payload } from "./lib/expect.mjs";
@@ -127,6 +127,16 @@ describe("enabled", () => {
 		assert.ok(done.VersionId);
 		assert.equal((await b.head("k")).VersionId, done.VersionId);
 	});
+	test("a copy of an old version is the newest", async () => {
+		const b = await bucket("Enabled");
+		const old = await b.put("k", "old");
+		await b.put("k", "new");
+		const done = await s3.send(new CopyObjectCommand({ Bucket: b.Bucket,
+			Key: "k", CopySource: `${b.Bucket}/k?versionId=${old}` }));
+		assert.equal(done.CopySourceVersionId, old);
+		assert.ok(done.VersionId && done.VersionId !== old);
+		assert.equal(await b.text("k"), "old");
+	});
 	test("conditions look at the current version", async () => {
 		const b = await bucket("Enabled");
 		await b.put("k", "1");
@@ -191,6 +201,24 @@ describe("DeleteObjects", () => {
 		assert.equal(by.key.DeleteMarker, true);
 		assert.ok(by.key.DeleteMarkerVersionId);
 	});
+});
+
+test("tags belong to a version", async () => {
+	const b = await bucket("Enabled");
+	const old = await b.put("k", "1", { Tagging: "v=1" });
+	await b.put("k", "2", { Tagging: "v=2" });
+	const at = { Bucket: b.Bucket, Key: "k" };
+	const tags = async VersionId => (await s3.send(
+		new GetObjectTaggingCommand({ ...at, VersionId }))).TagSet
+		.map(t => t.Value);
+	assert.deepEqual(await tags(old), ["1"]);
+	const put = await s3.send(new PutObjectTaggingCommand({ ...at,
+		VersionId: old, Tagging: { TagSet: [{ Key: "v", Value: "one" }] } }));
+	assert.equal(put.VersionId, old);
+	assert.deepEqual([await tags(old), await tags()], [["one"], ["2"]]);
+	await s3.send(new DeleteObjectTaggingCommand({ ...at,
+		VersionId: old }));
+	assert.deepEqual([await tags(old), await tags()], [[], ["2"]]);
 });
 
 describe("ListObjectVersions", async () => {
