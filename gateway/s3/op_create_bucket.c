@@ -32,11 +32,23 @@ has_region_form(struct slice s)
 	return words >= 2 && s.n <= 32 && slice_u64(part, &number) == 0;
 }
 
+/* The region in the scope of the signature, "20130524/us-east-1/s3/...". */
+static struct slice
+signed_region(const struct s3_request *rq)
+{
+	struct slice rest = slice_str(rq->id.scope), part = SLICE_EMPTY;
+
+	(void)slice_cut(&rest, '/', &part);
+	(void)slice_cut(&rest, '/', &part);
+	return part;
+}
+
 bool
 s3_is_region(const struct s3_request *rq, struct slice s)
 {
-	return slice_eq_str(s, rq->world->conf->aws_region) ||
-	       has_region_form(s);
+	return has_region_form(s) ||
+	       slice_eq_str(s, rq->world->conf->aws_region) ||
+	       (s.n && slice_eq(s, signed_region(rq)));
 }
 
 /*

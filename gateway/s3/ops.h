@@ -17,7 +17,8 @@ enum s3_error op_list_buckets(struct s3_request *rq);
 /* op_create_bucket.c */
 enum s3_error op_create_bucket_begin(struct s3_request *rq);
 enum s3_error op_create_bucket(struct s3_request *rq);
-/* The name of a region: AWS's form, or this gateway's own. */
+/* The name of a region: AWS's form, this gateway's own, or what the client
+ * signed for. */
 bool s3_is_region(const struct s3_request *rq, struct slice s);
 
 /* op_bucket.c */

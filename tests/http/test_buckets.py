@@ -120,6 +120,18 @@ def test_locations(call, client, asked, kept):
     client.delete_bucket(Bucket="located")
 
 
+def test_a_client_may_have_its_own_name_for_the_region(gateway):
+    """As the AWS CLI has it: what it signs for, it also names."""
+    client = gateway.client(region="auto")
+    client.create_bucket(Bucket="auto-bucket", CreateBucketConfiguration={
+        "LocationConstraint": "auto"})
+    assert client.get_bucket_location(
+        Bucket="auto-bucket")["LocationConstraint"] == "auto"
+    assert failure(client.create_bucket, Bucket="nowhere",
+                   CreateBucketConfiguration={"LocationConstraint": "mars"}
+                   ) == (400, "InvalidLocationConstraint")
+
+
 @pytest.mark.parametrize("body", [
     "x", "<CreateBucketConfiguration>", "<Other/>",
     "<CreateBucketConfiguration><Unknown/></CreateBucketConfiguration>",
