@@ -391,7 +391,7 @@ local_upload_list(struct store *s, const struct store_uploads_req *req,
 			.upload = l.uploads[out->n]
 		};
 	out->truncated = l.truncated;
-	if (l.truncated) {
+	if (out->n) {
 		const struct store_uploads_entry *last =
 		    &out->entries[out->n - 1];
 

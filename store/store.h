@@ -357,7 +357,7 @@ struct store_uploads_page {
 	struct store_uploads_entry *entries;
 	size_t n;
 	bool truncated;
-	struct slice next_key;
+	struct slice next_key;	  /* of the last entry, truncated or not */
 	struct slice next_upload; /* empty when the last was a prefix */
 };
 

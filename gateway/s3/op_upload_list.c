@@ -172,9 +172,10 @@ op_list_multipart_uploads(struct s3_request *rq)
 	bool encode = false;
 	enum s3_error err = read_uploads_request(rq, &req, &encode);
 
-	if (err == S3_OK)
-		err = store_upload_list(rq->world->store, &req,
-					&rq->http->arena, &page);
+	if (err != S3_OK)
+		return err;
+	err =
+	    store_upload_list(rq->world->store, &req, &rq->http->arena, &page);
 	if (err == S3_ERR_INVALID_ARGUMENT)
 		return s3_bad_argument(rq, "Invalid uploadId marker",
 				       "upload-id-marker", req.upload_marker);
@@ -185,10 +186,9 @@ op_list_multipart_uploads(struct s3_request *rq)
 	xml_text(&xml, "Bucket", rq->bucket);
 	s3_xml_name(&xml, "KeyMarker", req.key_marker, encode);
 	xml_text(&xml, "UploadIdMarker", req.upload_marker);
-	if (page.truncated) {
-		s3_xml_name(&xml, "NextKeyMarker", page.next_key, encode);
-		xml_text(&xml, "NextUploadIdMarker", page.next_upload);
-	}
+	/* AWS names the last upload even when nothing comes after it. */
+	s3_xml_name(&xml, "NextKeyMarker", page.next_key, encode);
+	xml_text(&xml, "NextUploadIdMarker", page.next_upload);
 	if (req.prefix.n)
 		s3_xml_name(&xml, "Prefix", req.prefix, encode);
 	if (req.delimiter.n)

@@ -147,12 +147,14 @@ s3_xml_owner(const struct s3_request *rq, struct buf *xml, const char *element,
 	xml_close(xml, element);
 }
 
+/* In whole seconds, as AWS has it, so that a listing's Last-Modified equals
+ * that of HEAD. */
 void
 s3_xml_time(struct buf *xml, const char *name, int64_t us)
 {
 	char text[TIME_TEXT_MAX];
 
-	time_format_iso(us, text);
+	time_format_iso(us - us % US_PER_S, text);
 	xml_text(xml, name, slice_str(text));
 }
 

@@ -335,3 +335,22 @@ def test_missing_bucket(client):
         with pytest.raises(ClientError) as e:
             client.list_objects_v2(Bucket="no-such-bucket-here", **options)
         assert e.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
+def test_times_are_those_of_head_in_whole_seconds(client, versioned):
+    bucket = versioned
+    client.put_object(Bucket=bucket, Key="k", Body=b"")
+    upload = client.create_multipart_upload(Bucket=bucket, Key="u")["UploadId"]
+    client.upload_part(Bucket=bucket, Key="u", UploadId=upload, PartNumber=1,
+                       Body=b"")
+    head = client.head_object(Bucket=bucket, Key="k")["LastModified"]
+    same = [client.list_objects(Bucket=bucket)["Contents"],
+            client.list_objects_v2(Bucket=bucket)["Contents"],
+            client.list_object_versions(Bucket=bucket)["Versions"]]
+    assert all(items[0]["LastModified"] == head for items in same)
+    others = [b["CreationDate"] for b in client.list_buckets()["Buckets"]]
+    others += [u["Initiated"] for u in
+               client.list_multipart_uploads(Bucket=bucket)["Uploads"]]
+    others += [p["LastModified"] for p in client.list_parts(
+        Bucket=bucket, Key="u", UploadId=upload)["Parts"]]
+    assert len(others) >= 3 and not any(t.microsecond for t in others)

@@ -199,6 +199,23 @@ def test_bad_arguments(client, bucket, gateway, query, argument):
     answer = signed(gateway, "GET", f"/{bucket}?uploads&{query}")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
     assert answer.element("ArgumentName") == argument
+    assert answer.text.count("<ArgumentName>") == 1
+
+
+@pytest.mark.parametrize("keys,options,key_marker,names_upload", [
+    ((), {}, "", False),
+    (("a", "b"), {}, "b", True),
+    (("a", "b/c"), {"Delimiter": "/"}, "b/", False),
+    (("a", "b"), {"Prefix": "c"}, "", False),
+    (("a",), {"MaxUploads": 0}, "", False),
+])
+def test_the_last_upload_is_named_on_the_last_page(
+        client, bucket, keys, options, key_marker, names_upload):
+    ids = [create(client, bucket, k) for k in keys]
+    page = uploads(client, bucket, **options)
+    assert not page["IsTruncated"]
+    assert page["NextKeyMarker"] == key_marker
+    assert page["NextUploadIdMarker"] == (ids[-1] if names_upload else "")
 
 
 def test_uploads_of_a_missing_bucket(client):
