@@ -74,7 +74,7 @@ find_header(struct store_header *v, size_t n, struct slice name)
 }
 
 /* The bytes of a header are ISO-8859-1 to S3, whatever the client meant; a
- * query is UTF-8 already. */
+ * query and the fields of a form are UTF-8 already. */
 static struct slice
 as_utf8(struct s3_request *rq, struct slice v)
 {
@@ -118,11 +118,13 @@ read_meta(struct s3_request *rq, struct store_headers *h,
 	n_hoisted = h->n;
 	for (size_t i = 0; i < http->n_headers; i++) {
 		struct slice name = s3_lower(rq, http->headers[i].name);
-		struct slice value = as_utf8(rq, http->headers[i].value);
+		struct slice value = http->headers[i].value;
 		struct store_header *old = find_header(v, h->n, name);
 
 		if (!is_meta(name) || (old && old < v + n_hoisted))
 			continue;
+		if (!rq->post)
+			value = as_utf8(rq, value);
 		if (old)
 			old->value = arena_printf(&rq->http->arena, "%.*s,%.*s",
 						  SLICE_ARG(old->value),

@@ -168,13 +168,15 @@ read_request(struct attributes *a)
 static enum s3_error
 get_parts(struct attributes *a)
 {
+	const struct store_ref seen = { a->ref.bucket, a->ref.key,
+					slice_str(a->object.version_id) };
 	enum s3_error err;
 
 	if (a->object.n_parts == 0 || a->max_parts == 0)
 		return S3_OK;
-	err = store_get_parts(a->rq->world->store, &a->ref, a->marker,
-			      a->max_parts, &a->rq->http->arena, &a->parts,
-			      &a->n_parts);
+	err =
+	    store_get_parts(a->rq->world->store, &seen, a->marker, a->max_parts,
+			    &a->rq->http->arena, &a->parts, &a->n_parts);
 	a->truncated = a->n_parts > 0 &&
 		       a->parts[a->n_parts - 1].number < a->object.n_parts;
 	return err;

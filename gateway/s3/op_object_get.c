@@ -99,6 +99,9 @@ choose_range(struct s3_request *rq, struct get *g)
 static enum s3_error
 choose_part(struct s3_request *rq, struct get *g)
 {
+	/* The same version, if another has come on top meanwhile. */
+	const struct store_ref seen = { rq->bucket, rq->key,
+					slice_str(g->object.version_id) };
 	uint32_t last = g->object.n_parts ? g->object.n_parts : 1;
 	enum s3_error err;
 	size_t count;
@@ -112,7 +115,7 @@ choose_part(struct s3_request *rq, struct get *g)
 	g->extent = S3_PART;
 	if (g->object.n_parts == 0)
 		return S3_OK;
-	err = store_get_parts(rq->world->store, &g->ref, g->part_number - 1, 1,
+	err = store_get_parts(rq->world->store, &seen, g->part_number - 1, 1,
 			      &rq->http->arena, &g->part, &count);
 	if (err != S3_OK)
 		return err;

@@ -155,6 +155,15 @@ def test_headers_of_the_request_are_not_the_objects(post, read):
     assert o["ContentType"] == "binary/octet-stream"
 
 
+def test_field_beyond_ascii_is_utf8(post_raw, http, bucket):
+    """Unlike a header, whose bytes are ISO-8859-1."""
+    r = post_raw([("key", "o"), ("x-amz-meta-a", "\u00fc")],
+                 [{"key": "o"}, {"x-amz-meta-a": "\u00fc"}])
+    assert r.status == 204
+    kept = http("GET", f"/{bucket}/o").headers["x-amz-meta-a"]
+    assert kept == f"=?UTF-8?B?{b64(chr(0xfc).encode())}?="
+
+
 def test_fields_of_one_name_are_joined(post_raw, read):
     r = post_raw([("key", "o"), ("x-amz-meta-tag", "Ninja"),
                   ("X-Amz-Meta-Tag", "Stallman")],
