@@ -37,7 +37,9 @@ check_skew(struct check *c)
 
 	if (off <= AUTH_SKEW_US && off >= -AUTH_SKEW_US)
 		return S3_OK;
-	s3_detail_add(c->detail, "RequestTime", slice_str(c->claim.amz_date));
+	/* The answer is written when the claim is gone. */
+	s3_detail_add(c->detail, "RequestTime",
+		      arena_copy(c->a, slice_str(c->claim.amz_date)));
 	s3_detail_add(c->detail, "ServerTime",
 		      iso_seconds(c->a, c->policy->now_us));
 	s3_detail_add(c->detail, "MaxAllowedSkewMilliseconds", SLICE("900000"));

@@ -98,6 +98,8 @@ def test_clock_skew(gateway, host, thing):
         if status == 403:
             assert code(r) == "RequestTimeTooSkewed"
             assert "<MaxAllowedSkewMilliseconds>900000<" in r.text
+            assert f"<RequestTime>{h['x-amz-date']}</RequestTime>" in r.text
+            assert r.element("ServerTime").endswith("Z")
 
 
 def test_unsigned_amz_header_is_refused_and_named(gateway, host, thing):
