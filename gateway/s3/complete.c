@@ -4,6 +4,8 @@
 #include "gateway/s3/complete.h"
 #include "base/xml_read.h"
 
+#define NO_NUMBER UINT32_MAX /* of a Part without a PartNumber */
+
 struct part_list {
 	struct arena *arena;
 	struct store_complete_part *v;
@@ -20,7 +22,7 @@ on_part(void *ctx)
 
 	if (l->n == l->max)
 		return -1;
-	l->v[l->n++] = (struct store_complete_part){ 0 };
+	l->v[l->n++] = (struct store_complete_part){ .number = NO_NUMBER };
 	return 0;
 }
 
@@ -31,7 +33,7 @@ on_number(void *ctx, struct slice text)
 	uint64_t n;
 
 	/* What is no part number is checked, and told, when all is read. */
-	if (slice_u64(slice_trim(text), &n) != 0 || n > UINT32_MAX)
+	if (slice_u64(slice_trim(text), &n) != 0 || n >= NO_NUMBER)
 		return -1;
 	l->v[l->n - 1].number = (uint32_t)n;
 	return 0;
@@ -92,6 +94,8 @@ check_list(struct s3_request *rq, const struct store_upload *upload,
 	for (size_t i = 0; i < l->n; i++) {
 		const struct store_complete_part *part = &l->v[i];
 
+		if (part->number == NO_NUMBER || part->etag.n == 0)
+			return S3_ERR_MALFORMED_XML;
 		if (part->number < 1 || part->number > STORE_PARTS_MAX)
 			return s3_bad_argument(
 			    rq,
@@ -101,8 +105,6 @@ check_list(struct s3_request *rq, const struct store_upload *upload,
 		if (part->number <= last)
 			return s3_fail(rq, S3_ERR_INVALID_PART_ORDER, NULL,
 				       "UploadId", s3_param(rq, "uploadId"));
-		if (part->etag.n == 0)
-			return S3_ERR_MALFORMED_XML;
 		last = part->number;
 		if (upload->checksum_composite && !part->checksum_alg)
 			return s3_failf(
@@ -129,12 +131,12 @@ read_list(struct s3_request *rq, const struct store_upload *upload,
 	l.v = arena_array(l.arena, l.max, sizeof(*l.v));
 	if (!l.v)
 		return S3_ERR_INTERNAL_ERROR;
-	if (rq->body.n &&
-	    xml_read(buf_slice(&rq->body), rules, ARRAY_LEN(rules), &l) != 0)
-		return S3_ERR_MALFORMED_XML;
-	if (l.n == 0)
+	if (rq->body.n == 0)
 		return s3_failf(rq, S3_ERR_INVALID_REQUEST, "%s",
 				"You must specify at least one part");
+	if (xml_read(buf_slice(&rq->body), rules, ARRAY_LEN(rules), &l) != 0 ||
+	    l.n == 0)
+		return S3_ERR_MALFORMED_XML;
 	err = check_list(rq, upload, &l);
 	out->parts = l.v;
 	out->n_parts = l.n;

@@ -33,7 +33,10 @@ op_delete_object(struct s3_request *rq)
 				     s3_condition_failed(rq, err));
 	if (removed.is_marker)
 		http_set_header(rq->http, "x-amz-delete-marker", SLICE("true"));
-	if (*removed.version_id)
+	/* A version that is named is told, whether or not it was there. */
+	if (ref.version_id.n)
+		http_set_header(rq->http, "x-amz-version-id", ref.version_id);
+	else if (*removed.version_id)
 		s3_set_version_id(rq, removed.version_id);
 	http_answer(rq->http, 204, SLICE_EMPTY);
 	return S3_OK;

@@ -236,7 +236,7 @@ tags_read_query(struct s3_request *rq, struct slice query,
 
 		if (item.n == 0)
 			continue;
-		ok = slice_cut(&item, '=', &name) &&
+		ok = slice_cut(&item, '=', &name) && name.n > 0 &&
 		     decode(&l, name, &t->name) == 0 &&
 		     decode(&l, item, &t->value) == 0 && !is_repeated(&l, l.n);
 		l.n++;

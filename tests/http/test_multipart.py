@@ -262,12 +262,26 @@ def test_completion_with_a_small_part_inside(client, bucket):
     assert error["ETag"] == parts[0]["ETag"].strip('"')
 
 
-def test_completion_without_parts(client, bucket):
+PART_1 = "<PartNumber>1</PartNumber>"
+ETAG = f"<ETag>{'0' * 32}</ETag>"
+
+
+@pytest.mark.parametrize("body,expected", [
+    ("", ("InvalidRequest", "You must specify at least one part")),
+    ("<CompleteMultipartUpload/>", ("MalformedXML", None)),
+    (f"<Other><Part>{PART_1}{ETAG}</Part></Other>", ("MalformedXML", None)),
+    *((f"<CompleteMultipartUpload><Part>{part}</Part>"
+       "</CompleteMultipartUpload>", ("MalformedXML", None))
+      for part in ("", PART_1, ETAG, f"<PartNumber>x</PartNumber>{ETAG}",
+                   f"<PartNumber>4294967295</PartNumber>{ETAG}")),
+])
+def test_completion_without_parts(client, bucket, http, body, expected):
     upload = create(client, bucket)
-    with pytest.raises(ClientError) as e:
-        complete(client, bucket, upload, [])
-    assert code(e) == "InvalidRequest"
-    assert "at least one part" in str(e.value)
+    answer = http("POST", f"/{bucket}/k", body.encode(),
+                  query=[("uploadId", upload)])
+    code, message = expected
+    assert (answer.status, answer.code) == (400, code)
+    assert message in (None, answer.message)
 
 
 def test_failed_completion_leaves_the_upload(client, bucket):

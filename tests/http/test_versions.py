@@ -53,6 +53,15 @@ def test_null_is_the_version_of_every_plain_object(client, bucket):
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+def test_deleting_a_version_that_is_gone_names_it(client, versioned):
+    version = put(client, versioned, b"x")
+    for _ in range(2):
+        answer = client.delete_object(Bucket=versioned, Key="o",
+                                      VersionId=version)
+        assert answer["VersionId"] == version
+        assert "DeleteMarker" not in answer
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 @pytest.mark.parametrize("version,status,code,message", [
     ("", 400, "InvalidArgument", "Version id cannot be the empty string"),
