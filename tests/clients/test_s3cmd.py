@@ -53,6 +53,15 @@ def test_sync_there_and_back(s3cmd, bucket, tree, tmp_path):
     assert s3cmd("ls", f"s3://{bucket}") == ""
 
 
+@pytest.mark.parametrize("size", [0, 10, 12 * MIB])
+def test_cp_and_mv(s3cmd, client, bucket, size):
+    client.put_object(Bucket=bucket, Key="a b", Body=payload(size))
+    s3cmd("cp", f"s3://{bucket}/a b", f"s3://{bucket}/copy")
+    s3cmd("mv", f"s3://{bucket}/copy", f"s3://{bucket}/moved")
+    got = client.get_object(Bucket=bucket, Key="moved")
+    assert got["Body"].read() == payload(size)
+
+
 def test_parts(s3cmd, client, bucket, tmp_path):
     (tmp_path / "large").write_bytes(payload(12 * MIB))
     s3cmd("put", "--multipart-chunk-size-mb", "5", "large",
