@@ -15,8 +15,7 @@
 #include "auth/auth.h"
 #include "base/encode.h"
 
-#define SIGNED_CHUNK_MAX (16ull << 20) /* unverified bytes at once */
-#define INNER_CHUNK_MIN 8192u	       /* all but the last */
+#define INNER_CHUNK_MIN 8192u /* all but the last */
 #define LINE_MAX_BYTES 1024u
 #define TRAILER_VALUE_MAX 256u
 #define EMPTY_SHA256 \
@@ -168,7 +167,7 @@ parse_head(struct auth_chunked *c, struct slice line, uint64_t *size)
 	    line.n != name.n + SHA256_HEX_MAX - 1)
 		return -1;
 	memcpy(c->sent, line.p + name.n, SHA256_HEX_MAX - 1);
-	return *size <= SIGNED_CHUNK_MAX ? 0 : -1;
+	return 0;
 }
 
 static enum s3_error

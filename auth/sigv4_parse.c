@@ -29,6 +29,12 @@ parse_scheme(struct slice value, struct slice *rest, struct s3_detail *detail)
 		s3_detail_add(detail, "Header", SLICE("Authorization"));
 		return S3_ERR_NOT_IMPLEMENTED;
 	}
+	if (slice_eq_str(scheme, "AWS") && slice_chr(*rest, ':') < 0)
+		return sigv4_fail_argument(
+		    detail,
+		    "AWS authorization header is invalid.  Expected "
+		    "AwsAccessKeyId:signature",
+		    "Authorization", value);
 	if (slice_eq_str(scheme, "AWS"))
 		return sigv4_fail(
 		    detail, S3_ERR_INVALID_REQUEST,
@@ -273,6 +279,9 @@ sigv4_parse(const struct auth_request *req, const struct sigv4_query *query,
 	    sigv4_header_find(req, "authorization");
 	bool v4 = has_v4_query(query), v2 = has_v2_query(query);
 
+	/* An empty one says nothing. */
+	if (header && slice_trim(header->value).n == 0)
+		header = NULL;
 	*out = (struct sigv4_claim){ .kind = AUTH_ANONYMOUS };
 	if (header && (v4 || v2))
 		return sigv4_fail_argument(

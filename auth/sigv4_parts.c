@@ -85,12 +85,16 @@ split_credential(struct slice s, const struct sigv4_place *at,
 
 	if (!cut_last(&s, &end) || !cut_last(&s, &scope->service) ||
 	    !cut_last(&s, &scope->region) || !cut_last(&s, &scope->date) ||
-	    s.n == 0 || s.n >= ACCESS_KEY_MAX || memchr(s.p, '\0', s.n) ||
+	    s.n >= ACCESS_KEY_MAX || (s.n && memchr(s.p, '\0', s.n)) ||
 	    !is_region(scope->region))
 		return fail_at(detail, at, a,
 			       SLICE("the Credential is mal-formed; expecting "
 				     "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/"
 				     "aws4_request\"."));
+	if (s.n == 0)
+		return fail_at(detail, at, a,
+			       SLICE("a non-empty Access Key (AKID) must be "
+				     "provided in the credential."));
 	out->access_key = s;
 	if (!is_date(scope->date))
 		return fail_at(
@@ -130,8 +134,8 @@ sigv4_parse_credential(struct slice credential, const struct sigv4_place *at,
 		return fail_at(
 		    detail, at, a,
 		    arena_printf(a,
-				 "the date \"%.*s\" of the credential is not "
-				 "the day of the request time \"%s\".",
+				 "Invalid credential date \"%.*s\". This date "
+				 "is not the same as X-Amz-Date: \"%.8s\".",
 				 SLICE_ARG(out->scope.date), out->amz_date));
 	return err;
 }

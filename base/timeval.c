@@ -160,7 +160,7 @@ time_parse_http(struct slice s, int64_t *us)
 	    literal(&s, SLICE(" ")) || digits(&s, 2, &h) ||
 	    literal(&s, SLICE(":")) || digits(&s, 2, &min) ||
 	    literal(&s, SLICE(":")) || digits(&s, 2, &sec) ||
-	    literal(&s, SLICE(" GMT")) || s.n)
+	    (literal(&s, SLICE(" GMT")) && literal(&s, SLICE(" +0000"))) || s.n)
 		return -1;
 	return join(y, mon, d, h, min, sec, us);
 }

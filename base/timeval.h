@@ -19,7 +19,8 @@ int64_t time_mono_us(void);
 void time_format_amz(int64_t us, char out[TIME_TEXT_MAX]);
 /* 2013-05-24T00:00:00.000Z (S3 XML, JSON, events) */
 void time_format_iso(int64_t us, char out[TIME_TEXT_MAX]);
-/* Fri, 24 May 2013 00:00:00 GMT (RFC 9110 5.6.7) */
+/* Fri, 24 May 2013 00:00:00 GMT (RFC 9110 5.6.7); read with "+0000" too, as
+ * mail programs and some clients write it */
 void time_format_http(int64_t us, char out[TIME_TEXT_MAX]);
 
 /* 0, or -1 when s is not exactly of that form; *us untouched then. */

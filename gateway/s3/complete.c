@@ -30,12 +30,14 @@ static int
 on_number(void *ctx, struct slice text)
 {
 	struct part_list *l = ctx;
+	struct slice digits = slice_trim(text);
+	bool negative = slice_starts(digits, SLICE("-"));
 	uint64_t n;
 
 	/* What is no part number is checked, and told, when all is read. */
-	if (slice_u64(slice_trim(text), &n) != 0 || n >= NO_NUMBER)
+	if (slice_u64(slice_from(digits, negative), &n) != 0 || n >= NO_NUMBER)
 		return -1;
-	l->v[l->n - 1].number = (uint32_t)n;
+	l->v[l->n - 1].number = negative ? 0 : (uint32_t)n;
 	return 0;
 }
 
@@ -96,7 +98,11 @@ check_list(struct s3_request *rq, const struct store_upload *upload,
 
 		if (part->number == NO_NUMBER || part->etag.n == 0)
 			return S3_ERR_MALFORMED_XML;
-		if (part->number < 1 || part->number > STORE_PARTS_MAX)
+		if (part->number < 1)
+			return s3_bad_argument(rq, "PartNumber must be >= 1",
+					       "partNumber",
+					       s3_number(rq, part->number));
+		if (part->number > STORE_PARTS_MAX)
 			return s3_bad_argument(
 			    rq,
 			    "Part number must be an integer between 1 and "

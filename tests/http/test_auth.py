@@ -46,6 +46,25 @@ def test_anonymous_may_nothing(gateway, host, thing):
     assert (r.status, code(r)) == (404, "NoSuchBucket")
 
 
+@pytest.mark.parametrize("value", ["", " "])
+def test_empty_authorization_is_none(gateway, host, thing, value):
+    r = get(gateway, thing, host, {"Authorization": value})
+    assert (r.status, code(r)) == (403, "AccessDenied")
+    r = get(gateway, Signer().presign("GET", thing, host), host,
+            {"Authorization": value})
+    assert r.status == 200
+
+
+@pytest.mark.parametrize("value,expected", [
+    ("AWS invalid", "AWS authorization header is invalid.  Expected "
+                    "AwsAccessKeyId:signature"),
+    ("Bearer x", "Unsupported Authorization Type"),
+])
+def test_other_kinds_of_authorization(gateway, host, thing, value, expected):
+    r = get(gateway, thing, host, {"Authorization": value})
+    assert (r.status, r.code, r.message) == (400, "InvalidArgument", expected)
+
+
 def test_error_document_is_exactly_aws(gateway, host, thing):
     r = get(gateway, thing, host)
     assert r.headers["content-type"] == "application/xml"

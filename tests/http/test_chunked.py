@@ -71,6 +71,15 @@ def test_whole(put, stored, mode, size):
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_whole_in_one_large_chunk(put, stored, mode):
+    data = data_of(17 << 20)
+    r = put(payload=mode, encode=body_of(mode, data, size=len(data)),
+            **announce(mode, len(data)))
+    assert r.status == 200, r
+    assert stored() == data
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [0, 1, 8193, 200000])
 @pytest.mark.parametrize("step", [1000, 65536])
 def test_whole_inside_a_chunked_transfer_coding(put, stored, mode, size, step):

@@ -388,6 +388,22 @@ def test_malformed_document(client, bucket, gateway, document):
     assert (answer.status, answer.code) == (400, "MalformedXML")
 
 
+@pytest.mark.parametrize("number,message", [
+    ("0", "PartNumber must be >= 1"), ("-1", "PartNumber must be >= 1"),
+    ("10001", "Part number must be an integer between 1 and 10000, inclusive"),
+])
+def test_completion_with_a_number_out_of_range(client, bucket, gateway, number,
+                                               message):
+    upload = create(client, bucket)
+    put(client, bucket, upload, 1, b"x")
+    answer = signed(
+        gateway, "POST", f"/{bucket}/k?uploadId={upload}",
+        f"<CompleteMultipartUpload><Part><PartNumber>{number}</PartNumber>"
+        "<ETag>e</ETag></Part></CompleteMultipartUpload>")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert answer.message == message
+
+
 def test_etags_with_and_without_quotes(client, bucket):
     for quote in ('"', ""):
         upload = create(client, bucket)

@@ -190,15 +190,21 @@ def test_keys_encoded_on_request(client, bucket, gateway):
     assert answer.element("EncodingType") == "url"
 
 
-@pytest.mark.parametrize("query,argument", [
-    ("max-uploads=-1", "max-uploads"), ("max-uploads=x", "max-uploads"),
-    ("encoding-type=x", "encoding-type"),
-    ("key-marker=k&upload-id-marker=nonsense", "upload-id-marker"),
+@pytest.mark.parametrize("query,argument,message", [
+    ("max-uploads=-1", "max-uploads",
+     "Argument max-uploads must be an integer between 0 and 2147483647"),
+    ("max-uploads=x", "max-uploads",
+     "Provided max-uploads not an integer or within integer range"),
+    ("encoding-type=x", "encoding-type",
+     "Invalid Encoding Method specified in Request"),
+    ("key-marker=k&upload-id-marker=nonsense", "upload-id-marker",
+     "Invalid uploadId marker"),
 ])
-def test_bad_arguments(client, bucket, gateway, query, argument):
+def test_bad_arguments(client, bucket, gateway, query, argument, message):
     answer = signed(gateway, "GET", f"/{bucket}?uploads&{query}")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
     assert answer.element("ArgumentName") == argument
+    assert answer.message == message
     assert answer.text.count("<ArgumentName>") == 1
 
 

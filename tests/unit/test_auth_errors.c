@@ -232,7 +232,9 @@ static const struct {
 	  "Please use AWS4-HMAC-SHA256." },
 	{ "Bearer abc", S3_ERR_INVALID_ARGUMENT,
 	  "Unsupported Authorization Type" },
-	{ "", S3_ERR_INVALID_ARGUMENT, "Unsupported Authorization Type" },
+	{ "AWS abc", S3_ERR_INVALID_ARGUMENT,
+	  "AWS authorization header is invalid.  Expected "
+	  "AwsAccessKeyId:signature" },
 	{ "AWS4-ECDSA-P256-SHA256 Credential=x", S3_ERR_NOT_IMPLEMENTED,
 	  "A header you provided implies functionality that is not "
 	  "implemented" },
@@ -279,7 +281,9 @@ static const struct {
 	{ "/us-east-1/", "/", CREDENTIAL },
 	{ "/us-east-1/", "//", CREDENTIAL },
 	{ "/us-east-1/", "/us east/", CREDENTIAL },
-	{ AKID, "", CREDENTIAL },
+	{ AKID, "",
+	  P "a non-empty Access Key (AKID) must be provided in the "
+	    "credential." },
 	{ "/20130524/", "/2013-05-24/",
 	  P "incorrect date format \"2013-05-24\". This date in the credential "
 	    "must be in the format \"yyyyMMdd\"." },
@@ -289,8 +293,8 @@ static const struct {
 	  P "incorrect terminal \"aws5\". This endpoint uses "
 	    "\"aws4_request\"." },
 	{ "/20130524/", "/20130523/",
-	  P "the date \"20130523\" of the credential is not the day of the "
-	    "request time \"20130524T000000Z\"." },
+	  P "Invalid credential date \"20130523\". This date is not the same "
+	    "as X-Amz-Date: \"20130524\"." },
 	{ "=host;", "=Host;",
 	  "SignedHeaders must be lower case, sorted and separated by "
 	  "semicolons." },

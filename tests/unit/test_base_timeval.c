@@ -104,6 +104,17 @@ test_time_parse_http_refuses_other_forms(void **state)
 }
 
 static void
+test_time_parse_http_takes_a_zero_offset(void **state)
+{
+	const struct slice text = SLICE("Fri, 24 May 2013 00:00:00 +0000");
+	int64_t us;
+
+	(void)state;
+	assert_int_equal(time_parse_http(text, &us), 0);
+	assert_true(us == 1369353600000000LL);
+}
+
+static void
 test_time_parse_iso_keeps_microseconds(void **state)
 {
 	static const struct {
@@ -172,6 +183,7 @@ main(void)
 		cmocka_unit_test(test_time_fractions_are_cut_not_rounded),
 		cmocka_unit_test(test_time_parse_amz_refuses_other_forms),
 		cmocka_unit_test(test_time_parse_http_refuses_other_forms),
+		cmocka_unit_test(test_time_parse_http_takes_a_zero_offset),
 		cmocka_unit_test(test_time_parse_iso_keeps_microseconds),
 		cmocka_unit_test(test_time_parse_iso_refuses_other_forms),
 		cmocka_unit_test(test_time_mono_never_goes_back),
