@@ -125,6 +125,7 @@ for (const signal of ["SIGINT", "SIGTERM"])
 export async function startGateway(settings = {}) {
 	const gateway = new Gateway();
 	after(() => gateway.stop());
-	process.on("exit", () => gateway.remove());
+	for (const end of ["exit", "uncaughtExceptionMonitor"])
+		process.on(end, () => gateway.remove());
 	return gateway.start(settings);
 }
