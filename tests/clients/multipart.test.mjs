@@ -134,7 +134,7 @@ describe("refused completions", () => {
 			ETag: etag("x") }], "InvalidPart"],
 		"another ETag": [([a]) => [{ ...a, ETag: etag("x") }],
 			"InvalidPart"],
-		"no part": [() => [], "InvalidRequest"],
+		"no part": [() => [], "MalformedXML"],
 	};
 	for (const [name, [edit, code]] of Object.entries(wrong))
 		test(name, async () => {
