@@ -14,6 +14,8 @@ op_upload_part_begin(struct s3_request *rq)
 	enum s3_error err = s3_part_ref(rq, &part);
 
 	if (err == S3_OK)
+		err = s3_refuse_key(rq);
+	if (err == S3_OK)
 		err = s3_upload_find(rq, &upload);
 	if (err == S3_OK)
 		err = s3_open_body(rq);

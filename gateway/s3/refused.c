@@ -5,6 +5,7 @@
 #include "gateway/s3/s3.h"
 
 #define ACL "x-amz-acl"
+#define SSE "x-amz-server-side-encryption"
 #define NO_LOCK "Bucket is missing Object Lock Configuration"
 #define NOT_ENCRYPTED \
 	"The encryption parameters are not applicable to this object."
@@ -16,7 +17,7 @@ static const struct {
 	const char *harmless; /* this value asks for nothing */
 } refused[] = {
 	/* Nothing is encrypted at rest, and nothing says that it is. */
-	{ "x-amz-server-side-encryption", S3_ERR_NOT_IMPLEMENTED, NULL, NULL },
+	{ SSE, S3_ERR_NOT_IMPLEMENTED, NULL, NULL },
 	{ "x-amz-server-side-encryption-aws-kms-key-id", S3_ERR_NOT_IMPLEMENTED,
 	  NULL, NULL },
 	{ "x-amz-server-side-encryption-context", S3_ERR_NOT_IMPLEMENTED, NULL,
@@ -112,10 +113,16 @@ s3_refuse_key(struct s3_request *rq)
 		"x-amz-copy-source-server-side-encryption-customer-algorithm",
 		"x-amz-copy-source-server-side-encryption-customer-key",
 	};
+	struct slice v;
 
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
 		if (s3_header_or_hoisted(rq, headers[i]).p)
 			return s3_failf(rq, S3_ERR_INVALID_REQUEST,
 					NOT_ENCRYPTED);
-	return S3_OK;
+	v = s3_header_or_hoisted(rq, SSE);
+	return v.p ? s3_bad_argument(rq,
+				     SSE " header is not supported for this "
+					 "operation.",
+				     SSE, v)
+		   : S3_OK;
 }

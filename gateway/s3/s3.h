@@ -232,7 +232,8 @@ enum s3_error MUST_CHECK s3_refuse_headers(struct s3_request *rq);
 /* x-amz-acl and x-amz-grant-*, as of a bucket whose ObjectOwnership is
  * BucketOwnerEnforced: only what changes nothing. */
 enum s3_error MUST_CHECK s3_check_acl(struct s3_request *rq);
-/* INVALID_REQUEST: a key to decrypt by, and no object is encrypted. */
+/* INVALID_REQUEST: a key to decrypt by, and no object is encrypted.
+ * INVALID_ARGUMENT: an encryption, where nothing is made. */
 enum s3_error MUST_CHECK s3_refuse_key(struct s3_request *rq);
 
 /* ---- metadata.c --------------------------------------------------------- */

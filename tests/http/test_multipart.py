@@ -284,6 +284,17 @@ def test_completion_without_parts(client, bucket, http, body, expected):
     assert message in (None, answer.message)
 
 
+@pytest.mark.parametrize("header,code", [
+    ("x-amz-server-side-encryption", "InvalidArgument"),
+    ("x-amz-server-side-encryption-customer-algorithm", "InvalidRequest"),
+])
+def test_parts_are_not_encrypted(client, bucket, http, header, code):
+    upload = create(client, bucket)
+    answer = http("PUT", f"/{bucket}/k", b"x", {header: "AES256"},
+                  [("partNumber", "1"), ("uploadId", upload)])
+    assert (answer.status, answer.code) == (400, code)
+
+
 def test_failed_completion_leaves_the_upload(client, bucket):
     upload = create(client, bucket)
     part = put(client, bucket, upload, 1, b"x")

@@ -389,6 +389,22 @@ def test_key_for_decryption_is_refused(http, bucket, method, name):
                 "parameters are not applicable to this object.") in r.text
 
 
+@pytest.mark.parametrize("method,query", [
+    ("GET", []), ("HEAD", []), ("GET", [("attributes", "")]),
+])
+def test_encryption_is_no_matter_of_reading(http, bucket, method, query):
+    http("PUT", f"/{bucket}/o", b"x")
+    r = http(method, f"/{bucket}/o", query=query, headers={
+        "x-amz-server-side-encryption": "AES256",
+        "x-amz-object-attributes": "ETag"})
+    assert r.status == 400
+    if method == "GET":
+        assert r.code == "InvalidArgument"
+        assert r.message == ("x-amz-server-side-encryption header is not "
+                             "supported for this operation.")
+        assert r.element("ArgumentValue") == "AES256"
+
+
 OVERRIDES = [("response-content-type", "text/x"),
              ("response-cache-control", "no-cache"),
              ("response-content-disposition", "attachment; filename=b"),
