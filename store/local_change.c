@@ -144,15 +144,6 @@ change_prepare_put(struct change *c, struct writer_txn *t,
 
 /* ---- removal ---------------------------------------------------------- */
 
-/* An absent object satisfies every condition of a removal. */
-static enum s3_error
-check_removal(const struct change *c, const struct version *v)
-{
-	const struct store_object *o = visible(v);
-
-	return o ? store_cond_check(c->cond, o, false) : S3_OK;
-}
-
 /* For good: the version named, or the object of an unversioned bucket. */
 static int
 remove_version(struct change *c, const struct found *f, const struct version *v)
@@ -186,7 +177,7 @@ remove_named(struct change *c, struct writer_txn *t, const struct found *f,
 		return 0;
 	}
 	if (*result == S3_OK)
-		*result = check_removal(c, &v);
+		*result = store_cond_check(c->cond, visible(&v), false);
 	return *result == S3_OK ? remove_version(c, f, &v) : 0;
 }
 
@@ -216,8 +207,8 @@ change_prepare_remove(struct change *c, struct writer_txn *t,
 		return rc;
 	if (c->version_id.n)
 		return remove_named(c, t, &f, result);
-	if (f.exists)
-		*result = check_removal(c, &f.current);
+	*result = store_cond_check(
+	    c->cond, f.exists ? visible(&f.current) : NULL, false);
 	if (*result != S3_OK)
 		return 0;
 	if (f.bucket.versioning != STORE_UNVERSIONED)

@@ -663,9 +663,10 @@ void store_read_close(struct store_read *r); /* NULL is fine */
  * is put on top (enabled), or the null version is replaced by a null marker
  * (suspended); with a version id that version for good.
  * What is not there is S3_OK with removed->existed false and no event (but a
- * marker is made all the same, with its event), whatever @cond asks; @cond is
- * decided on the current version, or on the one named. @removed may be NULL.
- * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED, INVALID_ARGUMENT (version id).
+ * marker is made all the same, with its event). @cond is decided on the
+ * current version, or on the one named if it is there. @removed may be NULL.
+ * Errors: NO_SUCH_BUCKET, PRECONDITION_FAILED, NO_SUCH_KEY (if_match of what
+ * is not there), INVALID_ARGUMENT (version id).
  */
 enum s3_error MUST_CHECK store_remove(struct store *s,
 				      const struct store_ref *ref,

@@ -27,6 +27,10 @@ op_delete_object(struct s3_request *rq)
 		err = s3_ref(rq, &ref);
 	if (err != S3_OK)
 		return err;
+	/* Conditions are about the current version. */
+	if (cond.if_match.p && ref.version_id.n)
+		return s3_fail(rq, S3_ERR_NOT_IMPLEMENTED, NULL, "Header",
+			       SLICE("If-Match"));
 	err = store_remove(rq->world->store, &ref, &cond, &note, &removed);
 	if (err != S3_OK)
 		return s3_ref_failed(rq, &ref, NULL,
@@ -128,9 +132,12 @@ read_list(struct s3_request *rq, struct delete_list *l)
 	if (xml_read(buf_slice(&rq->body), rules, ARRAY_LEN(rules), l) != 0 ||
 	    l->n == 0)
 		return S3_ERR_MALFORMED_XML;
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		if (l->v[i].key.n == 0)
 			return S3_ERR_MALFORMED_XML;
+		if (l->v[i].cond.if_match.n && l->v[i].version_id.n)
+			l->guarded[i] = true;
+	}
 	return S3_OK;
 }
 

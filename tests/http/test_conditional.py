@@ -153,6 +153,13 @@ def test_conditions_that_aws_does_not_take_are_501(gateway, bucket, thing):
     assert "<Header>If-Match,If-None-Match</Header>" in r.text
 
 
+@pytest.mark.parametrize("value", ["*", '"no"', "no"])
+def test_delete_if_match_of_what_is_not_there(http, bucket, value):
+    r = http("DELETE", f"/{bucket}/none", headers={"If-Match": value})
+    assert (r.status, r.code) == (404, "NoSuchKey")
+    assert r.element("Key") == "none"
+
+
 @pytest.mark.parametrize("name,value", [
     ("x-amz-if-match-size", "1"),
     ("x-amz-if-match-last-modified-time", "Fri, 01 Jan 1999 00:00:00 GMT")])

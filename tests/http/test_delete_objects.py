@@ -106,8 +106,18 @@ def test_etag_guards_a_key(client, gateway, bucket):
         assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == left
 
 
+def test_etag_guards_what_is_not_there(gateway, bucket):
+    body = (b"<Delete><Object><Key>a</Key><ETag>no</ETag></Object>"
+            b"<Object><Key>b</Key><ETag>*</ETag></Object></Delete>")
+    r = post(gateway, bucket, body, Content_MD5=md5(body))
+    assert r.status == 200 and "<Deleted>" not in r.text
+    assert re.findall(r"<Error><Key>(\w)</Key><Code>(\w+)</Code>", r.text) == [
+        ("a", "NoSuchKey"), ("b", "NoSuchKey")]
+
+
 @pytest.mark.parametrize("guard", [
     "<Size>7</Size>",
+    "<VersionId>null</VersionId><ETag>*</ETag>",
     "<LastModifiedTime>Fri, 01 Jan 1999 00:00:00 GMT</LastModifiedTime>"])
 def test_guard_that_is_not_understood_keeps_the_key(client, gateway, bucket,
                                                     guard):

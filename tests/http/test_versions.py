@@ -256,12 +256,16 @@ def test_delete_if_match(http, client, versioned):
     path = f"/{versioned}/o"
     assert http("DELETE", path, headers={"If-Match": '"no"'}).status == 412
     assert get(client, versioned) == b"x"
-    r = http("DELETE", path, headers={"If-Match": '"no"'},
-             query=[("versionId", v)])
-    assert r.status == 412 and "<Condition>If-Match</Condition>" in r.text
+    for value in (etag, "*", '"no"'):
+        r = http("DELETE", path, headers={"If-Match": value},
+                 query=[("versionId", v)])
+        assert r.status == 501 and "<Header>If-Match</Header>" in r.text
     assert http("DELETE", path, headers={"If-Match": etag}).status == 204
-    assert http("DELETE", path, headers={"If-Match": etag},
-                query=[("versionId", v)]).status == 204
+    for value in (etag, "*"):  # a marker is no object
+        r = http("DELETE", path, headers={"If-Match": value})
+        assert (r.status, r.code) == (404, "NoSuchKey")
+    assert len(client.list_object_versions(
+        Bucket=versioned)["DeleteMarkers"]) == 1
 
 
 # ---- suspended --------------------------------------------------------------------

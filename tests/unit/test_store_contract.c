@@ -412,6 +412,9 @@ test_conditions_guard_put_get_and_remove(void **state)
 	assert_true(removed.existed);
 	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")), &c,
 				      &note, &removed),
+			 S3_ERR_NO_SUCH_KEY);
+	assert_int_equal(store_remove(f->s, &STORE_REF(BUCKET, SLICE("k")),
+				      NULL, &note, &removed),
 			 S3_OK);
 	assert_false(removed.existed);
 }
