@@ -48,7 +48,7 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
 		 $(BUILD)/gen/schema.o
 GATEWAY_OBJ   := $(filter-out %/main.o,$(foreach d,gateway gateway/http \
-		   gateway/s3 gateway/api,$(call objs,$(d))))
+		   gateway/s3 gateway/s3/op gateway/api,$(call objs,$(d))))
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
 MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
 TOOLS_OBJ     := $(filter-out %/reelgate.o,$(call objs,tools))

@@ -9,7 +9,7 @@
 #include "gateway/s3/authorise.h"
 #include "gateway/s3/body.h"
 #include "gateway/s3/cors.h"
-#include "gateway/s3/ops.h"
+#include "gateway/s3/op/ops.h"
 
 #include <limits.h>
 

@@ -2,11 +2,10 @@
  * s3.h - what the operations of the S3 API share: one request from the wire
  * to the store, its table of operations, and the ways to answer.
  *
- * A request runs through  parse (request.c), route (route.c), verify
+ * A request runs through parse (request.c), route (op/route.c), verify
  * (app.c), authorise (authorise.c), body filters (body.c), one operation
- * (op_*.c). Every step
- * returns enum s3_error; what a failure is about goes into rq->detail, and
- * app.c writes the error document.
+ * (op/). Every step returns enum s3_error; what a failure is about goes into
+ * rq->detail, and app.c writes the error document.
  */
 #ifndef GATEWAY_S3_H
 #define GATEWAY_S3_H
@@ -143,7 +142,7 @@ struct slice s3_location(struct s3_request *rq);
 /* A number as the value of a detail's element. */
 struct slice s3_number(struct s3_request *rq, uint64_t n);
 
-/* ---- route.c ------------------------------------------------------------ */
+/* ---- op/route.c --------------------------------------------------------- */
 
 size_t s3_ops(const struct s3_op **out);
 /* The first row that matches. METHOD_NOT_ALLOWED when there is none;

@@ -6,7 +6,7 @@
  * tags and CORS rules survive being written.
  */
 #include "base/xml_read.h"
-#include "gateway/s3/complete.h"
+#include "gateway/s3/op/complete.h"
 #include "gateway/s3/cors_rules.h"
 #include "gateway/s3/tags.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /*
  * The table of operations: every row can be reached, and finds its request.
  */
-#include "gateway/s3/ops.h"
+#include "gateway/s3/op/ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
