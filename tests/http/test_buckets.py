@@ -203,6 +203,16 @@ def test_bad_canned_acl_is_named(call):
     assert r.element("ArgumentValue") == "open"
 
 
+def test_own_bucket_of_another_region_again(client):
+    where = {"LocationConstraint": "eu-west-1"}
+    client.create_bucket(Bucket="again-in-europe",
+                         CreateBucketConfiguration=where)
+    with pytest.raises(ClientError) as e:
+        client.create_bucket(Bucket="again-in-europe",
+                             CreateBucketConfiguration=where)
+    assert e.value.response["Error"]["Code"] == "BucketAlreadyOwnedByYou"
+
+
 def test_own_bucket_again_outside_us_east_1(own_gateway):
     client = own_gateway({"AWS_REGION": "eu-central-1"}).client(
         region="eu-central-1")

@@ -248,7 +248,7 @@ op_create_bucket(struct s3_request *rq)
 					  slice_str(rq->id.account_id), region);
 	/* In us-east-1 alone, creating one's own bucket again is fine. */
 	if (err == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU &&
-	    strcmp(rq->world->conf->aws_region, US_EAST_1) == 0)
+	    slice_eq_str(region, US_EAST_1))
 		err = S3_OK;
 	else if (err == S3_OK && tags.n)
 		err = s3_bucket_tags_put(rq, &tags);
