@@ -103,7 +103,7 @@ s3_end_put(struct s3_request *rq, const char *event_name, char etag[33])
 	if (err != S3_OK)
 		return s3_condition_failed(rq, err);
 	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
-	s3_set_version_id(rq, made.version_id);
+	s3_set_made_version(rq, made.version_id);
 	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);
 	http_set_header(rq->http, "x-amz-checksum-type", SLICE("FULL_OBJECT"));
 	return S3_OK;

@@ -223,6 +223,8 @@ struct slice s3_shown_version(const struct s3_request *rq,
 			      const char *version_id);
 /* Answers with x-amz-version-id, when there is one to show. */
 void s3_set_version_id(struct s3_request *rq, const char *version_id);
+/* The same of an object just written: AWS does not tell the null version. */
+void s3_set_made_version(struct s3_request *rq, const char *version_id);
 
 /* ---- refused.c ---------------------------------------------------------- */
 

@@ -47,6 +47,13 @@ s3_set_version_id(struct s3_request *rq, const char *version_id)
 		http_set_header(rq->http, "x-amz-version-id", v);
 }
 
+void
+s3_set_made_version(struct s3_request *rq, const char *version_id)
+{
+	if (strcmp(version_id, "null") != 0)
+		s3_set_version_id(rq, version_id);
+}
+
 /* Reading through a marker is as if nothing were there; all else that goes to
  * one is not allowed. */
 static enum s3_error

@@ -273,13 +273,30 @@ def test_delete_if_match(http, client, versioned):
 def test_suspended_bucket_writes_the_null_version(client, versioned):
     first = put(client, versioned, b"1")
     suspend(client, versioned)
-    assert put(client, versioned, b"2") == "null"
-    assert put(client, versioned, b"3") == "null"
+    put(client, versioned, b"2")
+    put(client, versioned, b"3")
     assert get(client, versioned) == b"3"
     assert get(client, versioned, VersionId="null") == b"3"
     assert get(client, versioned, VersionId=first) == b"1"
     assert client.head_object(Bucket=versioned,
                               Key="o")["VersionId"] == "null"
+
+
+def test_suspended_writes_do_not_tell_the_null_version(client, versioned):
+    suspend(client, versioned)
+    of_key = {"Bucket": versioned, "Key": "o"}
+    upload = client.create_multipart_upload(**of_key)["UploadId"]
+    etag = client.upload_part(**of_key, UploadId=upload, PartNumber=1,
+                              Body=b"x")["ETag"]
+    for call, options in (
+            (client.put_object, {}),
+            (client.copy_object, {"CopySource": f"{versioned}/o",
+                                  "MetadataDirective": "REPLACE"}),
+            (client.complete_multipart_upload, {
+                "UploadId": upload, "MultipartUpload": {
+                    "Parts": [{"PartNumber": 1, "ETag": etag}]}})):
+        assert "VersionId" not in call(**of_key, **options)
+        assert client.head_object(**of_key)["VersionId"] == "null"
 
 
 def test_suspended_delete_replaces_the_null_version_by_a_marker(client,

@@ -215,7 +215,7 @@ answer(struct s3_request *rq, const struct copy *c,
 	if (strcmp(c->from.version_id, "null") != 0)
 		http_set_header(rq->http, "x-amz-copy-source-version-id",
 				slice_str(c->from.version_id));
-	s3_set_version_id(rq, o->version_id);
+	s3_set_made_version(rq, o->version_id);
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "CopyObjectResult", XML_NS_S3);
 	s3_xml_time(&xml, "LastModified", o->mtime_us);

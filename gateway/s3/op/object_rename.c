@@ -143,7 +143,7 @@ op_rename_object(struct s3_request *rq)
 		err = rename_once(rq, &r, &made);
 	if (err != S3_OK)
 		return err;
-	s3_set_version_id(rq, made.version_id);
+	s3_set_made_version(rq, made.version_id);
 	http_answer(rq->http, 200, SLICE_EMPTY);
 	return S3_OK;
 }

@@ -187,7 +187,7 @@ answer_now(struct completion *c)
 	enum s3_error err = s3_complete_failed(rq, &c->req, &c->result, c->err);
 
 	if (err == S3_OK) {
-		s3_set_version_id(rq, c->result.object.version_id);
+		s3_set_made_version(rq, c->result.object.version_id);
 		xml_prolog(&c->xml);
 		put_result(c);
 		err = s3_answer_xml(rq, &c->xml);
