@@ -138,7 +138,7 @@ begin_body(struct s3_request *rq)
 	enum s3_error err;
 
 	if (rq->op->body_max == 0)
-		return S3_OK;
+		return rq->op->data ? S3_OK : s3_body_check_none(rq);
 	rq->body.max = (size_t)rq->op->body_max;
 	err = s3_body_new(rq);
 	if (err == S3_OK && s3_body_length(rq->filters) > rq->op->body_max)

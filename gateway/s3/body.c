@@ -207,6 +207,18 @@ check_md5(struct s3_request *rq, const uint8_t *got)
 }
 
 static enum s3_error
+compare_payload_hash(struct s3_request *rq, const uint8_t *got)
+{
+	if (bytes_equal(got, rq->id.payload_sha256, SHA256_BYTES))
+		return S3_OK;
+	s3_detail_add(&rq->detail, "ClientComputedContentSHA256",
+		      in_hex(rq, rq->id.payload_sha256, SHA256_BYTES));
+	return s3_fail(rq, S3_ERR_X_AMZ_CONTENT_SHA256_MISMATCH, NULL,
+		       "S3ComputedContentSHA256",
+		       in_hex(rq, got, SHA256_BYTES));
+}
+
+static enum s3_error
 check_payload_hash(struct s3_request *rq)
 {
 	struct s3_body *b = rq->filters;
@@ -215,13 +227,18 @@ check_payload_hash(struct s3_request *rq)
 	if (!b->sha256.alg)
 		return S3_OK;
 	hash_final(&b->sha256, got);
-	if (bytes_equal(got, rq->id.payload_sha256, SHA256_BYTES))
+	return compare_payload_hash(rq, got);
+}
+
+enum s3_error
+s3_body_check_none(struct s3_request *rq)
+{
+	uint8_t nothing[SHA256_BYTES];
+
+	if (rq->id.payload != AUTH_PAYLOAD_SHA256 || rq->http->has_body)
 		return S3_OK;
-	s3_detail_add(&rq->detail, "ClientComputedContentSHA256",
-		      in_hex(rq, rq->id.payload_sha256, SHA256_BYTES));
-	return s3_fail(rq, S3_ERR_X_AMZ_CONTENT_SHA256_MISMATCH, NULL,
-		       "S3ComputedContentSHA256",
-		       in_hex(rq, got, SHA256_BYTES));
+	sha256("", 0, nothing);
+	return compare_payload_hash(rq, nothing);
 }
 
 static enum s3_error

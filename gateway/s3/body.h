@@ -19,6 +19,9 @@
  * MALFORMED_TRAILER (announced where the payload's form has none).
  */
 enum s3_error MUST_CHECK s3_body_new(struct s3_request *rq);
+/* For an operation that takes no body: when none comes, the digest that was
+ * signed must be that of nothing. Error: X_AMZ_CONTENT_SHA256_MISMATCH. */
+enum s3_error MUST_CHECK s3_body_check_none(struct s3_request *rq);
 void s3_body_free(struct s3_body *b); /* NULL is fine */
 
 /* Bytes of payload announced; HTTP_LENGTH_UNKNOWN for the file of a form. */

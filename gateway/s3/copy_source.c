@@ -100,6 +100,18 @@ s3_copy_source_get(struct s3_request *rq, const struct s3_copy_source *src,
 	}
 }
 
+enum s3_error
+s3_copy_source_check_size(struct s3_request *rq, uint64_t size, uint64_t max)
+{
+	if (size > STORE_PUT_BYTES_MAX)
+		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
+				"The specified copy source is larger than the "
+				"maximum allowable size for a copy source: "
+				"%llu",
+				(unsigned long long)STORE_PUT_BYTES_MAX);
+	return s3_check_size(rq, size, max);
+}
+
 void
 s3_copy_source_set_version(struct s3_request *rq,
 			   const struct store_object *source)

@@ -30,6 +30,9 @@ enum s3_error MUST_CHECK s3_copy_source_get(struct s3_request *rq,
 					    const struct s3_copy_source *src,
 					    struct store_object *out,
 					    struct store_read **read);
+/* INVALID_REQUEST beyond what one copy may take, else as s3_check_size() */
+enum s3_error MUST_CHECK s3_copy_source_check_size(struct s3_request *rq,
+						   uint64_t size, uint64_t max);
 /* x-amz-copy-source-version-id, when the source is a version. */
 void s3_copy_source_set_version(struct s3_request *rq,
 				const struct store_object *source);

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from signed import signed
 from sigv4 import EMPTY, Signer, head
 from wire import Wire, request
 
@@ -116,6 +117,26 @@ def test_body_of_another_hash(put, stored):
     assert r.element("S3ComputedContentSHA256") == hashlib.sha256(
         b"world").hexdigest()
     assert stored() is None
+
+
+@pytest.mark.parametrize("method,target,headers", [
+    ("GET", "/", {}), ("GET", "/{}", {}), ("GET", "/{}/k", {}),
+    ("HEAD", "/{}/k", {}), ("DELETE", "/{}/k", {}),
+    ("POST", "/{}/k?uploads", {}),
+    ("PUT", "/{}/o", {"x-amz-copy-source": "{}/k"}),
+])
+def test_no_body_of_another_hash(gateway, client, bucket, method, target,
+                                 headers):
+    client.put_object(Bucket=bucket, Key="k", Body=b"x")
+    r = signed(gateway, method, target.format(bucket), payload=HELLO,
+               headers={n: v.format(bucket) for n, v in headers.items()})
+    assert r.status == 400
+    if method != "HEAD":
+        assert r.code == "XAmzContentSHA256Mismatch"
+        assert r.element("ClientComputedContentSHA256") == HELLO
+        assert r.element("S3ComputedContentSHA256") == EMPTY
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
 
 
 INVALID = (

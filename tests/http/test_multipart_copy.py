@@ -202,3 +202,27 @@ def test_unknown_upload(client, source):
     with pytest.raises(ClientError) as e:
         copy(client, source, "nonsense", 1, "small")
     assert code(e) == "NoSuchUpload"
+
+
+def test_more_than_one_copy_may_take(client, bucket):
+    """Parts that share one object's bytes make a large one in no time."""
+    size, n = 64 * MIB, 81
+    client.put_object(Bucket=bucket, Key="part", Body=bytes(size))
+    upload = begin(client, bucket)
+    etags = [copy(client, bucket, upload, i + 1, "part")["CopyPartResult"]
+             ["ETag"] for i in range(n)]
+    finish(client, bucket, upload, etags)
+    assert client.head_object(Bucket=bucket,
+                              Key="k")["ContentLength"] == size * n
+    upload = begin(client, bucket)
+    for refused in (
+            lambda: copy(client, bucket, upload, 1, "k"),
+            lambda: client.copy_object(Bucket=bucket, Key="k2",
+                                       CopySource=f"{bucket}/k")):
+        with pytest.raises(ClientError) as e:
+            refused()
+        assert e.value.response["Error"]["Message"] == (
+            "The specified copy source is larger than the maximum allowable "
+            "size for a copy source: 5368709120")
+        assert code(e) == "InvalidRequest"
+    assert copy(client, bucket, upload, 1, "k", size * n - 1, size * n - 1)

@@ -169,18 +169,6 @@ choose_checksum(struct copy *c)
 }
 
 static enum s3_error
-check_source(struct s3_request *rq, const struct copy *c)
-{
-	if (c->from.size > STORE_PUT_BYTES_MAX)
-		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
-				"The specified copy source is larger than the "
-				"maximum allowable size for a copy source: "
-				"%llu",
-				(unsigned long long)STORE_PUT_BYTES_MAX);
-	return s3_check_size(rq, c->from.size, c->req.size_max);
-}
-
-static enum s3_error
 copy_once(struct s3_request *rq, struct copy *c, struct store_object *out)
 {
 	struct store_copy_req *req = &c->req;
@@ -188,7 +176,8 @@ copy_once(struct s3_request *rq, struct copy *c, struct store_object *out)
 	    rq, &c->source, &c->from, c->alg == HASH_NONE ? NULL : &c->read);
 
 	if (err == S3_OK)
-		err = check_source(rq, c);
+		err = s3_copy_source_check_size(rq, c->from.size,
+						c->req.size_max);
 	if (err == S3_OK && !c->replace_headers)
 		err = copied_headers(rq, &c->from.headers, &req->headers);
 	if (err == S3_OK)

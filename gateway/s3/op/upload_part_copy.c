@@ -64,7 +64,7 @@ choose_range(struct s3_request *rq, const struct store_object *o,
 		req->offset = first;
 		req->size = last - first + 1;
 	}
-	return s3_check_size(rq, req->size, s3_put_max(rq));
+	return s3_copy_source_check_size(rq, req->size, s3_put_max(rq));
 }
 
 static enum s3_error
