@@ -89,7 +89,7 @@ struct auth_policy {
  * Neither an Authorization header nor X-Amz-{Algorithm,Credential,Signature} in
  * the query: kind AUTH_ANONYMOUS, S3_OK (with the payload's form all the same).
  * Session tokens are refused (INVALID_TOKEN): keys here
- * are permanent. Errors as in s3-errors §6 (SIGNATURE_DOES_NOT_MATCH,
+ * are permanent. Errors are AWS's (SIGNATURE_DOES_NOT_MATCH,
  * INVALID_ACCESS_KEY_ID, REQUEST_TIME_TOO_SKEWED, ACCESS_DENIED for expiry and
  * unsigned headers, AUTHORIZATION_*), with AWS's extra elements in *detail
  * (memory from @a). Compares in constant time; an unknown key costs as much as

@@ -1,9 +1,9 @@
 /*
- * post_policy.h - who sent a form, and what its policy allows: "Browser-Based
- * Uploads Using POST (AWS Signature Version 4)" of the Amazon S3 API
- * reference. The string to sign is the base64 policy exactly as sent; the
- * fields are checked as they will be used, that is with ${filename} replaced
- * and fields of one name joined by commas. Threads: any.
+ * post_policy.h - who sent a form, and what its policy allows; what a page
+ * needs to send one: "Browser-Based Uploads Using POST (AWS Signature Version
+ * 4)" of the Amazon S3 API reference. The string to sign is the base64 policy
+ * exactly as sent; the fields are checked as they will be used, that is with
+ * ${filename} replaced and fields of one name joined by commas. Threads: any.
  */
 #ifndef AUTH_POST_POLICY_H
 #define AUTH_POST_POLICY_H
@@ -42,5 +42,26 @@ enum s3_error MUST_CHECK auth_form_verify(const struct auth_form *form,
 					  struct auth_identity *out,
 					  struct auth_form_range *range,
 					  struct s3_detail *detail);
+
+/* What a form may upload. */
+struct auth_form_grant {
+	struct slice bucket;
+	struct slice key;	   /* ending in ${filename}: any file name */
+	struct slice content_type; /* empty: none may be sent */
+	uint64_t size_max;	   /* bytes; 0: no range */
+};
+struct auth_form_fields {
+	struct auth_header fields[7]; /* "key" first */
+	size_t n;
+};
+/*
+ * auth_form_sign - the fields that make a form acceptable for expires_s
+ * seconds from now_us, with memory of grant, signer and @a. -1: memory, a
+ * secret over 127 bytes, expires_s outside 1..AUTH_EXPIRES_MAX.
+ */
+int MUST_CHECK auth_form_sign(const struct auth_form_grant *grant,
+			      const struct auth_signer *signer,
+			      uint32_t expires_s, int64_t now_us,
+			      struct arena *a, struct auth_form_fields *out);
 
 #endif

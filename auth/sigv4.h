@@ -79,6 +79,13 @@ void sigv4_signature(const uint8_t key[SHA256_BYTES],
 /* "47 45 54": what AWS shows to find invisible differences. */
 struct slice sigv4_spaced_hex(struct arena *a, struct slice s);
 
+/* ---- signing (sigv4_sign.c) -------------------------------------------- */
+
+/* The scope of a day ("20130524..."); false for a secret no key record could
+ * hold. */
+bool MUST_CHECK sigv4_signer_scope(const struct auth_signer *signer,
+				   const char *date, struct sigv4_scope *out);
+
 /* ---- what a request claims (sigv4_parse.c) ----------------------------- */
 
 struct sigv4_place;

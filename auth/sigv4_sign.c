@@ -7,10 +7,9 @@
 
 #define SIGN_ARENA_MAX (1u << 20)
 
-/* Fills in the scope; false for a secret no key record could hold. */
-static bool
-signer_scope(const struct auth_signer *signer, const char *date,
-	     struct sigv4_scope *out)
+bool
+sigv4_signer_scope(const struct auth_signer *signer, const char *date,
+		   struct sigv4_scope *out)
 {
 	*out = (struct sigv4_scope){ .date = slice_mem(date, 8),
 				     .region = signer->region,
@@ -75,7 +74,7 @@ sign(const struct auth_request *req, const struct auth_signer *signer,
 				   .payload_hash = payload_hash };
 
 	time_format_amz(now_us, amz_date);
-	if (!signer_scope(signer, amz_date, &scope) ||
+	if (!sigv4_signer_scope(signer, amz_date, &scope) ||
 	    extend_headers(req, amz_date, payload_hash, a, &all) != 0 ||
 	    sigv4_query_parse(req->raw_query, a, &query) != 0)
 		return -1;
@@ -144,7 +143,7 @@ presign(const struct auth_request *req, const struct auth_signer *signer,
 	struct slice credential, raw;
 
 	time_format_amz(now_us, amz_date);
-	if (!signer_scope(signer, amz_date, &scope) || expires_s == 0 ||
+	if (!sigv4_signer_scope(signer, amz_date, &scope) || expires_s == 0 ||
 	    expires_s > AUTH_EXPIRES_MAX)
 		return -1;
 	form.signed_headers = sigv4_header_names(req, a);

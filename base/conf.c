@@ -76,9 +76,8 @@ may_be_empty(enum conf_type type)
 	return type <= TYPE_PATH;
 }
 
-/* A number with an optional K, M or G of 1024. */
-static int
-parse_size(struct slice s, uint64_t *out)
+int
+conf_parse_size(struct slice s, uint64_t *out)
 {
 	uint64_t unit = 1;
 
@@ -124,7 +123,7 @@ static int
 set_number(const struct row *row, void *field, struct slice value, char *err)
 {
 	uint64_t v;
-	int rc = row->type == TYPE_SIZE ? parse_size(value, &v)
+	int rc = row->type == TYPE_SIZE ? conf_parse_size(value, &v)
 					: slice_u64(value, &v);
 
 	if (rc != 0 || v < row->min || v > row->max) {

@@ -58,10 +58,12 @@ int MUST_CHECK conf_set(struct conf *c, const char *name, struct slice value,
 int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
 			     size_t size, char err[CONF_ERROR_MAX]);
 
-/* The pair that clients of this gateway sign with (architecture.md §3). */
+/* The pair that clients of this gateway sign with (docs/configuration.md). */
 const char *conf_root_access_key(const struct conf *c);
 const char *conf_root_secret_key(const struct conf *c);
 
+/* Bytes of a number with an optional K, M or G (of 1024); 0 or -1. */
+int MUST_CHECK conf_parse_size(struct slice s, uint64_t *out);
 /* "host:port", "[v6]:port" or ":port" into parts; 0 or -1. */
 int MUST_CHECK conf_split_addr(const char *addr, char *host, size_t host_n,
 			       uint16_t *port);

@@ -51,6 +51,19 @@ time_text(int64_t us, char out[TIME_TEXT_MAX])
 	return out;
 }
 
+static bool
+is_status(const char *word)
+{
+	static const char *const statuses[] = { "pending", "processing",
+						"completed", "failed",
+						"cancelled" };
+
+	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
+		if (strcmp(word, statuses[i]) == 0)
+			return true;
+	return false;
+}
+
 static int
 jobs_list(struct admin *a, const char *status)
 {
@@ -59,6 +72,11 @@ jobs_list(struct admin *a, const char *status)
 	char created[TIME_TEXT_MAX];
 	size_t n;
 
+	if (status && !is_status(status))
+		return complain(EX_USAGE,
+				"%s: no status of pending, processing, "
+				"completed, failed, cancelled",
+				status);
 	error =
 	    queue_job_list(a->queue, status, LIST_MAX, &a->arena, &jobs, &n);
 	if (error != QUEUE_OK)

@@ -22,7 +22,7 @@ static const struct {
 	{ "processor", cmd_processor, "run the media processor alone" },
 	{ "migrate", cmd_migrate, "bring the database schema up to date" },
 	{ "token", cmd_token, "print a user token for the video API" },
-	{ "presign", cmd_presign, "print a presigned URL of an object" },
+	{ "presign", cmd_presign, "print a presigned URL or upload form" },
 	{ "admin", cmd_admin, "look at and steer jobs, services and accounts" },
 	{ "version", cmd_version, "print the version" },
 	{ "help", cmd_help, "print this, or the help of one command" },

@@ -37,6 +37,9 @@ def test_postgres_killed_comes_back_by_itself(make_up):
     up.kill("postgres")
     wait_for("readiness", lambda: is_ready(up), 40)
     assert up.command("admin", "jobs", "list").startswith("id ")
+    unknown = up.run("admin", "jobs", "list", "done")
+    assert unknown.returncode == 64
+    assert "done: no status of pending" in unknown.stderr
     assert up.stop() == (0, [])
 
 

@@ -609,6 +609,102 @@ test_form_comma_before_a_bracket_is_accepted(void **state)
 	arena_release(&p.a);
 }
 
+/* ---- signing one --------------------------------------------------------- */
+
+static void
+grant_form(struct post *p, const struct auth_form_grant *grant)
+{
+	struct auth_form_fields signed_fields;
+
+	post_init(p);
+	assert_int_equal(
+	    auth_form_sign(grant, &signer, 60, NOW_US, &p->a, &signed_fields),
+	    0);
+	for (size_t i = 0; i < signed_fields.n; i++)
+		set_field(p, signed_fields.fields[i].name.p,
+			  signed_fields.fields[i].value);
+}
+
+static struct slice
+field_value(const struct post *p, const char *name)
+{
+	for (size_t i = 0; i < p->form.n; i++)
+		if (slice_eq_str(p->fields[i].name, name))
+			return p->fields[i].value;
+	fail_msg("no field %s", name);
+	return SLICE_EMPTY;
+}
+
+static void
+test_form_sign_of_one_key_allows_that_alone(void **state)
+{
+	const struct auth_form_grant grant = { .bucket = SLICE("bucket"),
+					       .key = SLICE("a \"b\"\\") };
+	struct post p;
+
+	(void)state;
+	grant_form(&p, &grant);
+	assert_true(slice_eq(field_value(&p, "x-amz-signature"),
+			     signature_of(&p, field_value(&p, "policy"))));
+	verify_form(&p);
+	assert_int_equal(p.err, S3_OK);
+	assert_int_equal(p.range.min, 0);
+	assert_true(p.range.max == UINT64_MAX);
+	set_field(&p, "Content-Type", SLICE("text/html"));
+	verify_form(&p);
+	assert_int_equal(p.err, S3_ERR_ACCESS_DENIED);
+	drop_field(&p, "Content-Type");
+	set_field(&p, "key", SLICE("b"));
+	verify_form(&p);
+	assert_int_equal(p.err, S3_ERR_ACCESS_DENIED);
+	arena_release(&p.a);
+}
+
+static void
+test_form_sign_of_a_file_name_allows_any_below(void **state)
+{
+	const struct auth_form_grant grant = {
+		.bucket = SLICE("bucket"),
+		.key = SLICE("in/${filename}"),
+		.content_type = SLICE("video/mp4"),
+		.size_max = 5,
+	};
+	struct post p;
+
+	(void)state;
+	grant_form(&p, &grant);
+	set_field(&p, "key", SLICE("in/film.mp4")); /* as it is replaced */
+	verify_form(&p);
+	assert_int_equal(p.err, S3_OK);
+	assert_true(p.range.max == 5);
+	p.now_us += 61 * US_PER_S;
+	verify_form(&p);
+	assert_int_equal(p.err, S3_ERR_ACCESS_DENIED);
+	p.now_us = NOW_US;
+	p.form.bucket = SLICE("other");
+	verify_form(&p);
+	assert_int_equal(p.err, S3_ERR_ACCESS_DENIED);
+	arena_release(&p.a);
+}
+
+static void
+test_form_sign_refuses_lives_out_of_bounds(void **state)
+{
+	const struct auth_form_grant grant = { .bucket = SLICE("bucket"),
+					       .key = SLICE("k") };
+	static const uint32_t bad[] = { 0, AUTH_EXPIRES_MAX + 1 };
+	struct auth_form_fields out;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 1 << 20);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(
+		    auth_form_sign(&grant, &signer, bad[i], NOW_US, &a, &out),
+		    -1);
+	arena_release(&a);
+}
+
 int
 main(void)
 {
@@ -626,6 +722,10 @@ main(void)
 		cmocka_unit_test(test_form_bad_documents_are_refused),
 		cmocka_unit_test(test_form_policy_that_is_no_base64_is_refused),
 		cmocka_unit_test(test_form_comma_before_a_bracket_is_accepted),
+		cmocka_unit_test(test_form_sign_of_one_key_allows_that_alone),
+		cmocka_unit_test(
+		    test_form_sign_of_a_file_name_allows_any_below),
+		cmocka_unit_test(test_form_sign_refuses_lives_out_of_bounds),
 	};
 
 	return cmocka_run_group_tests_name("auth_post_policy", tests,
