@@ -175,6 +175,8 @@ enum s3_error blob_append(struct blob_file *f, const void *p, size_t n);
 /* Bytes and directory entry on disk; the file takes no more. */
 enum s3_error blob_sync(struct blob_file *f);
 uint64_t blob_id(const struct blob_file *f);
+/* Appends all of it as one extent. */
+void blob_extent(const struct blob_file *f, struct buf *to);
 /* CRC-32C of every whole MiB and of the rest, 4 bytes each; after sync. */
 struct slice blob_crcs(const struct blob_file *f);
 
@@ -271,8 +273,7 @@ enum s3_error local_list_versions(struct store *s,
 				  struct arena *a,
 				  struct store_versions_page *out);
 
-/* ---- local_upload.c, local_part.c, local_complete.c,
- * local_copy.c---------------- */
+/* ---- local_upload.c, local_part.c, local_complete.c, local_copy.c ------ */
 
 enum s3_error local_upload_create(struct store *s,
 				  const struct store_upload_req *req,

@@ -141,6 +141,13 @@ blob_id(const struct blob_file *f)
 	return f->id;
 }
 
+void
+blob_extent(const struct blob_file *f, struct buf *to)
+{
+	record_put_extent(
+	    to, &(struct record_extent){ .blob_id = f->id, .length = f->size });
+}
+
 struct slice
 blob_crcs(const struct blob_file *f)
 {

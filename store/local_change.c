@@ -236,24 +236,22 @@ write_record(struct change *c, struct writer_txn *t)
 {
 	if (!c->rewrite)
 		count_new(c, t);
-	record_object_encode(&c->record, &c->object, c->extents, c->n_extents);
+	record_object_encode(&c->record, &c->object);
 	if (!buf_ok(&c->record))
 		return ENOMEM;
 	return index_put(t, c->bucket_id, c->key, c->made,
-			 buf_slice(&c->record), c->data);
+			 buf_slice(&c->record), c->object.data);
 }
 
 /* Record, blob references and counters of the version that goes. */
 static int
 retire(struct change *c, struct writer_txn *t)
 {
-	struct record_object *old = &c->old;
+	const struct record_object *old = &c->old;
 	int rc = index_del(t, c->bucket_id, c->key, c->gone);
 
-	old->extents = buf_slice(&c->extents_of_old);
-	for (size_t i = 0; rc == 0 && i < old->n_extents; i++)
-		rc = gc_blob_release(t->ls, t->txn,
-				     record_object_extent(old, i).blob_id,
+	if (rc == 0)
+		rc = extents_release(t, buf_slice(&c->extents_of_old),
 				     c->now_us);
 	if (rc == 0 && old->extent_set)
 		rc = set_release(t, old->extent_set, c->now_us);

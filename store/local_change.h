@@ -23,10 +23,7 @@ struct change {
 	/* the new version: prepare sets its seq, epoch, mtime, version id and
 	 * null version, the rest is the caller's */
 	struct record_object object;
-	const struct record_extent *extents;
-	size_t n_extents;
-	struct slice data; /* inline bytes */
-	bool rewrite;	   /* of an old version, in its place */
+	bool rewrite; /* of an old version, in its place */
 	/* of a removal */
 	struct store_removed removed;
 

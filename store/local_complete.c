@@ -315,7 +315,7 @@ remember(struct complete *c, struct writer_txn *t, const struct upload_found *f)
 	int rc;
 
 	change_made(&c->change, &object.o);
-	record_object_encode(&c->object, &object, NULL, 0);
+	record_object_encode(&c->object, &object);
 	if (!buf_ok(&c->object))
 		return ENOMEM;
 	record_completed_encode(&c->row, &row, buf_slice(&c->object));

@@ -46,9 +46,7 @@ struct copy_op {
 	struct change put;
 	struct change gone; /* the source of a rename */
 	/* copied from the source's record */
-	struct buf data;
-	struct buf encoded; /* extents */
-	struct buf extents; /* the same, struct record_extent */
+	struct buf data, extents;
 };
 
 static enum s3_error
@@ -91,27 +89,18 @@ static int
 copy_bytes(struct copy_op *c, const struct record_object *from)
 {
 	buf_clear(&c->data);
-	buf_clear(&c->encoded);
 	buf_clear(&c->extents);
 	buf_put(&c->data, from->data);
-	buf_put(&c->encoded, from->extents);
-	for (size_t i = 0; i < from->n_extents; i++) {
-		struct record_extent e = record_object_extent(from, i);
-
-		buf_add(&c->extents, &e, sizeof(e));
-	}
-	c->put.data = buf_slice(&c->data);
-	c->put.extents = (const void *)c->extents.p;
-	c->put.n_extents = from->n_extents;
-	return buf_ok(&c->data) && buf_ok(&c->encoded) && buf_ok(&c->extents)
-		   ? 0
-		   : ENOMEM;
+	buf_put(&c->extents, from->extents);
+	c->put.object.data = buf_slice(&c->data);
+	c->put.object.extents = buf_slice(&c->extents);
+	return buf_ok(&c->data) && buf_ok(&c->extents) ? 0 : ENOMEM;
 }
 
 static int
 hold(struct copy_op *c, struct writer_txn *t)
 {
-	int rc = extents_hold(t, buf_slice(&c->encoded));
+	int rc = extents_hold(t, c->put.object.extents);
 
 	if (rc == 0 && c->put.object.extent_set)
 		rc = set_hold(t, c->put.object.extent_set);
@@ -180,7 +169,6 @@ local_copy(struct store *s, const struct store_copy_req *req,
 	change_release(&c.put);
 	change_release(&c.gone);
 	buf_release(&c.data);
-	buf_release(&c.encoded);
 	buf_release(&c.extents);
 	return err;
 }
@@ -242,7 +230,6 @@ static enum s3_error
 record_range(struct local *ls, struct part_copy *c, const struct local_read *r)
 {
 	const struct store_part_copy_req *req = c->req;
-	struct record_extent whole = { .length = req->size };
 	struct blob_file *blob = NULL;
 	enum s3_error err = S3_OK;
 
@@ -251,8 +238,7 @@ record_range(struct local *ls, struct part_copy *c, const struct local_read *r)
 	} else if (req->size) {
 		err = make_blob(ls, r->data + req->offset, req->size, &blob);
 		if (err == S3_OK) {
-			whole.blob_id = blob_id(blob);
-			record_put_extent(&c->put.extents, &whole);
+			blob_extent(blob, &c->put.extents);
 			c->put.part.extents = buf_slice(&c->put.extents);
 			c->put.blob = blob;
 		}

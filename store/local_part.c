@@ -149,7 +149,6 @@ enum s3_error
 part_commit(struct local_put *put, const struct store_put_final *fin,
 	    struct store_object *out)
 {
-	struct record_extent whole = { .length = put->base.written };
 	struct part_put p = { .bucket = put->bucket,
 			      .key = put->key,
 			      .upload_id = put->upload_id,
@@ -160,8 +159,7 @@ part_commit(struct local_put *put, const struct store_put_final *fin,
 	if (hex_decode(fin->etag, p.part.md5, sizeof(p.part.md5)) != 0)
 		return S3_ERR_INVALID_ARGUMENT;
 	if (put->blob) {
-		whole.blob_id = blob_id(put->blob);
-		record_put_extent(&p.extents, &whole);
+		blob_extent(put->blob, &p.extents);
 		p.part.extents = buf_slice(&p.extents);
 	}
 	part->number = put->part_number;

@@ -201,8 +201,8 @@ describe(const struct local_put *p, const struct store_put_final *fin,
 	memcpy(o->checksum, fin->checksum, sizeof(o->checksum));
 	c->object.is_inline = !p->blob;
 	if (!p->blob) {
-		c->data = buf_slice(&p->data);
-		c->object.inline_crc = crc32c(0, c->data.p, c->data.n);
+		c->object.data = buf_slice(&p->data);
+		c->object.inline_crc = crc32c(0, p->data.p, p->data.n);
 	}
 }
 
@@ -216,16 +216,16 @@ commit(struct local_put *p, const struct store_put_final *fin,
 					  .cond = &p->cond,
 					  .note = &fin->note },
 			      .blob = p->blob };
-	struct record_extent whole = { .length = p->base.written };
-	enum s3_error err;
+	struct buf extents = BUF_INIT;
+	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
 	describe(p, fin, &put.change);
-	if (p->blob) {
-		whole.blob_id = blob_id(p->blob);
-		put.change.extents = &whole;
-		put.change.n_extents = 1;
-	}
-	err = writer_run(p->ls, &put.op);
+	if (p->blob)
+		blob_extent(p->blob, &extents);
+	put.change.object.extents = buf_slice(&extents);
+	if (buf_ok(&extents))
+		err = writer_run(p->ls, &put.op);
+	buf_release(&extents);
 	change_release(&put.change);
 	if (err == S3_OK && out)
 		change_made(&put.change, out);

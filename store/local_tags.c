@@ -19,18 +19,12 @@ copy_version(struct tags_op *p, const struct version *v)
 {
 	struct change *c = &p->change;
 	struct arena *a = &p->copies;
-	struct record_extent *e = arena_array(a, v->rec.n_extents, sizeof(*e));
 
-	if (!e)
-		return ENOMEM;
-	for (size_t i = 0; i < v->rec.n_extents; i++)
-		e[i] = record_object_extent(&v->rec, i);
 	c->made = v->number;
 	c->object = v->rec;
 	c->object.o.is_latest = v->is_latest;
-	c->extents = e;
-	c->n_extents = v->rec.n_extents;
-	c->data = arena_copy(a, v->rec.data);
+	c->object.extents = arena_copy(a, v->rec.extents);
+	c->object.data = arena_copy(a, v->rec.data);
 	c->object.o.storage_class = arena_copy(a, v->rec.o.storage_class);
 	c->object.o.tags = *p->tags;
 	if (record_headers(v->rec.headers, a, &c->object.o.headers) != 0)
@@ -49,6 +43,7 @@ run_tags(struct writer_op *op, struct writer_txn *t)
 
 	arena_release(&p->copies);
 	arena_init(&p->copies, SIZE_MAX);
+	c->object = (struct record_object){ 0 };
 	op->result = change_look(c, t, &bucket);
 	if (op->result != S3_OK)
 		return 0;

@@ -119,6 +119,29 @@ record_done(const struct record_reader *r)
 	return r->err || r->rest.n ? -1 : 0;
 }
 
+void
+record_checksum(struct buf *b, uint16_t alg, const uint8_t *sum)
+{
+	record_int(b, alg, 2);
+	record_bytes(b, slice_mem(sum, alg ? hash_size(alg) : 0));
+}
+
+void
+record_get_checksum(struct record_reader *r, uint16_t *alg, uint8_t out[32])
+{
+	struct slice s;
+
+	*alg = (uint16_t)record_get_int(r, 2);
+	s = record_get_bytes(r);
+	if (*alg >= HASH_ALG_COUNT || s.n != (*alg ? hash_size(*alg) : 0)) {
+		*alg = HASH_NONE;
+		r->err = true;
+		return;
+	}
+	memset(out, 0, 32);
+	memcpy(out, s.p, s.n);
+}
+
 /* A short text into a C array; an error when it does not fit. */
 static void
 get_text(struct record_reader *r, char *out, size_t max)
@@ -153,8 +176,7 @@ record_headers_encode(struct buf *b, const struct store_headers *h)
 }
 
 void
-record_object_encode(struct buf *b, const struct record_object *r,
-		     const struct record_extent *extents, size_t n)
+record_object_encode(struct buf *b, const struct record_object *r)
 {
 	const struct store_object *o = &r->o;
 
@@ -170,18 +192,14 @@ record_object_encode(struct buf *b, const struct record_object *r,
 	record_bytes(b, slice_str(o->epoch));
 	record_bytes(b, slice_str(o->etag));
 	record_bytes(b, slice_str(o->version_id));
-	record_int(b, o->checksum_alg, 2);
-	record_bytes(b, slice_mem(o->checksum, o->checksum_alg
-						   ? hash_size(o->checksum_alg)
-						   : 0));
+	record_checksum(b, o->checksum_alg, o->checksum);
 	record_bytes(b, o->storage_class);
 	record_int(b, o->n_parts, 4);
 	record_int(b, r->null_version, 8);
 	record_int(b, r->inline_crc, 4);
 	record_int(b, r->extent_set, 8);
-	record_int(b, n, 4);
-	for (size_t i = 0; i < n; i++)
-		record_put_extent(b, &extents[i]);
+	record_int(b, r->extents.n / RECORD_EXTENT_BYTES, 4);
+	buf_put(b, r->extents);
 	record_headers_encode(b, &o->headers);
 	record_headers_encode(b, &o->tags);
 	record_end(b);
@@ -192,7 +210,6 @@ record_object_decode(struct slice value, struct record_object *out)
 {
 	struct store_object *o = &out->o;
 	struct record_reader r;
-	struct slice sum;
 	uint64_t flags;
 
 	*out = (struct record_object){ 0 };
@@ -205,18 +222,13 @@ record_object_decode(struct slice value, struct record_object *out)
 	get_text(&r, o->epoch, sizeof(o->epoch));
 	get_text(&r, o->etag, sizeof(o->etag));
 	get_text(&r, o->version_id, sizeof(o->version_id));
-	o->checksum_alg = (uint16_t)record_get_int(&r, 2);
-	sum = record_get_bytes(&r);
-	if (sum.n > sizeof(o->checksum))
-		return -1;
-	memcpy(o->checksum, sum.p, sum.n);
+	record_get_checksum(&r, &o->checksum_alg, o->checksum);
 	o->storage_class = record_get_bytes(&r);
 	o->n_parts = (uint32_t)record_get_int(&r, 4);
 	out->null_version = record_get_int(&r, 8);
 	out->inline_crc = (uint32_t)record_get_int(&r, 4);
 	out->extent_set = record_get_int(&r, 8);
-	out->n_extents = record_get_int(&r, 4);
-	out->extents = take(&r, out->n_extents * RECORD_EXTENT_BYTES);
+	out->extents = take(&r, record_get_int(&r, 4) * RECORD_EXTENT_BYTES);
 	out->headers = record_get_headers(&r);
 	out->tags = record_get_headers(&r);
 	out->is_inline = flags & OBJECT_INLINE;
@@ -243,12 +255,6 @@ record_extent(struct slice encoded, size_t i)
 
 	return (struct record_extent){ be_get(p, 8), be_get(p + 8, 8),
 				       be_get(p + 16, 8) };
-}
-
-struct record_extent
-record_object_extent(const struct record_object *r, size_t i)
-{
-	return record_extent(r->extents, i);
 }
 
 struct slice

@@ -50,6 +50,8 @@ struct record_reader {
 void record_begin(struct buf *b, enum record_kind kind);
 void record_int(struct buf *b, uint64_t v, size_t bytes);
 void record_bytes(struct buf *b, struct slice s); /* length (2) and bytes */
+/* Algorithm (2), then the checksum as bytes. */
+void record_checksum(struct buf *b, uint16_t alg, const uint8_t *sum);
 void record_end(struct buf *b);
 
 /* ---- reading ---------------------------------------------------------- */
@@ -61,6 +63,9 @@ void record_end(struct buf *b);
 int MUST_CHECK record_open(struct slice value, enum record_kind kind,
 			   struct record_reader *r, struct slice *tail);
 uint64_t record_get_int(struct record_reader *r, size_t bytes);
+/* An error unless it has the length that the algorithm has. */
+void record_get_checksum(struct record_reader *r, uint16_t *alg,
+			 uint8_t out[32]);
 struct slice record_get_bytes(struct record_reader *r);
 /* 0 when all fields were there and nothing is left. */
 int MUST_CHECK record_done(const struct record_reader *r);
@@ -82,22 +87,17 @@ struct record_object {
 	uint64_t null_version; /* of the key's null version when this one was
 				  written; 0: none. May be gone since */
 	uint64_t extent_set;   /* the extents are rows of this set; 0: here */
-	size_t n_extents;
-	struct slice extents; /* encoded, for record_object_extent() */
-	struct slice headers; /* encoded, for record_headers() */
-	struct slice tags;    /* likewise */
-	struct slice data;    /* inline bytes */
+	struct slice extents;  /* encoded, for record_extent() */
+	struct slice headers;  /* encoded, for record_headers() */
+	struct slice tags;     /* likewise */
+	struct slice data;     /* inline bytes */
 };
 
-/* @extents: n of them; r->extents, headers, tags and data are not read:
- * headers and tags come from r->o. The inline bytes are left to the caller to
+/* Headers and tags come from r->o. The inline bytes are left to the caller to
  * append. */
-void record_object_encode(struct buf *b, const struct record_object *r,
-			  const struct record_extent *extents, size_t n);
+void record_object_encode(struct buf *b, const struct record_object *r);
 int MUST_CHECK record_object_decode(struct slice value,
 				    struct record_object *r);
-struct record_extent record_object_extent(const struct record_object *r,
-					  size_t i);
 /* An encoded extent, and the i-th of a row of them. */
 #define RECORD_EXTENT_BYTES 24u
 void record_put_extent(struct buf *b, const struct record_extent *e);

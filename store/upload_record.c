@@ -6,28 +6,6 @@
 #include "base/encode.h"
 #include "base/hash.h"
 
-static void
-put_checksum(struct buf *b, uint16_t alg, const uint8_t *sum)
-{
-	record_int(b, alg, 2);
-	record_bytes(b, slice_mem(sum, alg ? hash_size(alg) : 0));
-}
-
-static void
-get_checksum(struct record_reader *r, uint16_t *alg, uint8_t out[32])
-{
-	struct slice s;
-
-	*alg = (uint16_t)record_get_int(r, 2);
-	s = record_get_bytes(r);
-	if (*alg >= HASH_ALG_COUNT || s.n != (*alg ? hash_size(*alg) : 0)) {
-		r->err = true;
-		return;
-	}
-	memset(out, 0, 32);
-	memcpy(out, s.p, s.n);
-}
-
 /* ---- uploads ------------------------------------------------------------ */
 
 static void
@@ -117,7 +95,7 @@ record_part_encode(struct buf *b, const struct record_part *r)
 	record_int(b, r->p.size, 8);
 	record_int(b, (uint64_t)r->p.mtime_us, 8);
 	buf_add(b, r->md5, sizeof(r->md5));
-	put_checksum(b, r->p.checksum_alg, r->p.checksum);
+	record_checksum(b, r->p.checksum_alg, r->p.checksum);
 	buf_put(b, r->extents);
 	record_end(b);
 }
@@ -147,9 +125,8 @@ record_part_decode(struct slice value, struct record_part *out)
 	for (size_t i = 0; i < sizeof(out->md5); i++)
 		out->md5[i] = (uint8_t)record_get_int(&r, 1);
 	hex_encode(out->md5, sizeof(out->md5), out->p.etag);
-	get_checksum(&r, &out->p.checksum_alg, out->p.checksum);
+	record_get_checksum(&r, &out->p.checksum_alg, out->p.checksum);
 	out->extents = get_extents(&r);
-	out->n_extents = out->extents.n / RECORD_EXTENT_BYTES;
 	return record_done(&r);
 }
 
@@ -206,7 +183,7 @@ record_parts_encode(struct buf *b, const struct store_part *p, size_t n)
 	record_int(b, n ? p[0].offset : 0, 8);
 	for (size_t i = 0; i < n; i++) {
 		record_int(b, p[i].size, 8);
-		put_checksum(b, p[i].checksum_alg, p[i].checksum);
+		record_checksum(b, p[i].checksum_alg, p[i].checksum);
 	}
 	record_end(b);
 }
@@ -228,7 +205,7 @@ record_parts_decode(struct slice value, struct store_part out[SET_ROW_PARTS],
 		*p = (struct store_part){ .offset = offset };
 		p->size = record_get_int(&r, 8);
 		offset += p->size;
-		get_checksum(&r, &p->checksum_alg, p->checksum);
+		record_get_checksum(&r, &p->checksum_alg, p->checksum);
 	}
 	return record_done(&r);
 }

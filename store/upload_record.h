@@ -44,7 +44,6 @@ struct record_part {
 	struct store_part p;  /* number and offset not filled by decoding */
 	uint8_t md5[16];      /* of p.etag */
 	struct slice extents; /* encoded */
-	size_t n_extents;
 };
 
 /* r->extents is what is stored; md5 is used, p.etag is not. */
