@@ -187,9 +187,9 @@ enum blob_fate {
 void blob_settle(struct blob_file *f, enum blob_fate fate); /* frees f */
 /* A descriptor for reading, or -1 with errno. */
 int blob_open(struct local *ls, uint64_t id);
-/* Unlinks n blobs and syncs their directories; 0 or -1 with errno. An absent
- * file is fine. */
-int blob_unlink(struct local *ls, const uint64_t *ids, size_t n);
+/* Unlinks n blobs and syncs their directories; @gone: those where both worked.
+ * An absent file is fine. */
+void blob_unlink(struct local *ls, const uint64_t *ids, size_t n, bool *gone);
 
 /* ---- local_gc.c ------------------------------------------------------- */
 

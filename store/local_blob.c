@@ -198,19 +198,24 @@ sync_dir_of(struct local *ls, uint64_t id)
 	return rc;
 }
 
-int
-blob_unlink(struct local *ls, const uint64_t *ids, size_t n)
+void
+blob_unlink(struct local *ls, const uint64_t *ids, size_t n, bool *gone)
 {
 	char name[BLOB_NAME_MAX];
+	size_t first = 0; /* in the directory of ids[i] */
 
 	for (size_t i = 0; i < n; i++) {
 		blob_file_name(ids[i], name);
-		if (unlinkat(ls->blobs.root, name, 0) != 0 && errno != ENOENT)
-			return -1;
-		if ((i + 1 == n ||
-		     ids[i] / LEASE_IDS != ids[i + 1] / LEASE_IDS) &&
-		    sync_dir_of(ls, ids[i]) != 0)
-			return -1;
+		gone[i] =
+		    unlinkat(ls->blobs.root, name, 0) == 0 || errno == ENOENT;
+		if (!gone[i])
+			local_io_error("unlink");
+		if (i + 1 < n && ids[i] / LEASE_IDS == ids[i + 1] / LEASE_IDS)
+			continue;
+		if (sync_dir_of(ls, ids[i]) != 0) {
+			local_io_error("sync of a directory");
+			memset(gone + first, 0, i + 1 - first);
+		}
+		first = i + 1;
 	}
-	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/timeval.h"
 #include "store/bytes.h"
 #include "store/local_upload.h"
+#include "store/local_version.h"
 
 #include <errno.h>
 
@@ -146,14 +147,16 @@ add_old(struct local *ls, MDB_txn *txn, struct expire_op *e)
 		return rc;
 	while (e->n < EXPIRE_MAX &&
 	       (rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+		if (k.mv_size != 8)
+			continue;
+		/* Numbers are in order of time. */
+		if (version_time_us(be_get(k.mv_data, 8)) >= before)
+			break;
 		/* One that is damaged does not keep the others. */
-		if (k.mv_size != 8 ||
-		    record_upload_decode(slice_mem(v.mv_data, v.mv_size),
+		if (record_upload_decode(slice_mem(v.mv_data, v.mv_size),
 					 &row) != 0 ||
 		    row.completed)
 			continue;
-		if (row.u.initiated_us >= before)
-			break;
 		add(e, row.bucket_id, be_get(k.mv_data, 8), row.key);
 	}
 	mdb_cursor_close(c);
@@ -179,7 +182,8 @@ run_expire(struct writer_op *op, struct writer_txn *t)
 			rc = 0;
 			continue;
 		}
-		if (rc == 0)
+		/* A damaged row goes with the others of its bucket. */
+		if (rc == 0 || rc == MDB_CORRUPTED)
 			rc = upload_unlist(t, x->bucket_id,
 					   slice_mem(x->key, x->key_n),
 					   x->number, now);

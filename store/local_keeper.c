@@ -24,6 +24,7 @@ struct due {
 	enum record_kind what;
 	uint64_t due_us;
 	uint64_t id;
+	bool kept; /* its file could not be unlinked: later again */
 	bool done;
 };
 
@@ -108,8 +109,9 @@ find_due(struct local *ls, struct reap *p)
 			rc = MDB_CORRUPTED;
 		if (rc != 0 || be_get(k.mv_data, 8) > now)
 			break;
-		d->due_us = be_get(k.mv_data, 8);
-		d->id = be_get((const char *)k.mv_data + 8, 8);
+		*d = (struct due){ .due_us = be_get(k.mv_data, 8),
+				   .id =
+				       be_get((const char *)k.mv_data + 8, 8) };
 		p->n += take_due(ls, txn, slice_mem(v.mv_data, v.mv_size),
 				 horizon, d);
 	}
@@ -161,7 +163,7 @@ run_short(struct writer_op *op, struct writer_txn *t)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
-		if (is_long(&p->v[i]))
+		if (is_long(&p->v[i]) || p->v[i].kept)
 			continue;
 		rc = do_one(t, &p->v[i]);
 		if (rc == 0)
@@ -184,16 +186,21 @@ run_slice(struct writer_op *op, struct writer_txn *t)
 	return rc == 0 && d->done ? finish(t, d) : rc;
 }
 
-static int
-unlink_blobs(struct local *ls, const struct reap *p)
+static void
+unlink_blobs(struct local *ls, struct reap *p)
 {
 	uint64_t ids[REAP_MAX];
+	bool gone[REAP_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i].what == RECORD_DUE)
 			ids[n++] = p->v[i].id;
-	return blob_unlink(ls, ids, n);
+	blob_unlink(ls, ids, n, gone);
+	n = 0;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].what == RECORD_DUE)
+			p->v[i].kept = !gone[n++];
 }
 
 static bool
@@ -225,7 +232,7 @@ do_all(struct local *ls, struct reap *p)
 				err = writer_run(ls, &one.op);
 			while (err == S3_OK && !d->done &&
 			       !stopped(&ls->keeper));
-		done += err == S3_OK;
+		done += err == S3_OK && !d->kept;
 	}
 	return done;
 }
@@ -245,10 +252,7 @@ reap(struct local *ls)
 		}
 		if (p.n == 0)
 			return;
-		if (unlink_blobs(ls, &p) != 0) {
-			log_error("gc_unlink", "%s", strerror(errno));
-			return;
-		}
+		unlink_blobs(ls, &p);
 		done = do_all(ls, &p);
 	} while (done && !stopped(&ls->keeper));
 }

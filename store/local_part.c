@@ -11,7 +11,9 @@
 
 #include <errno.h>
 
+/* Of parts being dropped: a slice is one operation of the writer. */
 #define PARTS_PER_SLICE 256u
+#define EXTENTS_PER_SLICE 1024u
 
 static struct slice
 part_key(uint64_t upload, uint32_t number, uint8_t key[10])
@@ -261,10 +263,11 @@ local_part_list(struct store *s, struct slice bucket, struct slice key,
 
 /* ---- drop --------------------------------------------------------------- */
 
-/* Numbers and extents of the first parts that are left. */
+/* Numbers and extents of the first parts that are left; @last: there are no
+ * others. */
 static int
 first_parts(struct writer_txn *t, uint64_t upload, uint32_t *numbers, size_t *n,
-	    struct buf *extents)
+	    struct buf *extents, bool *last)
 {
 	struct record_part part;
 	MDB_cursor *c;
@@ -273,7 +276,8 @@ first_parts(struct writer_txn *t, uint64_t upload, uint32_t *numbers, size_t *n,
 	*n = 0;
 	if (rc != 0)
 		return rc;
-	while (rc == 0 && *n < PARTS_PER_SLICE) {
+	while (rc == 0 && *n < PARTS_PER_SLICE &&
+	       extents_count(buf_slice(extents)) < EXTENTS_PER_SLICE) {
 		rc = step(c, *n ? MDB_NEXT : MDB_SET_RANGE, upload, 0, &part);
 		if (rc == 0) {
 			numbers[(*n)++] = part.p.number;
@@ -281,6 +285,7 @@ first_parts(struct writer_txn *t, uint64_t upload, uint32_t *numbers, size_t *n,
 		}
 	}
 	mdb_cursor_close(c);
+	*last = rc == MDB_NOTFOUND;
 	if (rc == MDB_NOTFOUND)
 		rc = 0;
 	return rc == 0 && !buf_ok(extents) ? ENOMEM : rc;
@@ -292,14 +297,15 @@ upload_drop_parts(struct writer_txn *t, uint64_t upload, int64_t now_us,
 {
 	uint32_t numbers[PARTS_PER_SLICE];
 	struct buf extents = BUF_INIT;
+	bool last;
 	size_t n;
-	int rc = first_parts(t, upload, numbers, &n, &extents);
+	int rc = first_parts(t, upload, numbers, &n, &extents, &last);
 
 	if (rc == 0)
 		rc = extents_release(t, buf_slice(&extents), now_us);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = part_row_del(t, upload, numbers[i]);
-	*done = rc == 0 && n < PARTS_PER_SLICE;
+	*done = rc == 0 && last;
 	buf_release(&extents);
 	return rc;
 }

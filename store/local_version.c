@@ -11,14 +11,22 @@ _Static_assert(STORE_VERSION_ID_MAX == BASE32_TEXT_MAX &&
 		   STORE_UPLOAD_ID_MAX == BASE32_TEXT_MAX,
 	       "ids are 16 bytes in base32");
 
+#define COUNTER_BITS 20
+
 uint64_t
 version_next(struct local_state *st, int64_t now_us)
 {
-	uint64_t now = (uint64_t)(now_us / 1000) << 20;
+	uint64_t now = (uint64_t)(now_us / 1000) << COUNTER_BITS;
 
 	st->version_clock =
 	    now > st->version_clock ? now : st->version_clock + 1;
 	return st->version_clock;
+}
+
+int64_t
+version_time_us(uint64_t number)
+{
+	return (int64_t)(number >> COUNTER_BITS) * 1000;
 }
 
 void

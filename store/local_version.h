@@ -19,6 +19,8 @@
 /* A number larger than all before it, whatever the clock does: milliseconds
  * and a counter. */
 uint64_t version_next(struct local_state *st, int64_t now_us);
+/* When it was given out, or later. */
+int64_t version_time_us(uint64_t number);
 /* An id that begins with @number. Also of multipart uploads. */
 void version_id_new(uint64_t number, char out[STORE_VERSION_ID_MAX]);
 /* The number of a well-formed id; -1 for what none can be. */

@@ -215,6 +215,35 @@ test_replaced_blobs_go_after_the_delay(void **state)
 	free(q);
 }
 
+/* One that the file system does not let go waits alone. */
+static void
+test_stubborn_blob_does_not_stop_reclamation(void **state)
+{
+	struct fixture *f = *state;
+	struct store_note note = fixture_note("ObjectRemoved:Delete");
+	char path[200];
+
+	f->conf.gc_delay_ms = 300; /* time to put a directory in its place */
+	fixture_reopen(f);
+	put_big(f, "a", 1);
+	put_big(f, "b", 2);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    store_remove(
+			f->s, &STORE_REF(BUCKET, i ? SLICE("b") : SLICE("a")),
+			NULL, &note, NULL),
+		    S3_OK);
+	snprintf(path, sizeof(path),
+		 "%s/blobs/f/0000000000/000/0000000000000000", f->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	EVENTUALLY(rows(f, TABLE_GC) == 1);
+	assert_int_equal(fixture_blobs(f), 0);
+	assert_int_equal(rows(f, TABLE_BLOB), 1);
+	assert_int_equal(rmdir(path), 0);
+	EVENTUALLY(rows(f, TABLE_BLOB) == 0);
+}
+
 static int
 run_damage_blob_0(struct writer_op *op, struct writer_txn *t)
 {
@@ -465,11 +494,13 @@ test_missing_blob_is_an_error(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t id = 0;
+	bool gone;
 	struct store_object o;
 	struct store_read *r;
 
 	put_big(f, "k", 1);
-	assert_int_equal(blob_unlink(local_of(f->s), &id, 1), 0);
+	blob_unlink(local_of(f->s), &id, 1, &gone);
+	assert_true(gone);
 	assert_int_equal(fixture_blobs(f), 0);
 	assert_int_equal(store_get(f->s, &STORE_REF(BUCKET, SLICE("k")), NULL,
 				   &f->a, &o, &r),
@@ -515,6 +546,7 @@ main(void)
 		STORE_TEST(test_failing_operation_spares_its_batch),
 		STORE_TEST(test_replaced_blobs_go_after_the_delay),
 		STORE_TEST(test_damaged_row_does_not_stop_reclamation),
+		STORE_TEST(test_stubborn_blob_does_not_stop_reclamation),
 		STORE_TEST(test_aborted_and_refused_puts_leave_no_file),
 		STORE_TEST(test_orphans_of_a_crash_are_dropped_at_open),
 		STORE_TEST(test_orphan_of_an_earlier_lease_is_dropped_too),
