@@ -1,10 +1,10 @@
 /*
  * Failing and full disks: every system call that writes fails once, each in
- * turn, in a child that puts, overwrites and deletes, whole or in parts; other
- * plans let them all fail until the disk is "healed". What was acknowledged
- * stays, what was refused did not happen, the next request works again, no file
- * is left over. The process may end only with status 70, after a write of
- * LMDB's meta page.
+ * turn, in a child that puts, copies, renames, tags and deletes, whole or in
+ * parts; other plans let them all fail until the disk is "healed". What was
+ * acknowledged stays, what was refused did not happen, the next request works
+ * again, no file is left over. The process may end only with status 70, after
+ * a write of LMDB's meta page.
  *
  * The calls are interposed: this program's definitions come before libc's,
  * for the store and for liblmdb.
@@ -210,14 +210,53 @@ fault_unlinkat(int at, const char *name, int flags)
 /* ---- the child -------------------------------------------------------- */
 
 #define KEYS 4u
-#define OPS 14
-#define HEALED_AT 9
 #define NOTHING 0
 
-/* Shared with the parent. A version is the number of its operation + 1. */
+enum what { PUT, UPLOAD, REMOVE, COPY, RENAME, PART_COPY, TAGS };
+
+struct op {
+	enum what what;
+	unsigned key;
+	unsigned from; /* of a copy */
+};
+
+/* The disk is well again from the operation @healed_at on. */
+struct script {
+	const struct op *ops;
+	int n;
+	int healed_at;
+};
+
+static const struct op writes[] = {
+	{ UPLOAD, 0, 0 }, { PUT, 1, 0 },    { PUT, 2, 0 },    { UPLOAD, 3, 0 },
+	{ REMOVE, 0, 0 }, { PUT, 1, 0 },    { UPLOAD, 2, 0 }, { PUT, 3, 0 },
+	{ PUT, 0, 0 },	  { REMOVE, 1, 0 }, { PUT, 2, 0 },    { PUT, 3, 0 },
+	{ UPLOAD, 0, 0 }, { PUT, 1, 0 },
+};
+
+/* Of a blob, inline bytes, and a set of extents. */
+static const struct op copies[] = {
+	{ PUT, 0, 0 },	{ PART_COPY, 1, 0 }, { PUT, 2, 0 },
+	{ COPY, 3, 2 }, { PART_COPY, 0, 2 }, { RENAME, 2, 1 },
+	{ TAGS, 2, 0 }, { COPY, 1, 2 },	     { REMOVE, 2, 0 },
+	{ COPY, 0, 1 }, { TAGS, 3, 0 },	     { RENAME, 3, 1 },
+};
+
+static const struct script scripts[] = {
+	{ writes, ARRAY_LEN(writes), 9 },
+	{ copies, ARRAY_LEN(copies), 8 },
+};
+
+/* Shared with the parent. What lies at a key: the number of the operation that
+ * wrote its bytes, from 1, and how often it was tagged. */
+struct held {
+	int body; /* or NOTHING */
+	int tags;
+};
+
 struct journal {
-	int version[KEYS];
-	int pending[KEYS]; /* or -1 */
+	struct held held[KEYS], pending[KEYS];
+	bool is_pending[KEYS];
 	bool bucket;
 	bool hit;
 	int refused;
@@ -241,19 +280,31 @@ key_of(unsigned k)
 }
 
 static size_t
-size_of(int version)
+size_of(int body)
 {
 	static const size_t sizes[] = { 100, 5000, 70000 };
 
 	/* One is large enough for its room to be allocated at once. */
-	return version == 7 ? 1100000 : sizes[version % 3];
+	return body == 7 ? 1100000 : sizes[body % 3];
 }
 
 static bool
-shows(struct fixture *f, unsigned k, int version)
+has_bytes(struct store_read *r, struct held h)
 {
-	size_t n = size_of(version);
-	char *want, *got;
+	size_t n = size_of(h.body);
+	char *want = fixture_bytes(n, (uint32_t)h.body), *got = malloc(n);
+	bool same = got && store_read_at(r, 0, got, n) == S3_OK &&
+		    memcmp(want, got, n) == 0;
+
+	free(want);
+	free(got);
+	return same;
+}
+
+static bool
+shows(struct fixture *f, unsigned k, struct held h)
+{
+	struct slice tags = SLICE_EMPTY;
 	struct store_object o;
 	struct store_read *r;
 	enum s3_error err =
@@ -261,17 +312,15 @@ shows(struct fixture *f, unsigned k, int version)
 	bool same;
 
 	if (err == S3_ERR_NO_SUCH_KEY)
-		return version == NOTHING;
+		return h.body == NOTHING;
 	if (err != S3_OK)
 		return false;
-	want = fixture_bytes(n, (uint32_t)version);
-	got = malloc(n);
-	same = got && version != NOTHING && o.size == n &&
-	       store_read_at(r, 0, got, n) == S3_OK &&
-	       memcmp(want, got, n) == 0;
+	if (h.tags)
+		tags = arena_printf(&f->a, "%d", h.tags);
+	same = h.body != NOTHING && o.size == size_of(h.body) &&
+	       slice_eq(store_headers_get(&o.tags, "t"), tags) &&
+	       has_bytes(r, h);
 	store_read_close(r);
-	free(want);
-	free(got);
 	return same;
 }
 
@@ -290,32 +339,160 @@ blob_rows(struct fixture *f)
 	return st.ms_entries;
 }
 
+/* ---- its operations --------------------------------------------------- */
+
+static enum s3_error
+write_body(struct fixture *f, const struct op *op, int body)
+{
+	char *p = fixture_bytes(size_of(body), (uint32_t)body);
+	struct slice bytes = slice_mem(p, size_of(body));
+	struct store_object o;
+	enum s3_error err = op->what == UPLOAD
+				? try_upload(f->s, key_of(op->key), bytes, &o)
+				: fixture_put(f->s, key_of(op->key), bytes);
+
+	free(p);
+	return err;
+}
+
+static enum s3_error
+copy(struct fixture *f, const struct op *op)
+{
+	struct store_copy_req req = {
+		.source = STORE_REF(BUCKET, key_of(op->from)),
+		.bucket = BUCKET,
+		.key = key_of(op->key),
+		.cond = STORE_COND_NONE,
+		.note = fixture_note("ObjectCreated:Copy"),
+		.rename = op->what == RENAME,
+	};
+	struct store_object o;
+	enum s3_error err = store_get(f->s, &req.source, NULL, &f->a, &o, NULL);
+
+	req.source_seq = o.seq;
+	return err == S3_OK ? store_copy(f->s, &req, NULL) : err;
+}
+
+/* An upload of one part, which is all of another object. */
+static enum s3_error
+upload_copy(struct fixture *f, const struct op *op)
+{
+	struct store_part_copy_req req = {
+		.part = { BUCKET, key_of(op->key), SLICE_EMPTY, 1 },
+		.source = STORE_REF(BUCKET, key_of(op->from)),
+	};
+	struct store_upload_req up = { .bucket = BUCKET,
+				       .key = key_of(op->key),
+				       .initiator = OWNER };
+	char id[STORE_UPLOAD_ID_MAX], md5[33] = "";
+	struct store_complete_part named = { .number = 1 };
+	struct store_complete_result res;
+	struct store_complete_req done;
+	struct store_object o;
+	struct store_part part;
+	enum s3_error err = store_get(f->s, &req.source, NULL, &f->a, &o, NULL);
+
+	memset(md5, '0', 32);
+	req.source_seq = o.seq;
+	req.size = o.size;
+	req.etag = named.etag = slice_str(md5);
+	if (err == S3_OK)
+		err = store_upload_create(f->s, &up, id);
+	req.part.upload_id = slice_str(id);
+	if (err == S3_OK)
+		err = store_part_copy(f->s, &req, &part);
+	if (err != S3_OK)
+		return err;
+	done = complete_req(id, &named, 1);
+	done.key = key_of(op->key);
+	return store_upload_complete(f->s, &done, &f->a, &res);
+}
+
+static enum s3_error
+tag(struct fixture *f, const struct op *op, int tags)
+{
+	struct store_header h = { SLICE("t"), arena_printf(&f->a, "%d", tags) };
+	struct store_headers all = { &h, 1 };
+	struct store_note note = fixture_note("ObjectTagging:Put");
+
+	return store_tags_put(f->s, &STORE_REF(BUCKET, key_of(op->key)), &all,
+			      &note, NULL);
+}
+
 static void
-operate(struct fixture *f, struct journal *j, int i)
+expect_change(struct journal *j, unsigned k, struct held h)
+{
+	j->pending[k] = h;
+	j->is_pending[k] = true;
+}
+
+/* What operation @i will have made of the keys. */
+static void
+foresee(struct journal *j, const struct op *op, int i)
+{
+	struct held h = { .body = i + 1 };
+
+	switch (op->what) {
+	case PUT:
+	case UPLOAD:
+		break;
+	case REMOVE:
+		h.body = NOTHING;
+		break;
+	case TAGS:
+		h = j->held[op->key];
+		h.tags++;
+		break;
+	case RENAME:
+		expect_change(j, op->from, (struct held){ NOTHING, 0 });
+		h.body = j->held[op->from].body;
+		break;
+	default:
+		h.body = j->held[op->from].body;
+	}
+	expect_change(j, op->key, h);
+}
+
+static enum s3_error
+perform(struct fixture *f, const struct journal *j, const struct op *op, int i)
 {
 	struct store_note note = fixture_note("ObjectRemoved:Delete");
-	unsigned k = (unsigned)i % KEYS;
-	int version = i % 5 == 4 ? NOTHING : i + 1;
-	struct store_object o;
+
+	switch (op->what) {
+	case PUT:
+	case UPLOAD:
+		return write_body(f, op, i + 1);
+	case REMOVE:
+		return store_remove(f->s, &STORE_REF(BUCKET, key_of(op->key)),
+				    NULL, &note, NULL);
+	case TAGS:
+		return tag(f, op, j->pending[op->key].tags);
+	case PART_COPY:
+		return upload_copy(f, op);
+	default:
+		return copy(f, op);
+	}
+}
+
+static void
+operate(struct fixture *f, struct journal *j, const struct script *script,
+	int i)
+{
+	const struct op *op = &script->ops[i];
+	unsigned source = op->what == TAGS ? op->key : op->from;
 	enum s3_error err;
 
-	j->pending[k] = version;
-	if (version == NOTHING) {
-		err = store_remove(f->s, &STORE_REF(BUCKET, key_of(k)), NULL,
-				   &note, NULL);
-	} else {
-		char *p = fixture_bytes(size_of(version), (uint32_t)version);
-
-		if (version % 3 == 1)
-			err = try_upload(f->s, key_of(k),
-					 slice_mem(p, size_of(version)), &o);
-		else
-			err = fixture_put(f->s, key_of(k),
-					  slice_mem(p, size_of(version)));
-		free(p);
+	/* Its source was refused. */
+	if (op->what > REMOVE && j->held[source].body == NOTHING)
+		return;
+	foresee(j, op, i);
+	err = perform(f, j, op, i);
+	for (unsigned k = 0; k < KEYS; k++) {
+		if (err == S3_OK && j->is_pending[k])
+			j->held[k] = j->pending[k];
+		j->is_pending[k] = false;
 	}
 	if (err == S3_OK) {
-		j->version[k] = version;
 		EXPECT(j, plan.at || dirty_n == 0);
 	} else {
 		j->refused++;
@@ -323,14 +500,14 @@ operate(struct fixture *f, struct journal *j, int i)
 			      err == S3_ERR_INSUFFICIENT_STORAGE);
 		EXPECT(j, plan.error != EMFILE || err == S3_ERR_SLOW_DOWN);
 	}
-	j->pending[k] = -1;
-	EXPECT(j, i < HEALED_AT || err == S3_OK);
+	EXPECT(j, i < script->healed_at || err == S3_OK);
 	EXPECT(j, plan.lasts || j->refused <= 1);
-	EXPECT(j, shows(f, k, j->version[k]));
+	for (unsigned k = 0; k < KEYS; k++)
+		EXPECT(j, shows(f, k, j->held[k]));
 }
 
 static void
-child(struct fixture *f, struct journal *j)
+child(struct fixture *f, struct journal *j, const struct script *script)
 {
 	char err[512] = "";
 
@@ -352,9 +529,9 @@ child(struct fixture *f, struct journal *j)
 		_exit(EXIT_REFUSED);
 	}
 	j->bucket = true;
-	for (int i = 0; i < OPS; i++) {
-		healed = i >= HEALED_AT;
-		operate(f, j, i);
+	for (int i = 0; i < script->n; i++) {
+		healed = i >= script->healed_at;
+		operate(f, j, script, i);
 		j->hit = hit;
 	}
 	/* A file that could not be unlinked waits for the next start. */
@@ -377,14 +554,14 @@ check_after(struct fixture *f, const struct journal *j, bool died)
 
 	fixture_reopen(f);
 	for (unsigned k = 0; j->bucket && k < KEYS; k++) {
-		bool as_acknowledged = shows(f, k, j->version[k]);
+		bool as_acknowledged = shows(f, k, j->held[k]);
 		bool as_pending =
-		    died && j->pending[k] >= 0 && shows(f, k, j->pending[k]);
+		    died && j->is_pending[k] && shows(f, k, j->pending[k]);
 
 		if (!as_acknowledged && !as_pending)
 			fail_msg("key %u is neither %d nor %d", k,
-				 j->version[k], j->pending[k]);
-		present += !shows(f, k, NOTHING);
+				 j->held[k].body, j->pending[k].body);
+		present += !shows(f, k, (struct held){ NOTHING, 0 });
 	}
 	assert_int_equal(store_info(f->s, &info), S3_OK);
 	assert_int_equal(info.objects, present);
@@ -401,18 +578,16 @@ check_after(struct fixture *f, const struct journal *j, bool died)
 
 /* One child under the plan, in a store of its own: its exit status. */
 static int
-run(struct fixture *f, struct journal *j)
+run(struct fixture *f, struct journal *j, const struct script *script)
 {
 	int status;
 	pid_t pid;
 
 	*j = (struct journal){ 0 };
-	for (unsigned k = 0; k < KEYS; k++)
-		j->pending[k] = -1;
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		child(f, j);
+		child(f, j, script);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	plan.at = 0;
 	if (!WIFEXITED(status))
@@ -423,7 +598,7 @@ run(struct fixture *f, struct journal *j)
 /* The plan with each of its calls as the one that fails, in turn. Answers how
  * often the process ended with EXIT_PANIC. */
 static unsigned
-run_all(struct fixture *f, const struct plan *p)
+run_script(struct fixture *f, const struct plan *p, const struct script *script)
 {
 	struct journal *j = mmap(NULL, sizeof(*j), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -440,7 +615,7 @@ run_all(struct fixture *f, const struct plan *p)
 		snprintf(f->dir, sizeof(f->dir), "%.100s/%u", home, ++runs);
 		plan = *p;
 		plan.at = p->calls ? runs : 0;
-		status = run(f, j);
+		status = run(f, j, script);
 		if (status != 0 && status != EXIT_REFUSED &&
 		    status != EXIT_PANIC)
 			fail_msg("calls %x, error %d, at %u: status %d, line "
@@ -454,6 +629,16 @@ run_all(struct fixture *f, const struct plan *p)
 	assert_true(runs > 2 || !p->calls); /* the plan met something */
 	snprintf(f->dir, sizeof(f->dir), "%s", home);
 	munmap(j, sizeof(*j));
+	return panics;
+}
+
+static unsigned
+run_all(struct fixture *f, const struct plan *p)
+{
+	unsigned panics = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
+		panics += run_script(f, p, &scripts[i]);
 	return panics;
 }
 
