@@ -296,7 +296,6 @@ enum s3_error local_part_list(struct store *s, struct slice bucket,
 			      struct store_part **out, size_t *n);
 enum s3_error local_upload_complete(struct store *s,
 				    const struct store_complete_req *req,
-				    struct arena *a,
 				    struct store_complete_result *out);
 enum s3_error local_part_copy(struct store *s,
 			      const struct store_part_copy_req *req,

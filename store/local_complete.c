@@ -387,7 +387,7 @@ complete_release(struct complete *c)
 
 enum s3_error
 local_upload_complete(struct store *s, const struct store_complete_req *req,
-		      struct arena *a, struct store_complete_result *out)
+		      struct store_complete_result *out)
 {
 	struct complete c = { .op = { .run = run_complete },
 			      .req = req,
@@ -398,7 +398,6 @@ local_upload_complete(struct store *s, const struct store_complete_req *req,
 					  .note = &req->note } };
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
-	(void)a;
 	arena_init(&c.a, PLAN_BYTES_MAX);
 	c.parts = calloc(req->n_parts, sizeof(*c.parts));
 	if (c.parts && digest_request(&c) == 0)

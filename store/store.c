@@ -429,7 +429,7 @@ store_part_list(struct store *s, struct slice bucket, struct slice key,
 
 enum s3_error
 store_upload_complete(struct store *s, const struct store_complete_req *req,
-		      struct arena *a, struct store_complete_result *out)
+		      struct store_complete_result *out)
 {
 	enum s3_error err = check_object(req->bucket, req->key);
 
@@ -441,7 +441,12 @@ store_upload_complete(struct store *s, const struct store_complete_req *req,
 	for (size_t i = 1; err == S3_OK && i < req->n_parts; i++)
 		if (req->parts[i].number <= req->parts[i - 1].number)
 			err = S3_ERR_INVALID_PART_ORDER;
-	return err == S3_OK ? s->ops->upload_complete(s, req, a, out) : err;
+	if (err == S3_OK &&
+	    req->parts[req->n_parts - 1].number > STORE_PARTS_MAX) {
+		out->bad.number = req->parts[req->n_parts - 1].number;
+		err = S3_ERR_INVALID_PART;
+	}
+	return err == S3_OK ? s->ops->upload_complete(s, req, out) : err;
 }
 
 /* ---- the outbox, the store -------------------------------------------- */

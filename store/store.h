@@ -486,7 +486,6 @@ struct store_ops {
 				   struct store_part **out, size_t *n);
 	enum s3_error (*upload_complete)(struct store *,
 					 const struct store_complete_req *,
-					 struct arena *,
 					 struct store_complete_result *out);
 	enum s3_error (*events)(struct store *, uint64_t after, size_t max,
 				struct arena *, struct store_event **out,
@@ -760,7 +759,7 @@ enum s3_error MUST_CHECK store_part_list(struct store *s, struct slice bucket,
  */
 enum s3_error MUST_CHECK
 store_upload_complete(struct store *s, const struct store_complete_req *req,
-		      struct arena *a, struct store_complete_result *out);
+		      struct store_complete_result *out);
 
 /* ---- the outbox ------------------------------------------------------- */
 

@@ -156,7 +156,6 @@ try_upload(struct store *s, struct slice key, struct slice body,
 	struct store_complete_result res;
 	struct store_complete_req req;
 	char id[STORE_UPLOAD_ID_MAX], md5[33];
-	struct arena a;
 	enum s3_error err = store_upload_create(s, &up, id);
 
 	ref.upload_id = slice_str(id);
@@ -173,9 +172,7 @@ try_upload(struct store *s, struct slice key, struct slice body,
 	part.etag = slice_str(md5);
 	req = complete_req(id, &part, 1);
 	req.key = key;
-	arena_init(&a, 1 << 20);
-	err = store_upload_complete(s, &req, &a, &res);
-	arena_release(&a);
+	err = store_upload_complete(s, &req, &res);
 	if (err == S3_OK)
 		*out = res.object;
 	return err;

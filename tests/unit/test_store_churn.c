@@ -787,11 +787,11 @@ op_complete(struct worker *w)
 	req.key = key_of(w, was.key);
 	if (rnd(w, 8) == 0) {
 		parts[0].etag = SLICE("00000000000000000000000000000000");
-		err = store_upload_complete(w->s, &req, &w->a, &res);
+		err = store_upload_complete(w->s, &req, &res);
 		CHECK(w, err == S3_ERR_INVALID_PART);
 		return;
 	}
-	err = store_upload_complete(w->s, &req, &w->a, &res);
+	err = store_upload_complete(w->s, &req, &res);
 	CHECK(w, err == (too_small ? S3_ERR_ENTITY_TOO_SMALL : S3_OK));
 	if (err != S3_OK)
 		return;
@@ -801,7 +801,7 @@ op_complete(struct worker *w)
 	forget_upload(w, u);
 	w->completed++;
 	if (rnd(w, 2)) {
-		err = store_upload_complete(w->s, &req, &w->a, &again);
+		err = store_upload_complete(w->s, &req, &again);
 		CHECK(w, err == S3_OK && again.object.seq == res.object.seq);
 		ref = part_ref(w, &was, 1);
 		err = store_part_begin(w->s, &ref, 1, 0, &put);

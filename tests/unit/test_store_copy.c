@@ -111,7 +111,7 @@ make_three(struct fixture *f, struct three *t, uint16_t alg, bool composite)
 	three_send(f, id, t);
 	name_parts(t->p, 3, parts);
 	req = complete_req(id, parts, 3);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res), S3_OK);
+	assert_int_equal(store_upload_complete(f->s, &req, &res), S3_OK);
 }
 
 /* ---- copies ------------------------------------------------------------- */
@@ -298,7 +298,7 @@ join(struct fixture *f, struct slice a, uint64_t a_size, struct slice b,
 		err = copy_range(f, id, &parts[1], b, b_offset, b_size);
 	req = complete_req(id, parts, 2);
 	if (err == S3_OK)
-		return store_upload_complete(f->s, &req, &f->a, &res);
+		return store_upload_complete(f->s, &req, &res);
 	assert_int_equal(store_upload_abort(f->s, BUCKET, KEY, slice_str(id)),
 			 S3_OK);
 	return err;
@@ -524,7 +524,7 @@ test_parts_copied_from_ranges_of_parts(void **state)
 		}
 		expect_sound(f);
 		req = complete_req(id, parts, 3);
-		assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+		assert_int_equal(store_upload_complete(f->s, &req, &res),
 				 S3_OK);
 		expect_sound(f);
 		expect_bytes(f, t.body);
@@ -549,7 +549,7 @@ test_part_copied_from_an_inline_object(void **state)
 	removed(f, SLICE("a"));
 	part.etag = slice_str(etag);
 	req = complete_req(id, &part, 1);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res), S3_OK);
+	assert_int_equal(store_upload_complete(f->s, &req, &res), S3_OK);
 	expect_bytes(f, SLICE("2345"));
 }
 

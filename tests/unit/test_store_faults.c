@@ -405,7 +405,7 @@ upload_copy(struct fixture *f, const struct op *op)
 		return err;
 	done = complete_req(id, &named, 1);
 	done.key = key_of(op->key);
-	return store_upload_complete(f->s, &done, &f->a, &res);
+	return store_upload_complete(f->s, &done, &res);
 }
 
 static enum s3_error

@@ -27,7 +27,7 @@ test_upload_of_three_parts_becomes_the_object(void **state)
 	three_send(f, id, &t);
 	name_parts(t.p, 3, parts);
 	req = complete_req(id, parts, 3);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res), S3_OK);
+	assert_int_equal(store_upload_complete(f->s, &req, &res), S3_OK);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(
 		    hex_decode(slice_str(t.p[i].etag), md5s + 16 * i, 16), 0);
@@ -69,7 +69,7 @@ complete(struct fixture *f, const char *id, const struct sent *p, size_t n,
 
 	name_parts(p, n, parts);
 	req = complete_req(id, parts, n);
-	return store_upload_complete(f->s, &req, &f->a, res);
+	return store_upload_complete(f->s, &req, res);
 }
 
 static void
@@ -146,7 +146,7 @@ expect_no_upload(struct fixture *f, struct slice key, struct slice id,
 	assert_int_equal(
 	    store_part_list(f->s, BUCKET, key, id, 0, 10, &f->a, &list, &n),
 	    S3_ERR_NO_SUCH_UPLOAD);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_NO_SUCH_UPLOAD);
 	assert_int_equal(store_upload_abort(f->s, BUCKET, key, id),
 			 abort_answer);
@@ -281,51 +281,55 @@ test_complete_says_which_part_is_wrong(void **state)
 	name_parts(t.p, 3, parts);
 	req = complete_req(id, parts, 3);
 	parts[1].number = 3; /* never sent */
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_INVALID_PART);
 	assert_int_equal(res.bad.number, 3);
 	parts[1].number = 1;
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_INVALID_PART_ORDER);
 	parts[1].number = 2;
+	parts[2].number = 65536 + 10000; /* its row's key has 16 bits */
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
+			 S3_ERR_INVALID_PART);
+	parts[2].number = 10000;
 	parts[1].etag = slice_str(t.p[0].etag);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_INVALID_PART);
 	assert_int_equal(res.bad.number, 2);
 	parts[1].etag = slice_str(t.p[1].etag);
 	parts[2].checksum_alg = HASH_CRC32;
 	memcpy(parts[2].checksum, t.p[1].sum, 4);
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_BAD_DIGEST);
 	assert_int_equal(res.bad.number, 10000);
 	memcpy(parts[2].checksum, t.p[2].sum, 4);
 	req.size = t.body.n + 1;
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_INVALID_REQUEST);
 	assert_int_equal(res.size, t.body.n);
 	req.size = t.body.n;
 	req.size_max = t.body.n - 1;
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_ENTITY_TOO_LARGE);
 	req.size_max = t.body.n;
 	req.cond.if_match = SLICE("*");
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_NO_SUCH_KEY);
 	req.cond.if_match = SLICE_EMPTY;
 	req.checksum_alg = HASH_CRC32;
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_BAD_DIGEST);
 	assert_int_equal(res.bad.number, 0);
 	req.checksum_alg = HASH_NONE;
 	req.n_parts = 0;
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+	assert_int_equal(store_upload_complete(f->s, &req, &res),
 			 S3_ERR_INVALID_ARGUMENT);
 	assert_int_equal(
 	    store_get(f->s, &STORE_REF(BUCKET, KEY), NULL, &f->a, &o, NULL),
 	    S3_ERR_NO_SUCH_KEY);
 	expect_sound(f);
 	req.n_parts = 3; /* no harm was done */
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res), S3_OK);
+	assert_int_equal(store_upload_complete(f->s, &req, &res), S3_OK);
 	expect_bytes(f, t.body);
 	free(t.bytes);
 }
@@ -534,7 +538,7 @@ test_complete_full_object_checksum_is_that_of_the_bytes(void **state)
 		req = complete_req(id, parts, 3);
 		req.checksum_alg = algs[i];
 		memcpy(req.checksum, sum, sizeof(req.checksum));
-		assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res),
+		assert_int_equal(store_upload_complete(f->s, &req, &res),
 				 S3_OK);
 		assert_int_equal(res.object.checksum_alg, algs[i]);
 		assert_false(res.object.checksum_composite);
@@ -910,7 +914,7 @@ test_ten_thousand_parts(void **state)
 	print_message("10,000 part copies: %lld ms\n", (long long)ms_since(t));
 	req = complete_req(id, parts, STORE_PARTS_MAX);
 	t = time_mono_us();
-	assert_int_equal(store_upload_complete(f->s, &req, &f->a, &res), S3_OK);
+	assert_int_equal(store_upload_complete(f->s, &req, &res), S3_OK);
 	print_message("completion: %lld ms\n", (long long)ms_since(t));
 	assert_string_equal(res.object.etag + 32, "-10000");
 	assert_int_equal(res.size, 10000ull * 5 * MIB);

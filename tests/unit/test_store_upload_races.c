@@ -25,11 +25,8 @@ static void *
 race(void *arg)
 {
 	struct racer *r = arg;
-	struct arena a;
 
-	arena_init(&a, 1 << 20);
-	r->err = store_upload_complete(r->f->s, r->req, &a, &r->res);
-	arena_release(&a);
+	r->err = store_upload_complete(r->f->s, r->req, &r->res);
 	return NULL;
 }
 
@@ -108,7 +105,7 @@ test_completion_never_takes_a_part_it_did_not_name(void **state)
 		req = complete_req(id, &part, 1);
 		assert_int_equal(pthread_create(&t, NULL, replace, &r), 0);
 		usleep(200);
-		err = store_upload_complete(f->s, &req, &f->a, &res);
+		err = store_upload_complete(f->s, &req, &res);
 		r.stop = true;
 		pthread_join(t, NULL);
 		if (err == S3_OK) {
@@ -167,7 +164,6 @@ maker(void *arg)
 		struct store_complete_result res;
 		struct store_complete_req req;
 		struct store_part part;
-		struct arena a;
 
 		memset(tail, (int)('a' + i % 26), sizeof(tail));
 		if (store_upload_create(c->f->s, &up, id) != S3_OK)
@@ -179,12 +175,10 @@ maker(void *arg)
 			c->wrong++;
 		parts[1].etag = slice_str(md5);
 		req = complete_req(id, parts, 2);
-		arena_init(&a, 1 << 20);
-		if (store_upload_complete(c->f->s, &req, &a, &res) == S3_OK)
+		if (store_upload_complete(c->f->s, &req, &res) == S3_OK)
 			c->made++;
 		else
 			c->wrong++;
-		arena_release(&a);
 	}
 	return NULL;
 }

@@ -21,7 +21,6 @@ struct completion {
 	pthread_mutex_t mu;
 	pthread_cond_t ended;
 	bool done; /* under mu; what follows is the thread's before */
-	struct arena arena;
 	struct store_complete_result result;
 	enum s3_error err;
 	/* of the streamed answer */
@@ -39,7 +38,7 @@ complete(struct completion *c)
 
 	for (int i = 0; i < ATTEMPTS && err == S3_ERR_OPERATION_ABORTED; i++)
 		err = store_upload_complete(c->rq->world->store, &c->req,
-					    &c->arena, &c->result);
+					    &c->result);
 	return err;
 }
 
@@ -103,7 +102,6 @@ completion_free(void *ctx)
 	pthread_join(c->thread, NULL);
 	pthread_cond_destroy(&c->ended);
 	pthread_mutex_destroy(&c->mu);
-	arena_release(&c->arena);
 	buf_release(&c->xml);
 	free(c);
 }
@@ -224,13 +222,11 @@ op_complete_multipart_upload(struct s3_request *rq)
 	if (!c)
 		return S3_ERR_INTERNAL_ERROR;
 	c->rq = rq;
-	arena_init(&c->arena, 1 << 20);
 	err = s3_complete_read(rq, &upload, &c->req);
 	c->req.note = s3_note(rq, "ObjectCreated:CompleteMultipartUpload");
 	if (err == S3_OK && start(c) != 0)
 		err = S3_ERR_INTERNAL_ERROR;
 	if (err != S3_OK) {
-		arena_release(&c->arena);
 		free(c);
 		return err;
 	}
