@@ -104,8 +104,6 @@ s3_answer_error(struct s3_request *rq, enum s3_error err)
 		return;
 	}
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
-	if (err == S3_ERR_METHOD_NOT_ALLOWED && rq->scope == S3_SERVICE)
-		http_set_header(rq->http, "Allow", SLICE("GET"));
 	xml_prolog(&b);
 	s3_put_error(rq, err, &b);
 	http_answer_buf(rq->http, status, &b);

@@ -87,6 +87,7 @@ def test_region_asked_for_is_kept(client):
     head = client.head_bucket(Bucket="far-away")["ResponseMetadata"]
     assert head["HTTPHeaders"]["x-amz-bucket-region"] == "eu-west-1"
     assert head["HTTPHeaders"]["x-amz-access-point-alias"] == "false"
+    assert head["HTTPHeaders"]["x-amz-bucket-arn"] == "arn:aws:s3:::far-away"
     near = client.head_bucket(Bucket=DEFAULT)["ResponseMetadata"]
     assert near["HTTPHeaders"]["x-amz-bucket-region"] == "us-east-1"
     assert client.get_bucket_location(
@@ -287,6 +288,7 @@ def test_all_buckets_without_pages(call, listed):
     assert buckets(r) == sorted(buckets(r))
     assert r.element("ContinuationToken") is None
     assert r.element("BucketRegion") is None and r.element("Prefix") is None
+    assert r.element("BucketArn") == "arn:aws:s3:::" + r.element("Name")
     assert len(r.element("ID")) == 64
 
 

@@ -373,6 +373,11 @@ def test_object_size_is_checked(client, bucket, gateway):
     assert wrong.status == 400 and wrong.code == "InvalidRequest"
     assert wrong.message == ("The provided 'x-amz-mp-object-size' header value "
                              "5 does not match what was computed: 4")
+    wrong = signed(gateway, "POST", f"/{bucket}/k?uploadId={upload}", document,
+                   {"x-amz-mp-object-size": "x"})
+    assert wrong.status == 400 and wrong.code == "InvalidRequest"
+    assert wrong.message == ("Value for x-amz-mp-object-size header is "
+                             "invalid: 'x'")
     right = signed(gateway, "POST", f"/{bucket}/k?uploadId={upload}", document,
                            {"x-amz-mp-object-size": "4"})
     assert right.status == 200, right

@@ -5,9 +5,17 @@
 #include "base/xml_read.h"
 #include "gateway/s3/op/ops.h"
 
+void
+s3_set_bucket_arn(struct s3_request *rq)
+{
+	http_set_headerf(rq->http, "x-amz-bucket-arn", S3_ARN "%.*s",
+			 SLICE_ARG(rq->bucket));
+}
+
 enum s3_error
 op_head_bucket(struct s3_request *rq)
 {
+	s3_set_bucket_arn(rq);
 	http_set_header(rq->http, "x-amz-access-point-alias", SLICE("false"));
 	http_set_header(rq->http, "Content-Type", SLICE("application/xml"));
 	http_answer(rq->http, 200, SLICE_EMPTY);

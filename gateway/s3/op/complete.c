@@ -158,10 +158,10 @@ read_size(struct s3_request *rq, struct store_complete_req *out)
 
 	out->size = UINT64_MAX;
 	if (v.p && slice_u64(v, &out->size) != 0)
-		return s3_bad_argument(rq,
-				       "Value for x-amz-mp-object-size header "
-				       "is invalid.",
-				       "x-amz-mp-object-size", v);
+		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
+				"Value for x-amz-mp-object-size header is "
+				"invalid: '%.*s'",
+				SLICE_ARG(v));
 	return S3_OK;
 }
 

@@ -254,6 +254,7 @@ op_create_bucket(struct s3_request *rq)
 		err = s3_bucket_tags_put(rq, &tags);
 	if (err != S3_OK)
 		return err;
+	s3_set_bucket_arn(rq);
 	http_set_headerf(rq->http, "Location", "/%.*s", SLICE_ARG(rq->bucket));
 	http_answer(rq->http, 200, SLICE_EMPTY);
 	return S3_OK;

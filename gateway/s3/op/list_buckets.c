@@ -84,6 +84,10 @@ put_bucket(const struct filter *f, const struct store_bucket *b,
 	s3_xml_time(xml, "CreationDate", b->created_us);
 	if (f->asked)
 		xml_text(xml, "BucketRegion", b->region);
+	xml_open(xml, "BucketArn");
+	buf_puts(xml, S3_ARN);
+	xml_escape(xml, b->name);
+	xml_close(xml, "BucketArn");
 	xml_close(xml, "Bucket");
 }
 

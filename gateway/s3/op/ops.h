@@ -22,6 +22,9 @@ enum s3_error op_create_bucket(struct s3_request *rq);
 bool s3_is_region(const struct s3_request *rq, struct slice s);
 
 /* bucket.c */
+#define S3_ARN "arn:aws:s3:::"
+/* x-amz-bucket-arn */
+void s3_set_bucket_arn(struct s3_request *rq);
 enum s3_error op_head_bucket(struct s3_request *rq);
 enum s3_error op_delete_bucket(struct s3_request *rq);
 enum s3_error op_get_bucket_location(struct s3_request *rq);

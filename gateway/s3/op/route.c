@@ -15,7 +15,7 @@ static const struct s3_op ops[] = {
 #undef OP
 
 /* Parameters in the table that only refine what the rest says. */
-static const char *const refining[] = { "list-type", "partNumber", "uploadId" };
+static const char *const refining[] = { "list-type", "partNumber" };
 
 /* What AWS calls the resource of a sub-resource, where it is not its name in
  * capitals ("operation" in the server access log's format). */
@@ -34,6 +34,7 @@ static const struct {
 	{ "policyStatus", "POLICY_STATUS" },
 	{ "publicAccessBlock", "PUBLIC_ACCESS_BLOCK" },
 	{ "requestPayment", "REQUEST_PAYMENT" },
+	{ "uploadId", "UPLOAD" },
 	{ "versions", "BUCKETVERSIONS" },
 };
 
@@ -158,6 +159,26 @@ resource_name(struct s3_request *rq, struct slice subresource)
 	return slice_str(p);
 }
 
+/* The methods that this resource has (RFC 9110, 15.5.6), each once. */
+static void
+set_allow(struct s3_request *rq, struct slice subresource)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		const char *method = ops[i].method;
+
+		if (ops[i].scope != rq->scope ||
+		    !slice_eq(subresource_of(&ops[i]), subresource) ||
+		    !query_matches(ops[i].query, rq) ||
+		    slice_find(buf_slice(&b), slice_str(method)) >= 0)
+			continue;
+		buf_printf(&b, "%s%s", b.n ? ", " : "", method);
+	}
+	http_set_header(rq->http, "Allow", buf_slice(&b));
+	buf_release(&b);
+}
+
 enum s3_error
 s3_route(struct s3_request *rq)
 {
@@ -173,6 +194,7 @@ s3_route(struct s3_request *rq)
 		rq->http->operation = ops[i].name;
 		return S3_OK;
 	}
+	set_allow(rq, subresource);
 	s3_detail_add(&rq->detail, "Method", rq->http->method);
 	return s3_fail(rq, S3_ERR_METHOD_NOT_ALLOWED, NULL, "ResourceType",
 		       resource_name(rq, subresource));
