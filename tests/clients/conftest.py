@@ -4,6 +4,7 @@ settings."""
 import os
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -60,7 +61,8 @@ def rclone(gateway, tmp_path):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A folder of files with odd names, and what is in them."""
+    """A folder of files with odd names, and what is in them. They are older
+    than their upload by more than the second that LastModified is told in."""
     files = {"one.txt": b"one", "empty": b"", "a b/c+d.bin": payload(70000),
              "\u00fcber/\u65e5\u672c/%2F&=.txt": b"odd",
              "deep/er/still/x": b"x"}
@@ -68,6 +70,7 @@ def tree(tmp_path):
         path = tmp_path / "tree" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        os.utime(path, (time.time() - 60,) * 2)
     return files
 
 
