@@ -97,6 +97,27 @@ kept_by_name(struct slice header)
 	return NULL;
 }
 
+/* A parameter is UTF-8, headers are ISO 8859-1 to AWS; .p is NULL when it
+ * cannot be written so. */
+static struct slice
+latin1(struct s3_request *rq, struct slice v)
+{
+	char *out = arena_cstr(&rq->http->arena, v);
+	size_t n = 0;
+
+	for (size_t i = 0; out && i < v.n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+
+		if (c > 0xc3)
+			return (struct slice){ NULL, 0 };
+		/* U+0080 to U+00FF: 110000xx 10xxxxxx */
+		if (c >= 0x80)
+			c = (unsigned char)((c << 6) | (v.p[++i] & 0x3f));
+		out[n++] = (char)c;
+	}
+	return slice_mem(out, n);
+}
+
 static enum s3_error
 check_override(struct s3_request *rq, const struct s3_param *p)
 {
@@ -117,6 +138,11 @@ check_override(struct s3_request *rq, const struct s3_param *p)
 				 SLICE_ARG(p->name))
 			.p,
 		    arena_cstr(a, p->name), p->value);
+	if (!latin1(rq, p->value).p)
+		return s3_bad_argument(rq,
+				       "Header value cannot be represented "
+				       "using ISO-8859-1.",
+				       arena_cstr(a, p->name), p->value);
 	if (!http_is_value(p->value))
 		return s3_bad_argument(rq, "This value cannot be a header.",
 				       arena_cstr(a, p->name), p->value);
@@ -179,7 +205,8 @@ set_overrides(struct s3_request *rq)
 		if (s3_kept[i].override)
 			v = s3_param(rq, s3_kept[i].override);
 		if (v.n)
-			http_set_header(rq->http, s3_kept[i].header, v);
+			http_set_header(rq->http, s3_kept[i].header,
+					latin1(rq, v));
 	}
 }
 

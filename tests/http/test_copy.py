@@ -338,6 +338,17 @@ def test_missing_source_is_named(copy, bucket):
     assert r.status == 404 and "<Key>nothing</Key>" in r.text
 
 
+@pytest.mark.parametrize("query", [[], [("partNumber", "1"),
+                                        ("uploadId", "x")]])
+def test_copies_have_no_body(client, bucket, source, http, query):
+    r = http("PUT", f"/{bucket}/dst", b"body",
+             {"x-amz-copy-source": f"{bucket}/src"}, query)
+    assert (r.status, r.code) == (400, "InvalidRequest")
+    assert r.message == ("The request included a body. Requests of this type "
+                         "must not include a non-empty body.")
+    assert client.list_objects_v2(Bucket=bucket, Prefix="dst")["KeyCount"] == 0
+
+
 @pytest.mark.parametrize("version,status,code", [
     ("nonsense", 400, "InvalidArgument"), ("0" * 26, 404, "NoSuchVersion"),
     ("null", 200, "CopyObjectResult")])

@@ -425,6 +425,25 @@ def test_every_override_of_a_signed_request(http, client, bucket, method,
         assert r.headers[name[len("response-"):]] == value
 
 
+@pytest.mark.parametrize("value,status", [
+    ("attachment; filename=\u00fc\u00ff.mp4", 200),
+    ("attachment; filename*=UTF-8''%E6%97%A5.mp4", 200),
+    ("attachment; filename=\u65e5.mp4", 400),
+    ("attachment; filename=\u0101", 400), ("\U0001f600", 400)])
+def test_overrides_are_latin_1(http, client, bucket, value, status):
+    client.put_object(Bucket=bucket, Key="o", Body=b"x")
+    r = http("GET", f"/{bucket}/o",
+             query=[("response-content-disposition", value)])
+    assert r.status == status
+    if status == 200:  # the test's reader of headers takes them as Latin-1
+        assert r.headers["content-disposition"] == value
+    else:
+        assert r.code == "InvalidArgument"
+        assert r.message == ("Header value cannot be represented using "
+                             "ISO-8859-1.")
+        assert r.element("ArgumentName") == "response-content-disposition"
+
+
 # ---- what cannot be set of an object ------------------------------------------------
 
 @pytest.mark.parametrize("method,query", [

@@ -77,7 +77,7 @@ static enum s3_error
 choose_region(struct s3_request *rq, struct slice asked, struct slice *out)
 {
 	*out = slice_eq_str(asked, "EU") ? SLICE("eu-west-1") : asked;
-	if (slice_eq_str(*out, US_EAST_1) ||
+	if (slice_eq_str(*out, US_EAST_1) || (asked.p && asked.n == 0) ||
 	    (out->n && !s3_is_region(rq, *out)))
 		return s3_fail(rq, S3_ERR_INVALID_LOCATION_CONSTRAINT, NULL,
 			       "LocationConstraint", asked);

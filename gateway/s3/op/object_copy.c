@@ -219,6 +219,18 @@ answer(struct s3_request *rq, const struct copy *c,
 }
 
 enum s3_error
+op_copy_begin(struct s3_request *rq)
+{
+	uint64_t n = rq->http->content_length;
+
+	if (n == 0 || n == HTTP_LENGTH_UNKNOWN)
+		return S3_OK;
+	return s3_failf(rq, S3_ERR_INVALID_REQUEST,
+			"The request included a body. Requests of this type "
+			"must not include a non-empty body.");
+}
+
+enum s3_error
 op_copy_object(struct s3_request *rq)
 {
 	struct copy c = { .req.cond = STORE_COND_NONE };

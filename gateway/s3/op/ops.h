@@ -84,6 +84,8 @@ enum s3_error op_post_object_finish(struct s3_request *rq);
 enum s3_error op_get_object(struct s3_request *rq);
 
 /* object_copy.c, object_rename.c */
+/* Refuses a body: copies have none. */
+enum s3_error op_copy_begin(struct s3_request *rq);
 enum s3_error op_copy_object(struct s3_request *rq);
 enum s3_error op_rename_object(struct s3_request *rq);
 
