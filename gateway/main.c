@@ -29,6 +29,7 @@
 /* index, database, lingering sockets, a lease, the same in flight */
 #define OTHER_FILES (512 + 2 * LEASE_EXTENTS_MAX)
 #define ERR_MAX 512
+#define MS_PER_DAY (24 * 3600 * 1000LL)
 
 struct gateway {
 	struct conf conf;
@@ -161,6 +162,8 @@ open_store(struct gateway *g, char err[ERR_MAX])
 		.min_free_bytes = g->conf.min_free_bytes,
 		/* a request may read twice at once; relay, lease, sweep */
 		.max_readers = 2 * (unsigned)g->conf.max_connections + 64,
+		.upload_age_max_ms =
+		    (int64_t)g->conf.upload_age_max_days * MS_PER_DAY,
 	};
 
 	if (strcmp(g->conf.backend, "local") != 0) {

@@ -149,7 +149,8 @@ enum s3_error
 local_copy(struct store *s, const struct store_copy_req *req,
 	   struct store_object *out)
 {
-	struct copy_op c = { .op.run = run_copy,
+	struct copy_op c = { .op = { .run = run_copy,
+				     .bytes = local_of(s)->inline_max },
 			     .req = req,
 			     .put = { .bucket = req->bucket,
 				      .key = req->key,

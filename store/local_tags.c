@@ -66,7 +66,8 @@ local_tags_put(struct store *s, const struct store_ref *ref,
 	       const struct store_headers *tags, const struct store_note *note,
 	       struct store_object *out)
 {
-	struct tags_op p = { .op.run = run_tags,
+	struct tags_op p = { .op = { .run = run_tags,
+				     .bytes = local_of(s)->inline_max },
 			     .change = { .bucket = ref->bucket,
 					 .key = ref->key,
 					 .version_id = ref->version_id,
