@@ -359,6 +359,32 @@ conf_data_dir(const char *file, const char *option, char *out, size_t size,
 	return rc;
 }
 
+/* What no setting shows by itself. */
+static int
+check_together(const struct conf *c, char *err)
+{
+	struct slice urls = slice_str(c->s3_public_url), url;
+
+	if (!c->aws_access_key_id[0] != !c->aws_secret_access_key[0]) {
+		snprintf(err, CONF_ERROR_MAX,
+			 "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: set "
+			 "both or neither");
+		return -1;
+	}
+	while (slice_cut(&urls, ',', &url)) {
+		url = slice_trim(url);
+		if (!url.n || slice_starts(url, SLICE("http://")) ||
+		    slice_starts(url, SLICE("https://")))
+			continue;
+		snprintf(err, CONF_ERROR_MAX,
+			 "S3_PUBLIC_URL: \"%.*s\" is no URL like "
+			 "https://s3.example.org",
+			 (int)slice_head(url, 200).n, url.p);
+		return -1;
+	}
+	return 0;
+}
+
 int
 conf_load(struct conf *c, const char *file, const char *data,
 	  char err[CONF_ERROR_MAX])
@@ -377,7 +403,7 @@ conf_load(struct conf *c, const char *file, const char *data,
 		return -1;
 	if (file && load_file(c, file, err) != 0)
 		return -1;
-	if (load_env(c, err) != 0)
+	if (load_env(c, err) != 0 || check_together(c, err) != 0)
 		return -1;
 	return conf_set(c, "REELGATE_DATA", slice_str(dir), err);
 }

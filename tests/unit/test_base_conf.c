@@ -75,6 +75,33 @@ test_conf_load_unknown_key_is_refused(void **state)
 }
 
 static void
+test_conf_load_settings_that_do_not_fit_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "AWS_ACCESS_KEY_ID = key\n", "set both or neither" },
+		{ "AWS_SECRET_ACCESS_KEY = a secret\n", "set both or neither" },
+		{ "S3_PUBLIC_URL = s3.example.org\n",
+		  "\"s3.example.org\" is no" },
+		{ "S3_PUBLIC_URL = http://a, ftp://b\n", "\"ftp://b\" is no" },
+		{ "S3_PUBLIC_URL = http://a , https://b:9000/,\n", NULL },
+	};
+	char path[128], err[CONF_ERROR_MAX];
+	struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		write_file("a.conf", rows[i].text, path);
+		assert_int_equal(conf_load(&c, path, dir, err),
+				 rows[i].why ? -1 : 0);
+		if (rows[i].why)
+			assert_non_null(strstr(err, rows[i].why));
+		conf_release(&c);
+	}
+}
+
+static void
 test_conf_file_to_env_keeps_what_is_set(void **state)
 {
 	char path[128], err[CONF_ERROR_MAX];
@@ -170,6 +197,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf_load_environment_wins_over_file),
 		cmocka_unit_test(test_conf_load_unknown_key_is_refused),
+		cmocka_unit_test(
+		    test_conf_load_settings_that_do_not_fit_are_refused),
 		cmocka_unit_test(test_conf_file_to_env_keeps_what_is_set),
 		cmocka_unit_test(
 		    test_conf_file_to_env_bad_value_exports_nothing),
