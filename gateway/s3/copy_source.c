@@ -53,6 +53,14 @@ s3_copy_source_parse(struct arena *a, struct slice value, struct store_ref *out)
 	return 0;
 }
 
+static bool
+names_bucket(struct slice value)
+{
+	if (slice_starts(value, SLICE("/")))
+		value = slice_from(value, 1);
+	return value.n && value.p[0] != '/';
+}
+
 enum s3_error
 s3_copy_source_read(struct s3_request *rq, struct s3_copy_source *out)
 {
@@ -62,7 +70,10 @@ s3_copy_source_read(struct s3_request *rq, struct s3_copy_source *out)
 		return s3_fail(rq, S3_ERR_NOT_IMPLEMENTED, NULL, "Header",
 			       SLICE(HEADER));
 	if (s3_copy_source_parse(&rq->http->arena, value, &out->ref) != 0)
-		return s3_bad_argument(rq, "Invalid copy source object key",
+		return s3_bad_argument(rq,
+				       names_bucket(value)
+					   ? "Invalid copy source object key"
+					   : "Invalid copy source bucket name",
 				       HEADER, SLICE(HEADER));
 	s3_source_conditions(rq, HEADER "-", &out->cond);
 	return s3_may(rq, out->ref.bucket,

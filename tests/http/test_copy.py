@@ -327,6 +327,8 @@ def test_source_that_is_none(http, bucket, value, status, code):
     r = http("PUT", f"/{bucket}/dst", headers={"x-amz-copy-source": value})
     assert r.status == status and f"<Code>{code}</Code>" in r.text
     if code == "InvalidArgument":
+        what = "bucket name" if value in ("", "/", "//key") else "object key"
+        assert r.message == f"Invalid copy source {what}"
         assert ("<ArgumentName>x-amz-copy-source</ArgumentName>"
                 "<ArgumentValue>x-amz-copy-source</ArgumentValue>") in r.text
     if code == "NoSuchBucket":
