@@ -233,7 +233,8 @@ def test_hoisted_headers_count_as_headers(gateway, host, client, bucket, name,
                                           value, expected):
     target = Signer().presign("PUT", f"/{bucket}/o", host,
                               query=[(name, value)])
-    r = get(gateway, target, host, method="PUT", body=b"x")
+    body = b"" if name == "x-amz-copy-source" else b"x"
+    r = get(gateway, target, host, method="PUT", body=body)
     assert (r.status, code(r)) == expected
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
