@@ -116,16 +116,19 @@ static int
 cmd_help(int argc, char **argv)
 {
 	char help[] = "--help";
-	char *of_command[3] = { argc > 1 ? argv[1] : NULL, help, NULL };
+	char *words[5] = { NULL }; /* "admin user add --help" */
+	int n = 0;
 
-	if (argc < 2 || argv[1][0] == '-') {
+	if (argc < 2 || argv[1][0] == '-' || strcmp(argv[1], "help") == 0) {
 		print_commands(stdout);
 		return EX_OK;
 	}
-	if (strcmp(argv[1], "help") != 0)
-		return run_command(2, of_command);
-	print_commands(stdout);
-	return EX_OK;
+	while (n < 3 && n + 1 < argc) {
+		words[n] = argv[n + 1];
+		n++;
+	}
+	words[n++] = help;
+	return run_command(n, words);
 }
 
 int

@@ -120,6 +120,17 @@ def test_help(server, words, lines):
         assert line in done.stdout
 
 
+@pytest.mark.parametrize("words", ["admin", "admin user", "admin user add",
+                                   "admin jobs list", "presign"])
+def test_help_takes_all_words_of_a_command(words):
+    def run(*args):
+        return subprocess.run([BIN / "reelgate", *args], timeout=60,
+                              capture_output=True, text=True)
+    done = run("help", *words.split())
+    assert done.returncode == 0 and done.stdout.startswith("usage: reelgate ")
+    assert done.stdout == run(*words.split(), "--help").stdout
+
+
 # ---- what is printed --------------------------------------------------------------
 
 def test_user_add_prints_what_was_made(server):
