@@ -214,7 +214,10 @@ cmd_presign(int argc, char **argv)
 		.about =
 		    "Prints a presigned URL; METHOD is GET, PUT, HEAD, DELETE "
 		    "or POST.\n"
-		    "The root account signs: only its buckets can be named.\n"
+		    "The root account signs, so its buckets alone can be "
+		    "named; settings and\n"
+		    "environment must name the key pair that the server "
+		    "has.\n"
 		    "A form's KEY may end in ${filename}.\n",
 		.options = options,
 		.n_options = ARRAY_LEN(options),
