@@ -217,6 +217,70 @@ test_every_flipped_bit_is_noticed(void **state)
 	buf_release(&extents);
 }
 
+/* Bodies that no program wrote, under a right CRC: by another version, or by
+ * whoever can write to the disk. */
+static void
+test_sealed_nonsense_is_refused_or_read_within_its_bounds(void **state)
+{
+	static const enum record_kind kinds[] = {
+		RECORD_OBJECT, RECORD_UPLOAD,  RECORD_COMPLETED, RECORD_PART,
+		RECORD_SET,    RECORD_EXTENTS, RECORD_PARTS
+	};
+	struct store_part parts[SET_ROW_PARTS];
+	struct record_object object = { 0 };
+	struct record_upload upload;
+	struct buf valid = BUF_INIT, b = BUF_INIT;
+	struct store_headers h;
+	struct record_part part;
+	struct record_set set;
+	struct slice extents;
+	struct arena a;
+	uint32_t seed = 1;
+	size_t n, read = 0;
+
+	(void)state;
+	record_object_encode(&valid, &object);
+	for (unsigned i = 0; i < 100000; i++) {
+		struct slice body = slice_mem(valid.p + 6, valid.n - 10), v;
+
+		record_begin(&b, kinds[i % ARRAY_LEN(kinds)]);
+		if (i % ARRAY_LEN(kinds) == 0) { /* one byte is wrong */
+			buf_put(&b, body);
+			seed = seed * 1664525u + 1013904223u;
+			b.p[6 + (seed >> 8) % body.n] = (char)(seed >> 3);
+		} else {
+			for (n = (seed >> 10) % 90; n; n--) {
+				seed = seed * 1664525u + 1013904223u;
+				record_int(&b, seed >> 30 ? 0 : seed >> 20, 1);
+			}
+			seed = seed * 1664525u + 1013904223u;
+		}
+		record_end(&b);
+		assert_true(buf_ok(&b));
+		v = buf_slice(&b);
+		arena_init(&a, 65536);
+		if (record_object_decode(v, &object) == 0) {
+			read++;
+			read += record_headers(object.headers, &a, &h) == 0;
+			read += record_headers(object.tags, &a, &h) == 0;
+			assert_true(object.o.checksum_alg < HASH_ALG_COUNT);
+		}
+		if (record_upload_decode(v, &upload) == 0 && !upload.completed)
+			read += record_headers(upload.headers, &a, &h) == 0;
+		if (record_part_decode(v, &part) == 0)
+			read += part.extents.n / RECORD_EXTENT_BYTES;
+		read += record_set_decode(v, &set) == 0;
+		if (record_extents_decode(v, &extents) == 0)
+			read += extents.n / RECORD_EXTENT_BYTES;
+		if (record_parts_decode(v, parts, &n) == 0)
+			assert_true(n <= SET_ROW_PARTS);
+		arena_release(&a);
+	}
+	assert_true(read > 100);
+	buf_release(&valid);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -226,6 +290,8 @@ main(void)
 		cmocka_unit_test(test_part_comes_back_as_written),
 		cmocka_unit_test(test_rows_of_a_set_come_back_as_written),
 		cmocka_unit_test(test_every_flipped_bit_is_noticed),
+		cmocka_unit_test(
+		    test_sealed_nonsense_is_refused_or_read_within_its_bounds),
 	};
 
 	return cmocka_run_group_tests_name("store_upload_record", tests, NULL,
