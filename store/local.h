@@ -69,7 +69,7 @@ struct local_read;
 struct open_reads {
 	pthread_mutex_t mu;
 	struct local_read *first;
-	size_t horizon; /* what was released up to here may be gone */
+	size_t barred; /* earlier snapshots come too late */
 };
 
 struct local {
@@ -223,11 +223,13 @@ void keeper_stop(struct local *ls);
 void reads_init(struct open_reads *o);
 void reads_release(struct open_reads *o);
 /*
- * For the keeper, whose read transaction is @snapshot: what was released by
- * the transaction answered, or before, no open read of many pieces can ask
- * for, and none that began earlier is let in from now on.
+ * For the keeper, whose read transaction is @snapshot: no read of many pieces
+ * that began earlier is let in from now on. So of what was released by then,
+ * it may unlink all that no read needs that is listed already.
  */
-size_t reads_horizon(struct open_reads *o, size_t snapshot);
+void reads_bar(struct open_reads *o, size_t snapshot);
+/* Does an open read that began before transaction @released name the blob? */
+bool reads_need(struct open_reads *o, uint64_t blob_id, uint64_t released);
 
 /* ---- outbox.c --------------------------------------------------------- */
 

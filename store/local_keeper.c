@@ -4,8 +4,8 @@
  * A blob: when it is due the file is unlinked and only then its rows are
  * deleted; a crash in between repeats an unlink, which is harmless. A reader
  * that opened the file before keeps it, the delay covers those that are about
- * to open it, and an open read of many pieces (local_read.h) keeps all that was
- * released since it began.
+ * to open it, and an open read of many pieces (local_read.h) keeps the blobs it
+ * names.
  * Whatever is long - extent sets, parts of an upload that is gone - is taken
  * apart in slices, so that no commit waits for it.
  */
@@ -55,8 +55,7 @@ may_unlink(struct local *ls, MDB_txn *txn, uint64_t id)
 }
 
 static bool
-take_due(struct local *ls, MDB_txn *txn, struct slice value, size_t horizon,
-	 struct due *d)
+take_due(struct local *ls, MDB_txn *txn, struct slice value, struct due *d)
 {
 	static const enum record_kind kinds[] = { RECORD_DUE, RECORD_DUE_SET,
 						  RECORD_DUE_PARTS,
@@ -73,8 +72,7 @@ take_due(struct local *ls, MDB_txn *txn, struct slice value, size_t horizon,
 		d->what = kinds[i];
 		if (d->what != RECORD_DUE)
 			return true;
-		/* A number of the future is that of a store since restored. */
-		return (since <= horizon || since > mdb_txn_id(txn)) &&
+		return !reads_need(&ls->reads, d->id, since) &&
 		       may_unlink(ls, txn, d->id);
 	}
 	log_error("gc_damaged", "a row of table gc is damaged");
@@ -86,7 +84,6 @@ static int
 find_due(struct local *ls, struct reap *p)
 {
 	uint64_t now = (uint64_t)time_now_us();
-	size_t horizon;
 	MDB_cursor *c;
 	MDB_txn *txn;
 	MDB_val k, v;
@@ -95,7 +92,7 @@ find_due(struct local *ls, struct reap *p)
 	p->n = 0;
 	if (rc != 0)
 		return rc;
-	horizon = reads_horizon(&ls->reads, mdb_txn_id(txn));
+	reads_bar(&ls->reads, mdb_txn_id(txn));
 	rc = mdb_cursor_open(txn, ls->dbi[TABLE_GC], &c);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
@@ -112,8 +109,7 @@ find_due(struct local *ls, struct reap *p)
 		*d = (struct due){ .due_us = be_get(k.mv_data, 8),
 				   .id =
 				       be_get((const char *)k.mv_data + 8, 8) };
-		p->n += take_due(ls, txn, slice_mem(v.mv_data, v.mv_size),
-				 horizon, d);
+		p->n += take_due(ls, txn, slice_mem(v.mv_data, v.mv_size), d);
 	}
 	mdb_cursor_close(c);
 	mdb_txn_abort(txn);

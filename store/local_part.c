@@ -274,6 +274,7 @@ first_parts(struct writer_txn *t, uint64_t upload, uint32_t *numbers, size_t *n,
 	int rc = mdb_cursor_open(t->txn, t->ls->dbi[TABLE_PART], &c);
 
 	*n = 0;
+	*last = false;
 	if (rc != 0)
 		return rc;
 	while (rc == 0 && *n < PARTS_PER_SLICE &&

@@ -34,7 +34,7 @@ enlist(struct local_read *r, size_t snapshot)
 
 	pthread_mutex_lock(&o->mu);
 	r->snapshot = snapshot;
-	r->stale = snapshot < o->horizon;
+	r->stale = snapshot < o->barred;
 	r->next = o->first;
 	if (o->first)
 		o->first->prev = r;
@@ -58,19 +58,34 @@ strike(struct local_read *r)
 	pthread_mutex_unlock(&o->mu);
 }
 
-size_t
-reads_horizon(struct open_reads *o, size_t snapshot)
+void
+reads_bar(struct open_reads *o, size_t snapshot)
 {
-	size_t horizon = snapshot;
+	pthread_mutex_lock(&o->mu);
+	if (snapshot > o->barred)
+		o->barred = snapshot;
+	pthread_mutex_unlock(&o->mu);
+}
+
+static bool
+names(const struct local_read *r, uint64_t blob_id)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->at[i].blob_id == blob_id)
+			return true;
+	return false;
+}
+
+bool
+reads_need(struct open_reads *o, uint64_t blob_id, uint64_t released)
+{
+	bool need = false;
 
 	pthread_mutex_lock(&o->mu);
-	for (const struct local_read *r = o->first; r; r = r->next)
-		if (r->snapshot < horizon)
-			horizon = r->snapshot;
-	if (horizon > o->horizon)
-		o->horizon = horizon;
+	for (const struct local_read *r = o->first; r && !need; r = r->next)
+		need = r->snapshot < released && names(r, blob_id);
 	pthread_mutex_unlock(&o->mu);
-	return horizon;
+	return need;
 }
 
 /* ---- opening and closing ------------------------------------------------ */
