@@ -1,6 +1,7 @@
 /*
  * The table of operations: every row can be reached, and finds its request.
  */
+#include "gateway/http/exchange.h"
 #include "gateway/s3/op/ops.h"
 
 #include <setjmp.h>
@@ -60,7 +61,9 @@ route(enum s3_scope scope, const char *method, const char *query,
 {
 	const struct http_header h = { slice_str(header ? header : "Host"),
 				       SLICE("x") };
-	struct http_request http = { .method = slice_str(method),
+	struct http_exchange exchange = { 0 };
+	struct http_request http = { .exchange = &exchange,
+				     .method = slice_str(method),
 				     .headers = &h,
 				     .n_headers = 1 };
 	struct s3_param params[4] = { { SLICE("x-id"), SLICE("x") } };
@@ -71,6 +74,7 @@ route(enum s3_scope scope, const char *method, const char *query,
 	enum s3_error err;
 
 	arena_init(&http.arena, 4096);
+	answer_init(&exchange.answer);
 	while (slice_cut(&rest, '&', &item)) {
 		struct s3_param *p = &params[rq.n_params++];
 
@@ -79,6 +83,9 @@ route(enum s3_scope scope, const char *method, const char *query,
 		p->value = item.p ? item : SLICE_EMPTY;
 	}
 	err = s3_route(&rq);
+	/* What is not allowed says what is. */
+	if (err == S3_ERR_METHOD_NOT_ALLOWED)
+		assert_string_equal(exchange.answer.first->name, "Allow");
 	*out = http.operation;
 	arena_release(&http.arena);
 	return err;
