@@ -24,19 +24,6 @@ static const char *const storage_classes[] = {
 	"GLACIER",    "DEEP_ARCHIVE",
 };
 
-struct slice
-s3_header_or_hoisted(const struct s3_request *rq, const char *name)
-{
-	struct slice v = http_header_get(rq->http, name);
-
-	if (v.p || rq->id.kind != AUTH_PRESIGNED)
-		return v;
-	for (size_t i = 0; i < rq->n_params; i++)
-		if (slice_ieq_str(rq->params[i].name, name))
-			return slice_trim(rq->params[i].value);
-	return v;
-}
-
 /* "aws-chunked,gzip" is stored as "gzip": the framing is not the object's. */
 static struct slice
 without_aws_chunked(struct s3_request *rq, struct slice v)

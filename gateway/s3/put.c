@@ -41,12 +41,6 @@ s3_put_max(const struct s3_request *rq)
 	return max < STORE_PUT_BYTES_MAX ? max : STORE_PUT_BYTES_MAX;
 }
 
-struct slice
-s3_number(struct s3_request *rq, uint64_t n)
-{
-	return arena_printf(&rq->http->arena, "%llu", (unsigned long long)n);
-}
-
 enum s3_error
 s3_check_size(struct s3_request *rq, uint64_t size, uint64_t max)
 {

@@ -255,3 +255,16 @@ s3_param_encoding(struct s3_request *rq, bool *out)
 			       "Invalid Encoding Method specified in Request",
 			       "encoding-type", type);
 }
+
+struct slice
+s3_header_or_hoisted(const struct s3_request *rq, const char *name)
+{
+	struct slice v = http_header_get(rq->http, name);
+
+	if (v.p || rq->id.kind != AUTH_PRESIGNED)
+		return v;
+	for (size_t i = 0; i < rq->n_params; i++)
+		if (slice_ieq_str(rq->params[i].name, name))
+			return slice_trim(rq->params[i].value);
+	return v;
+}

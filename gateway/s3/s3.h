@@ -115,6 +115,10 @@ enum s3_error MUST_CHECK s3_param_count(struct s3_request *rq, const char *name,
 					const char *argument, uint32_t fallback,
 					uint32_t *out);
 
+/* A header, or the query parameter it was hoisted into by presigning; .p is
+ * NULL when there is neither. */
+struct slice s3_header_or_hoisted(const struct s3_request *rq,
+				  const char *name);
 /* encoding-type: names in lists are to be percent-encoded. */
 enum s3_error MUST_CHECK s3_param_encoding(struct s3_request *rq, bool *out);
 
@@ -139,8 +143,6 @@ enum s3_error MUST_CHECK s3_end_put(struct s3_request *rq,
 				    const char *event_name, char etag[33]);
 /* The object's URL, by the address that the client used; in the arena. */
 struct slice s3_location(struct s3_request *rq);
-/* A number as the value of a detail's element. */
-struct slice s3_number(struct s3_request *rq, uint64_t n);
 
 /* ---- op/route.c --------------------------------------------------------- */
 
@@ -163,6 +165,8 @@ enum s3_error s3_failf(struct s3_request *rq, enum s3_error err,
 		       const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Answers with the error; a HEAD request gets its status alone. */
 void s3_answer_error(struct s3_request *rq, enum s3_error err);
+/* A number as the value of a detail's element. */
+struct slice s3_number(struct s3_request *rq, uint64_t n);
 /* The <Error> element alone. */
 void s3_put_error(const struct s3_request *rq, enum s3_error err,
 		  struct buf *out);
@@ -239,10 +243,6 @@ enum s3_error MUST_CHECK s3_refuse_key(struct s3_request *rq);
 
 /* ---- metadata.c --------------------------------------------------------- */
 
-/* A header, or the query parameter it was hoisted into by presigning; .p is
- * NULL when there is neither. */
-struct slice s3_header_or_hoisted(const struct s3_request *rq,
-				  const char *name);
 /* The headers to keep with the object, from headers and presigned query.
  * METADATA_TOO_LARGE, INVALID_REDIRECT_LOCATION, and what s3_refuse_headers()
  * refuses. */

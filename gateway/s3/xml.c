@@ -30,6 +30,12 @@ s3_failf(struct s3_request *rq, enum s3_error err, const char *fmt, ...)
 	return err;
 }
 
+struct slice
+s3_number(struct s3_request *rq, uint64_t n)
+{
+	return arena_printf(&rq->http->arena, "%llu", (unsigned long long)n);
+}
+
 enum s3_error
 s3_bad_argument(struct s3_request *rq, const char *message, const char *name,
 		struct slice value)
