@@ -11,6 +11,9 @@
 static struct s3_world world = { .hosts = { "s3.example.org",
 					    "s3.localhost:9000", NULL } };
 
+/* Where a refusal says what would be allowed. */
+static struct http_exchange exchange;
+
 static enum s3_error
 parse(struct http_request *http, struct s3_request *rq, struct slice host,
       struct slice target)
@@ -18,7 +21,8 @@ parse(struct http_request *http, struct s3_request *rq, struct slice host,
 	struct http_header *h;
 	const char *why;
 
-	*http = (struct http_request){ .n_headers = 1 };
+	*http = (struct http_request){ .n_headers = 1, .exchange = &exchange };
+	answer_init(&exchange.answer);
 	*rq = (struct s3_request){ .http = http, .world = &world };
 	arena_init(&http->arena, 8 << 20);
 	http->method = SLICE("GET");
