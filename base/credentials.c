@@ -104,9 +104,7 @@ complete(const char *path)
 		errno = ENOMEM;
 		rc = buf_ok(&b) ? io_write_file(path, buf_slice(&b), 0600) : -1;
 	}
-	if (b.p)
-		secret_wipe(b.p, b.n);
-	buf_release(&b);
+	secret_release(&b);
 	return rc;
 }
 

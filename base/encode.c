@@ -183,6 +183,20 @@ uri_decode(struct buf *b, struct slice s, bool plus)
 	return buf_ok(b) ? 0 : -1;
 }
 
+int
+uri_decode_text(struct arena *a, struct slice s, bool plus, struct slice *out)
+{
+	struct buf b = BUF_INIT;
+	int rc = uri_decode(&b, s, plus);
+
+	if (rc == 0 && !slice_is_text(buf_slice(&b)))
+		rc = -1;
+	if (rc == 0)
+		*out = arena_copy(a, buf_slice(&b));
+	buf_release(&b);
+	return rc;
+}
+
 void
 base32_encode16(const uint8_t in[16], char out[BASE32_TEXT_MAX])
 {

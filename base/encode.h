@@ -6,6 +6,7 @@
 #ifndef BASE_ENCODE_H
 #define BASE_ENCODE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 /* out holds 2 * n + 1 bytes; lower case. */
@@ -30,6 +31,10 @@ void uri_encode(struct buf *b, struct slice s, bool keep_slash);
  * digits is -1. NUL bytes may result: callers that refuse them check.
  */
 int uri_decode(struct buf *b, struct slice s, bool plus);
+/* The same into the arena, of slice_is_text() only: else -1, and *out is left
+ * alone. An arena that is full shows in its own error. */
+int uri_decode_text(struct arena *a, struct slice s, bool plus,
+		    struct slice *out);
 
 /* 26 characters of Crockford base32 for 16 bytes, most significant first. */
 #define BASE32_TEXT_MAX 27

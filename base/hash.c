@@ -195,3 +195,11 @@ secret_wipe(void *p, size_t n)
 {
 	OPENSSL_cleanse(p, n);
 }
+
+void
+secret_release(struct buf *b)
+{
+	if (b->p)
+		secret_wipe(b->p, b->n);
+	buf_release(b);
+}

@@ -10,7 +10,7 @@
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
-#include "base/slice.h"
+#include "base/buf.h"
 
 enum hash_alg {
 	HASH_NONE,
@@ -69,5 +69,7 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 bool bytes_equal(const void *a, const void *b, size_t n);
 bool slice_equal_secret(struct slice a, struct slice b);
 void secret_wipe(void *p, size_t n);
+/* Wipes what a buffer holds, and frees it. */
+void secret_release(struct buf *b);
 
 #endif

@@ -182,3 +182,16 @@ slice_utf8(struct slice s, size_t i)
 	}
 	return n;
 }
+
+bool
+slice_is_text(struct slice s)
+{
+	size_t n;
+
+	for (size_t i = 0; i < s.n; i += n) {
+		n = slice_utf8(s, i);
+		if (n == 0 || s.p[i] == '\0')
+			return false;
+	}
+	return true;
+}

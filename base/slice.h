@@ -59,5 +59,7 @@ int slice_u64(struct slice s, uint64_t *out);
 /* Length of the UTF-8 sequence that begins at s[i] (RFC 3629: no surrogates,
  * no overlong forms), 0 when there is none. i < s.n. */
 size_t slice_utf8(struct slice s, size_t i);
+/* UTF-8 throughout, without NUL. */
+bool slice_is_text(struct slice s);
 
 #endif

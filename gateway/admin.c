@@ -264,14 +264,6 @@ answer(struct admin_server *a, struct slice line, struct buf *out)
 }
 
 static void
-wipe(struct buf *b)
-{
-	if (b->p)
-		secret_wipe(b->p, b->n);
-	buf_release(b);
-}
-
-static void
 serve_peer(void *ctx, int fd, int stop)
 {
 	struct buf line = BUF_MAX(LINE_MAX_BYTES), out = BUF_INIT;
@@ -284,8 +276,8 @@ serve_peer(void *ctx, int fd, int stop)
 			log_warn("admin_answer",
 				 "a command could not be answered");
 	}
-	wipe(&out);
-	wipe(&line);
+	secret_release(&out);
+	secret_release(&line);
 	close(fd);
 }
 

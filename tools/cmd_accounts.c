@@ -213,14 +213,6 @@ print_answer(const struct action *a, const struct options *o,
 	return status;
 }
 
-static void
-wipe(struct buf *b)
-{
-	if (b->p)
-		secret_wipe(b->p, b->n);
-	buf_release(b);
-}
-
 static int
 ask(const struct action *a, char **args, const struct options *o,
     const char *data, const char *secret)
@@ -237,8 +229,8 @@ ask(const struct action *a, char **args, const struct options *o,
 		status = no_gateway(data);
 	else
 		status = print_answer(a, o, buf_slice(&answer));
-	wipe(&line);
-	wipe(&answer);
+	secret_release(&line);
+	secret_release(&answer);
 	return status;
 }
 

@@ -15,19 +15,11 @@
 static const char *
 decode(struct api_call *c, struct slice raw)
 {
-	struct buf b = BUF_INIT;
-	const char *out = NULL;
-	size_t n, i = 0;
+	struct slice text;
 
-	if (uri_decode(&b, raw, true) == 0 && buf_ok(&b)) {
-		while (i < b.n && b.p[i] != '\0' &&
-		       (n = slice_utf8(buf_slice(&b), i)) > 0)
-			i += n;
-		if (i == b.n)
-			out = arena_cstr(&c->arena, buf_slice(&b));
-	}
-	buf_release(&b);
-	return out;
+	if (uri_decode_text(&c->arena, raw, true, &text) != 0)
+		return NULL;
+	return arena_cstr(&c->arena, text);
 }
 
 const char *

@@ -9,24 +9,6 @@
 #define HEADER "x-amz-copy-source"
 #define BLOCK (1u << 20)
 
-static int
-decode(struct arena *a, struct slice raw, struct slice *out)
-{
-	struct buf b = BUF_INIT;
-	int rc = uri_decode(&b, raw, true);
-	size_t n = 1;
-
-	for (size_t i = 0; rc == 0 && i < b.n; i += n) {
-		n = slice_utf8(buf_slice(&b), i);
-		if (n == 0 || b.p[i] == '\0')
-			rc = -1;
-	}
-	if (rc == 0)
-		*out = arena_copy(a, buf_slice(&b));
-	buf_release(&b);
-	return rc == 0 && !a->err ? 0 : -1;
-}
-
 int
 s3_copy_source_parse(struct arena *a, struct slice value, struct store_ref *out)
 {
@@ -42,7 +24,8 @@ s3_copy_source_parse(struct arena *a, struct slice value, struct store_ref *out)
 			return -1;
 	}
 	/* The first slash may be encoded too. */
-	if (decode(a, path, &path) != 0 || decode(a, id, &out->version_id) != 0)
+	if (uri_decode_text(a, path, true, &path) != 0 ||
+	    uri_decode_text(a, id, true, &out->version_id) != 0 || a->err)
 		return -1;
 	if (slice_starts(path, SLICE("/")))
 		path = slice_from(path, 1);

@@ -66,15 +66,25 @@ s3_open_body(struct s3_request *rq)
 }
 
 enum s3_error
+s3_read_kept(struct s3_request *rq, struct store_headers *headers,
+	     struct slice *storage_class, struct store_headers *tags)
+{
+	enum s3_error err = s3_metadata_read(rq, headers);
+
+	if (err == S3_OK)
+		err = s3_storage_class(rq, storage_class);
+	if (err == S3_OK && tags->n == 0)
+		err = tags_read_header(rq, tags);
+	return err;
+}
+
+enum s3_error
 s3_begin_put(struct s3_request *rq)
 {
 	struct store_put_req *req = &rq->put_req;
-	enum s3_error err = s3_metadata_read(rq, &req->headers);
+	enum s3_error err =
+	    s3_read_kept(rq, &req->headers, &req->storage_class, &req->tags);
 
-	if (err == S3_OK)
-		err = s3_storage_class(rq, &req->storage_class);
-	if (err == S3_OK && req->tags.n == 0)
-		err = tags_read_header(rq, &req->tags);
 	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);
 	if (err == S3_OK)

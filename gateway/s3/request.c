@@ -17,39 +17,11 @@ invalid_uri(struct s3_request *rq)
 	return s3_fail(rq, S3_ERR_INVALID_URI, NULL, "URI", rq->http->raw_path);
 }
 
-/* UTF-8 without NUL. */
-static bool
-is_text(struct slice s)
-{
-	size_t n;
-
-	for (size_t i = 0; i < s.n; i += n) {
-		n = slice_utf8(s, i);
-		if (n == 0 || s.p[i] == '\0')
-			return false;
-	}
-	return true;
-}
-
-/* Decoded into the arena; text only. */
-static int
-decode(struct s3_request *rq, struct slice raw, bool plus, struct slice *out)
-{
-	struct buf b = BUF_INIT;
-	int rc = uri_decode(&b, raw, plus);
-
-	if (rc == 0 && !is_text(buf_slice(&b)))
-		rc = -1;
-	if (rc == 0)
-		*out = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return rc;
-}
-
 static enum s3_error
 parse_query(struct s3_request *rq)
 {
 	struct slice rest = rq->http->raw_query, item, name;
+	struct arena *a = &rq->http->arena;
 
 	rq->params =
 	    arena_array(&rq->http->arena, S3_PARAMS_MAX, sizeof(*rq->params));
@@ -64,8 +36,8 @@ parse_query(struct s3_request *rq)
 			return invalid_uri(rq);
 		p->value = item;
 		if (!slice_cut(&p->value, '=', &name) ||
-		    decode(rq, name, true, &p->name) != 0 ||
-		    decode(rq, p->value, true, &p->value) != 0)
+		    uri_decode_text(a, name, true, &p->name) != 0 ||
+		    uri_decode_text(a, p->value, true, &p->value) != 0)
 			return invalid_uri(rq);
 		rq->n_params++;
 	}
@@ -136,11 +108,12 @@ static enum s3_error
 parse_path(struct s3_request *rq)
 {
 	struct slice rest = slice_from(rq->http->raw_path, 1), bucket;
+	struct arena *a = &rq->http->arena;
 
 	if (!rq->bucket_in_host && slice_cut(&rest, '/', &bucket) &&
-	    decode(rq, bucket, false, &rq->bucket) != 0)
+	    uri_decode_text(a, bucket, false, &rq->bucket) != 0)
 		return invalid_uri(rq);
-	if (decode(rq, rest, false, &rq->key) != 0)
+	if (uri_decode_text(a, rest, false, &rq->key) != 0)
 		return invalid_uri(rq);
 	/* "//key": a key without a bucket. */
 	if (rq->bucket.n == 0 && rq->key.n > 0)
@@ -170,7 +143,7 @@ check_headers(struct s3_request *rq)
 enum s3_error
 s3_check_key(struct s3_request *rq)
 {
-	if (!is_text(rq->key))
+	if (!slice_is_text(rq->key))
 		return s3_bad_argument(rq, "The key must be UTF-8 without NUL.",
 				       "key", SLICE_EMPTY);
 	if (rq->key.n <= STORE_KEY_MAX)

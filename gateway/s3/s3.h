@@ -141,6 +141,13 @@ enum s3_error MUST_CHECK s3_begin_put(struct s3_request *rq);
 /* Verifies the body, commits rq->put and sets the headers of the answer. */
 enum s3_error MUST_CHECK s3_end_put(struct s3_request *rq,
 				    const char *event_name, char etag[33]);
+/* What is kept with an object beside its bytes, as the request gives it; tags
+ * are read only into an empty set. Those of s3_metadata_read(),
+ * INVALID_STORAGE_CLASS, INVALID_ARGUMENT and INVALID_TAG. */
+enum s3_error MUST_CHECK s3_read_kept(struct s3_request *rq,
+				      struct store_headers *headers,
+				      struct slice *storage_class,
+				      struct store_headers *tags);
 /* The object's URL, by the address that the client used; in the arena. */
 struct slice s3_location(struct s3_request *rq);
 

@@ -142,6 +142,28 @@ test_uri_decode_plus_and_broken_escapes(void **state)
 }
 
 static void
+test_uri_decode_text_is_utf8_without_nul(void **state)
+{
+	static const char *const bad[] = { "a%00b", "%ff",	 "%c3",
+					   "\xc3(", "%ed%a0%80", "%zz" };
+	struct slice out = SLICE("kept");
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 1 << 12);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(
+		    uri_decode_text(&a, slice_str(bad[i]), false, &out), -1);
+	assert_true(slice_eq_str(out, "kept"));
+	assert_int_equal(
+	    uri_decode_text(&a, SLICE("%C3%BC+\xc3\xbc"), true, &out), 0);
+	assert_true(slice_eq_str(out, "\xc3\xbc \xc3\xbc"));
+	assert_int_equal(uri_decode_text(&a, SLICE_EMPTY, true, &out), 0);
+	assert_int_equal(out.n, 0);
+	arena_release(&a);
+}
+
+static void
 test_base32_sorts_as_its_bytes(void **state)
 {
 	uint8_t low[16] = { 0 }, high[16];
@@ -203,6 +225,7 @@ main(void)
 		cmocka_unit_test(test_uri_encode_keeps_unreserved_only),
 		cmocka_unit_test(test_uri_encode_every_byte_comes_back),
 		cmocka_unit_test(test_uri_decode_plus_and_broken_escapes),
+		cmocka_unit_test(test_uri_decode_text_is_utf8_without_nul),
 		cmocka_unit_test(test_base32_sorts_as_its_bytes),
 		cmocka_unit_test(test_base32_has_one_spelling),
 	};

@@ -7,7 +7,6 @@
 #include "gateway/s3/copy_source.h"
 #include "gateway/s3/metadata.h"
 #include "gateway/s3/op/ops.h"
-#include "gateway/s3/tags.h"
 
 #define TRIES 4
 #define PIECE 262144u
@@ -70,11 +69,7 @@ read_target(struct s3_request *rq, struct copy *c)
 	req->key = rq->key;
 	req->size_max = s3_object_max(rq);
 	req->note = s3_note(rq, "ObjectCreated:Copy");
-	err = s3_metadata_read(rq, &req->headers);
-	if (err == S3_OK)
-		err = s3_storage_class(rq, &req->storage_class);
-	if (err == S3_OK)
-		err = tags_read_header(rq, &req->tags);
+	err = s3_read_kept(rq, &req->headers, &req->storage_class, &req->tags);
 	if (err == S3_OK)
 		err = s3_checksum_choice(rq, &c->alg, &composite);
 	if (err == S3_OK)

@@ -21,17 +21,9 @@ struct rename {
 static enum s3_error
 read_source(struct s3_request *rq, struct slice *key)
 {
-	struct slice v = s3_header_or_hoisted(rq, HEADER), path;
-	struct buf b = BUF_INIT;
-	int rc = uri_decode(&b, v, false);
-	size_t n = 1;
+	struct slice v = s3_header_or_hoisted(rq, HEADER), path = SLICE_EMPTY;
+	int rc = uri_decode_text(&rq->http->arena, v, false, &path);
 
-	for (size_t i = 0; rc == 0 && i < b.n; i += n) {
-		n = slice_utf8(buf_slice(&b), i);
-		rc = n == 0 || b.p[i] == '\0' ? -1 : 0;
-	}
-	path = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
 	if (slice_starts(path, SLICE("/")))
 		path = slice_from(path, 1);
 	*key = path;

@@ -3,7 +3,6 @@
  */
 #include "gateway/s3/op/multipart.h"
 #include "gateway/s3/op/ops.h"
-#include "gateway/s3/tags.h"
 
 static enum s3_error
 read_request(struct s3_request *rq, struct store_upload_req *req)
@@ -14,11 +13,7 @@ read_request(struct s3_request *rq, struct store_upload_req *req)
 	req->bucket = rq->bucket;
 	req->key = rq->key;
 	req->initiator = slice_str(rq->id.account_id);
-	err = s3_metadata_read(rq, &req->headers);
-	if (err == S3_OK)
-		err = s3_storage_class(rq, &req->storage_class);
-	if (err == S3_OK)
-		err = tags_read_header(rq, &req->tags);
+	err = s3_read_kept(rq, &req->headers, &req->storage_class, &req->tags);
 	if (err == S3_OK)
 		err = s3_checksum_choice(rq, &alg, &req->checksum_composite);
 	req->checksum_alg = (uint16_t)alg;
