@@ -5,8 +5,9 @@ import hashlib
 
 import pytest
 
-from sigv4 import Signer, head, quote
-from wire import Wire, request
+from signed import send
+from sigv4 import Signer, head
+from wire import request
 
 
 @pytest.fixture
@@ -41,19 +42,9 @@ def stored(client, bucket):
 def http(gateway):
     """One signed request as it is written: http("PUT", "/b/k", b"body",
     {"name": "value"}, [("query", "")])."""
-    def send(method, path, body=b"", headers=None, query=()):
-        h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}",
-                             "UNSIGNED-PAYLOAD", query, headers)
-        if body or method in ("PUT", "POST"):
-            h["Content-Length"] = str(len(body))
-        target = quote(path, "-._~/")
-        if query:
-            target += "?" + "&".join(f"{quote(k)}={quote(v)}"
-                                     for k, v in query)
-        with Wire(gateway.port) as w:
-            w.send(head(method, target, h) + body)
-            return w.read(head_request=method == "HEAD")
-    return send
+    def one(method, path, body=b"", headers=None, query=()):
+        return send(gateway, method, path, query, body, headers)
+    return one
 
 
 @pytest.fixture
