@@ -1,6 +1,6 @@
 /*
- * admin.h - the operator's commands on accounts: a unix socket
- * DATA/run/admin.sock of the gateway.
+ * admin.h - the operator's commands on a running gateway: a unix socket
+ * DATA/run/admin.sock.
  *
  * Request: one JSON line {"command":"user add","name":..., ...}, answer: one
  * JSON line, {"error":"what is wrong"} or
@@ -14,7 +14,8 @@
  *                    "keys":[{"access_key","created"}]}]}; [name]: that one
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
- * Both ends: gateway/admin.c serves, tools/cmd_accounts.c asks.
+ * Each peer has a thread and one command, so a long one holds up no other.
+ * Both ends: gateway/admin_*.c serve, tools/cmd_accounts.c asks.
  */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H

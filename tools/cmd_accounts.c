@@ -340,8 +340,6 @@ cmd_admin_accounts(int argc, char **argv)
 	int n, status;
 
 	find_words(argc, argv, words);
-	if (strcmp(words[0], "user") != 0 && strcmp(words[0], "key") != 0)
-		return GO_ON;
 	a = find_action(words);
 	if (!a)
 		return help_group(argc, argv);

@@ -1,285 +1,78 @@
 /*
- * reelgate admin - looks at and steers jobs (in the database) and services
- * (by their health addresses). Accounts are in cmd_accounts.c.
+ * reelgate admin - the operator's commands. Each is a row of the table, with a
+ * function that reads the whole command line, its own word included.
  */
 #include "tools/command.h"
-#include "base/rundir.h"
-#include "base/timeval.h"
-#include "queue/queue.h"
-#include "tools/health.h"
-
-#define LIST_MAX 100
-#define ANSWER_MAX (64u << 20)
-
-struct admin {
-	struct conf conf;
-	struct queue *queue;
-	struct arena arena;
-};
-
-static int
-report(enum queue_error error, const char *what)
-{
-	static const struct {
-		enum queue_error error;
-		int status;
-		const char *text;
-	} table[] = {
-		{ QUEUE_NOT_FOUND, EXIT_FAILURE, "there is no such job" },
-		{ QUEUE_CONFLICT, EXIT_FAILURE,
-		  "its status does not allow that" },
-		{ QUEUE_UNAVAILABLE, EX_UNAVAILABLE,
-		  "the database does not answer: does reelgate up run?" },
-	};
-
-	if (error == QUEUE_OK)
-		return EX_OK;
-	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		if (table[i].error == error)
-			return complain(table[i].status, "%s: %s", what,
-					table[i].text);
-	return complain(EX_SOFTWARE, "%s: the database refused", what);
-}
-
-static const char *
-time_text(int64_t us, char out[TIME_TEXT_MAX])
-{
-	if (us)
-		time_format_iso(us, out);
-	else
-		snprintf(out, TIME_TEXT_MAX, "-");
-	return out;
-}
-
-static bool
-is_status(const char *word)
-{
-	static const char *const statuses[] = { "pending", "processing",
-						"completed", "failed",
-						"cancelled" };
-
-	for (size_t i = 0; i < ARRAY_LEN(statuses); i++)
-		if (strcmp(word, statuses[i]) == 0)
-			return true;
-	return false;
-}
-
-static int
-jobs_list(struct admin *a, const char *status)
-{
-	enum queue_error error;
-	struct queue_job *jobs;
-	char created[TIME_TEXT_MAX];
-	size_t n;
-
-	if (status && !is_status(status))
-		return complain(EX_USAGE,
-				"%s: no status of pending, processing, "
-				"completed, failed, cancelled",
-				status);
-	error =
-	    queue_job_list(a->queue, status, LIST_MAX, &a->arena, &jobs, &n);
-	if (error != QUEUE_OK)
-		return report(error, "jobs");
-	printf("%-36s  %-14s %-10s %8s %5s  %-24s  %s\n", "id", "type",
-	       "status", "attempts", "%", "created", "error");
-	for (size_t i = 0; i < n; i++)
-		printf("%-36s  %-14s %-10s %4d of %d %5d  %-24s  %s\n",
-		       jobs[i].id, jobs[i].type, jobs[i].status,
-		       jobs[i].attempts, jobs[i].max_attempts, jobs[i].progress,
-		       time_text(jobs[i].created_us, created),
-		       jobs[i].error ? jobs[i].error : "");
-	return EX_OK;
-}
-
-static int
-jobs_show(struct admin *a, const char *id)
-{
-	char text[TIME_TEXT_MAX];
-	struct queue_job j = { 0 };
-	enum queue_error error = queue_job_get(a->queue, id, &a->arena, &j);
-	const struct {
-		const char *name;
-		const char *value;
-	} texts[] = { { "type", j.type },	  { "status", j.status },
-		      { "priority", j.priority }, { "user", j.user_id },
-		      { "video", j.video_id },	  { "bucket", j.bucket },
-		      { "key", j.s3_key },	  { "payload", j.payload },
-		      { "result", j.result },	  { "error", j.error } };
-	const struct {
-		const char *name;
-		int64_t us;
-	} times[] = { { "created", j.created_us },
-		      { "due", j.run_at_us },
-		      { "started", j.started_us },
-		      { "completed", j.completed_us } };
-
-	if (error != QUEUE_OK)
-		return report(error, id);
-	printf("%-10s %s\n%-10s %d of %d\n%-10s %d %%\n", "id", j.id,
-	       "attempts", j.attempts, j.max_attempts, "progress", j.progress);
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (texts[i].value)
-			printf("%-10s %s\n", texts[i].name, texts[i].value);
-	for (size_t i = 0; i < ARRAY_LEN(times); i++)
-		if (times[i].us)
-			printf("%-10s %s\n", times[i].name,
-			       time_text(times[i].us, text));
-	return EX_OK;
-}
-
-static int
-jobs_retry(struct admin *a, const char *id)
-{
-	return report(queue_job_retry(a->queue, id), id);
-}
-
-static int
-jobs_cancel(struct admin *a, const char *id)
-{
-	return report(queue_job_cancel(a->queue, id), id);
-}
-
-static int
-jobs_stats(struct admin *a, const char *unused)
-{
-	const char *json;
-	enum queue_error error = queue_job_stats(a->queue, &a->arena, &json);
-
-	(void)unused;
-	if (error == QUEUE_OK)
-		puts(json);
-	return report(error, "stats");
-}
-
-static int
-info(struct admin *a, const char *unused)
-{
-	static const struct {
-		const char *endpoint;
-		const char *path;
-		const char *what;
-	} checks[] = {
-		{ "S3_ENDPOINT", "/minio/health/ready", "S3" },
-		{ "API_ENDPOINT", "/health/ready", "video API" },
-	};
-	int status = EX_OK;
-
-	(void)unused;
-	printf("%-10s %s\n", "data", a->conf.data);
-	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-		char address[256];
-		unsigned answer = 0;
-
-		if (rundir_endpoint(a->conf.data, checks[i].endpoint, address,
-				    sizeof(address)) == 0)
-			answer = health_get(address, checks[i].path, NULL);
-		else
-			snprintf(address, sizeof(address), "-");
-		printf("%-10s %s %s\n", checks[i].what, address,
-		       answer == 200 ? "ready"
-		       : answer	     ? "not ready"
-				     : "does not run");
-		if (answer != 200)
-			status = EX_UNAVAILABLE;
-	}
-	return status;
-}
+#include "base/buf.h"
 
 static const struct {
-	const char *words[2];
-	int (*run)(struct admin *a, const char *arg);
-	enum { NO_ARG, OPTIONAL_ARG, NEEDS_ARG } arg;
-} actions[] = {
-	{ { "info", NULL }, info, NO_ARG },
-	{ { "jobs", "list" }, jobs_list, OPTIONAL_ARG },
-	{ { "jobs", "show" }, jobs_show, NEEDS_ARG },
-	{ { "jobs", "retry" }, jobs_retry, NEEDS_ARG },
-	{ { "jobs", "cancel" }, jobs_cancel, NEEDS_ARG },
-	{ { "jobs", "stats" }, jobs_stats, NO_ARG },
+	const char *word;
+	const char *args;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "info", "", cmd_admin_info,
+	  "addresses and health of the running services" },
+	{ "jobs", "list|show|retry|cancel|stats", cmd_admin_jobs,
+	  "look at jobs and steer them" },
+	{ "user", "add|list|remove", cmd_admin_accounts, "S3 accounts" },
+	{ "key", "add|list|remove", cmd_admin_accounts,
+	  "access keys of S3 accounts" },
 };
 
-/* The row that the words name, and the word behind them. */
-static size_t
-find_action(char **words, int n, const char **arg)
+/* The first word that is no option and no value of the common ones. */
+static const char *
+first_word(int argc, char **argv)
 {
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		int used = actions[i].words[1] ? 2 : 1;
-		int rest = n - used;
-
-		if (n < used || strcmp(words[0], actions[i].words[0]) != 0 ||
-		    (used == 2 && strcmp(words[1], actions[i].words[1]) != 0))
-			continue;
-		*arg = rest ? words[used] : NULL;
-		if (rest > (actions[i].arg == NO_ARG ? 0 : 1) ||
-		    (rest == 0 && actions[i].arg == NEEDS_ARG))
-			break;
-		return i;
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] != '-')
+			return argv[i];
+		if (strcmp(argv[i], "--data") == 0 ||
+		    strcmp(argv[i], "--config") == 0)
+			i++;
 	}
-	return ARRAY_LEN(actions);
+	return "";
 }
 
+/* "reelgate admin", and what is none of the commands. */
 static int
-run_action(struct admin *a, size_t action, const char *arg)
+help(int argc, char **argv)
 {
-	int status;
+	struct buf about = BUF_INIT;
+	const char *config, *data;
+	const struct option options[] = { OPTIONS_COMMON(config, data) };
+	struct command_line line = {
+		.usage = "reelgate admin COMMAND ... [OPTIONS]",
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+		.args_min = 1,
+		.args_max = argc,
+	};
+	int n, status;
 
-	if (actions[action].run == info)
-		return info(a, NULL);
-	if (!a->conf.database_url[0])
-		return complain(EX_CONFIG,
-				"no database: DATABASE_URL is unset and "
-				"reelgate up does not run on %s",
-				a->conf.data);
-	a->queue = queue_open(a->conf.database_url, 1, "reelgate-admin");
-	if (!a->queue)
-		return complain(EX_OSERR, "out of memory");
-	arena_init(&a->arena, ANSWER_MAX);
-	status = actions[action].run(a, arg);
-	queue_close(a->queue);
-	arena_release(&a->arena);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		buf_printf(&about, "  %-9s %-30s %s\n", commands[i].word,
+			   commands[i].args, commands[i].help);
+	buf_put(&about, SLICE("\nreelgate admin COMMAND --help says more of "
+			      "each.\n"));
+	line.about = buf_ok(&about) ? about.p : "";
+	status = options_parse(&line, argc, argv, &n);
+	if (status == GO_ON)
+		status = complain(EX_USAGE,
+				  "\"%s\" is no command of reelgate admin; "
+				  "reelgate admin --help lists them",
+				  argv[1]);
+	buf_release(&about);
 	return status;
 }
 
 int
 cmd_admin(int argc, char **argv)
 {
-	const char *config = NULL, *data = NULL, *arg = NULL;
-	const struct option options[] = { OPTIONS_COMMON(config, data) };
-	const struct command_line line = {
-		.usage = "reelgate admin info | jobs list [STATUS] | "
-			 "jobs show|retry|cancel ID | jobs stats | user ... | "
-			 "key ...",
-		.about = "  info               addresses and health of the "
-			 "running services\n"
-			 "  jobs list [STATUS] the newest jobs, of one status "
-			 "or all\n"
-			 "  jobs show ID       everything about one job\n"
-			 "  jobs retry ID      run a failed job again\n"
-			 "  jobs cancel ID     stop a job, or keep it from "
-			 "starting\n"
-			 "  jobs stats         counts and latencies, as JSON\n"
-			 "  user, key          S3 accounts and their keys: "
-			 "reelgate admin user --help\n",
-		.options = options,
-		.n_options = ARRAY_LEN(options),
-		.args_min = 1,
-		.args_max = 3,
-	};
-	struct admin a = { 0 };
-	size_t action;
-	int n, status = cmd_admin_accounts(argc, argv);
+	const char *word = first_word(argc, argv);
 
-	if (status == GO_ON)
-		status = options_parse(&line, argc, argv, &n);
-	if (status != GO_ON)
-		return status;
-	action = find_action(argv + 1, n, &arg);
-	if (action == ARRAY_LEN(actions))
-		return complain(EX_USAGE, "usage: %s", line.usage);
-	status = settings_load(&a.conf, config, data);
-	if (status == GO_ON)
-		status = run_action(&a, action, arg);
-	conf_release(&a.conf);
-	return status;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(word, commands[i].word) == 0)
+			return commands[i].run(argc, argv);
+	return help(argc, argv);
 }

@@ -17,8 +17,11 @@ int cmd_migrate(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_presign(int argc, char **argv);
 int cmd_admin(int argc, char **argv);
-/* `admin user` and `admin key`; GO_ON when the words are neither. */
-int cmd_admin_accounts(int argc, char **argv);
+/* `reelgate admin ...`, by the table in cmd_admin.c: argv[0] is "admin", and
+ * the command's own word stands among the arguments. */
+int cmd_admin_info(int argc, char **argv);
+int cmd_admin_jobs(int argc, char **argv);
+int cmd_admin_accounts(int argc, char **argv); /* `user` and `key` */
 
 /* One line on stderr, "reelgate: " before it; returns @status. */
 int complain(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
