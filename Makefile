@@ -61,7 +61,8 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check install clean
+	fuzz-replay lint layers conf s3-api docs format format-check bench-programs \
+	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
 help: ## list the targets
@@ -137,6 +138,12 @@ $(BUILD)/tests/test_tools_%: $(BUILD)/tests/unit/test_tools_%.o \
 	$(link) $^ -lcmocka $(LIBS.core)
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
+
+# The benchmark: its load generator, and the limits it is compared with.
+$(BUILD)/bench/bench-load: $(patsubst %.c,$(BUILD)/%.o,\
+		$(wildcard tests/bench/load*.c)) $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
+bench-programs: $(BUILD)/bench/bench-load
 
 # A fuzz target is a libFuzzer program with MODE=fuzz; in the other modes the
 # same code runs over the committed corpus.

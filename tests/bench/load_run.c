@@ -1,0 +1,313 @@
+/*
+ * The run: threads that serve their connections by epoll, or a thread with one
+ * connection that simply blocks, which spares it a system call per request.
+ *
+ * Shared state: struct run, all of it atomic or set before the threads begin.
+ * Requests that begin in the warm-up do not count; those under way at the end
+ * are finished, and the clock stops with the last of them.
+ */
+#include "tests/bench/load.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000ull
+#define PATIENCE_MS 60000
+#define EVENTS 64
+
+enum phase { PHASE_WARMUP, PHASE_MEASURE, PHASE_STOP };
+
+struct run {
+	const struct load_conf *conf;
+	const struct load_plan *plan;
+	_Atomic int phase;
+	_Atomic uint64_t next;	  /* request of the plan */
+	_Atomic uint64_t issued;  /* that count */
+	_Atomic uint64_t last_ns; /* end of the last answer */
+	_Atomic bool told;	  /* of the first error */
+};
+
+struct line { /* a connection and its request */
+	struct load_conn conn;
+	const struct load_request *request;
+	uint64_t begun_ns;
+	bool counts;
+	bool waits_to_write;
+};
+
+struct worker {
+	pthread_t thread;
+	struct run *run;
+	struct line *lines;
+	size_t n;
+	int epoll;
+	struct load_stats stats;
+};
+
+uint64_t
+load_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- one answer ---------------------------------------------------------- */
+
+static bool
+is_right(const struct load_conf *conf, const struct line *l)
+{
+	const struct load_conn *c = &l->conn;
+
+	if (c->status < 200 || c->status > 299)
+		return false;
+	if (l->request->op == LOAD_GET)
+		return c->received == conf->size;
+	if (l->request->op == LOAD_HEAD)
+		return c->length == conf->size;
+	return true;
+}
+
+static void
+tell_first_error(struct run *run, const struct line *l, enum load_step s)
+{
+	struct slice line = SLICE_EMPTY, head = l->request->head;
+
+	if (atomic_exchange(&run->told, true))
+		return;
+	(void)slice_cut(&head, '?', &line);
+	fprintf(stderr, "bench-load: %.*s: status %d, %llu bytes%s\n",
+		(int)strcspn(line.p, "?\r"), line.p, l->conn.status,
+		(unsigned long long)l->conn.received,
+		s == STEP_FAILED ? ", connection lost" : "");
+}
+
+static void
+account(struct worker *w, const struct line *l, enum load_step s)
+{
+	const struct load_conn *c = &l->conn;
+	uint64_t now = load_now_ns();
+
+	if (s == STEP_DONE && c->status == 404 &&
+	    w->run->conf->op == LOAD_MIXED) {
+		w->stats.absent += l->counts;
+	} else if (s != STEP_DONE || !is_right(w->run->conf, l)) {
+		tell_first_error(w->run, l, s);
+		w->stats.errors++;
+		return;
+	}
+	if (!l->counts)
+		return;
+	load_stats_add(&w->stats, now - l->begun_ns);
+	w->stats.bytes += l->request->body_n + c->received;
+	if (atomic_load(&w->run->last_ns) < now)
+		atomic_store(&w->run->last_ns, now);
+}
+
+/* ---- requests of a connection ------------------------------------------- */
+
+/* false: the run is over. */
+static bool
+begin_next(struct worker *w, struct line *l)
+{
+	struct run *run = w->run;
+	int phase = atomic_load(&run->phase);
+
+	if (phase == PHASE_STOP)
+		return false;
+	l->counts = phase == PHASE_MEASURE;
+	if (l->counts && run->conf->count &&
+	    atomic_fetch_add(&run->issued, 1) >= run->conf->count)
+		return false;
+	l->request =
+	    &run->plan->v[atomic_fetch_add(&run->next, 1) % run->plan->n];
+	load_conn_begin(&l->conn, l->request, NULL);
+	l->begun_ns = load_now_ns();
+	return true;
+}
+
+static int
+reopen(struct worker *w, struct line *l)
+{
+	load_conn_close(&l->conn);
+	if (load_conn_open(&l->conn, w->run->conf, w->run->plan->block,
+			   w->epoll < 0) != 0)
+		return -1;
+	l->waits_to_write = false;
+	if (w->epoll < 0)
+		return 0;
+	return epoll_ctl(
+	    w->epoll, EPOLL_CTL_ADD, l->conn.fd,
+	    &(struct epoll_event){ .events = EPOLLIN, .data.ptr = l });
+}
+
+static int
+wait_for(struct worker *w, struct line *l, enum load_step s)
+{
+	bool write = s == STEP_WRITE;
+
+	if (write == l->waits_to_write)
+		return 0;
+	l->waits_to_write = write;
+	return epoll_ctl(
+	    w->epoll, EPOLL_CTL_MOD, l->conn.fd,
+	    &(struct epoll_event){ .events = write ? EPOLLOUT : EPOLLIN,
+				   .data.ptr = l });
+}
+
+/* Goes on with a connection until it would block; false: it is at its end. */
+static bool
+serve(struct worker *w, struct line *l)
+{
+	for (;;) {
+		enum load_step s = load_conn_step(&l->conn);
+
+		if (s == STEP_READ || s == STEP_WRITE)
+			return wait_for(w, l, s) == 0;
+		account(w, l, s);
+		if ((s == STEP_FAILED || l->conn.close_after) &&
+		    reopen(w, l) != 0)
+			break;
+		if (!begin_next(w, l))
+			break;
+	}
+	load_conn_close(&l->conn);
+	return false;
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+	struct epoll_event events[EVENTS];
+	size_t alive = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		alive += begin_next(w, &w->lines[i]) && serve(w, &w->lines[i]);
+	while (alive) {
+		int n = epoll_wait(w->epoll, events, EVENTS, PATIENCE_MS);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			fprintf(stderr, "bench-load: no answer in %d s\n",
+				PATIENCE_MS / 1000);
+			w->stats.errors += alive;
+			break;
+		}
+		for (int i = 0; i < n; i++)
+			alive -= !serve(w, events[i].data.ptr);
+	}
+	return NULL;
+}
+
+/* ---- the threads --------------------------------------------------------- */
+
+static int
+open_worker(struct worker *w, struct run *run, size_t connections)
+{
+	w->run = run;
+	w->n = connections;
+	w->epoll = connections == 1 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	w->lines = calloc(connections, sizeof(*w->lines));
+	if (!w->lines || (connections > 1 && w->epoll < 0))
+		return -1;
+	for (size_t i = 0; i < connections; i++)
+		w->lines[i].conn.fd = -1;
+	for (size_t i = 0; i < connections; i++)
+		if (reopen(w, &w->lines[i]) != 0)
+			return -1;
+	return 0;
+}
+
+static void
+close_worker(struct worker *w)
+{
+	for (size_t i = 0; w->lines && i < w->n; i++)
+		load_conn_close(&w->lines[i].conn);
+	if (w->epoll > 0)
+		close(w->epoll);
+	free(w->lines);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+sleep_ms(uint64_t ms)
+{
+	struct timespec t = { .tv_sec = (time_t)(ms / 1000),
+			      .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&t, &t) != 0 && errno == EINTR)
+		;
+}
+
+static void
+measure(struct run *run, struct worker *w, size_t n, struct load_result *out)
+{
+	const struct load_conf *conf = run->conf;
+	size_t started = 0;
+	uint64_t begin;
+	double cpu;
+
+	atomic_store(&run->phase,
+		     conf->warmup_ms ? PHASE_WARMUP : PHASE_MEASURE);
+	begin = load_now_ns();
+	cpu = cpu_seconds();
+	while (started < n &&
+	       pthread_create(&w[started].thread, NULL, work, &w[started]) == 0)
+		started++;
+	if (conf->warmup_ms) {
+		sleep_ms(conf->warmup_ms);
+		begin = load_now_ns();
+		cpu = cpu_seconds();
+		atomic_store(&run->phase, PHASE_MEASURE);
+	}
+	if (!conf->count) {
+		sleep_ms(conf->seconds_ms);
+		atomic_store(&run->phase, PHASE_STOP);
+	}
+	for (size_t i = 0; i < started; i++) {
+		pthread_join(w[i].thread, NULL);
+		load_stats_merge(&out->stats, &w[i].stats);
+	}
+	out->client_cpu_s = cpu_seconds() - cpu;
+	if (atomic_load(&run->last_ns) < begin)
+		atomic_store(&run->last_ns, load_now_ns());
+	out->seconds = (double)(atomic_load(&run->last_ns) - begin) / 1e9;
+	if (started < n)
+		out->stats.errors++;
+}
+
+int
+load_run(const struct load_conf *conf, const struct load_plan *plan,
+	 struct load_result *out)
+{
+	struct run run = { .conf = conf, .plan = plan };
+	size_t n = conf->threads, share = conf->connections / n;
+	struct worker *w = calloc(n, sizeof(*w));
+	int rc = w ? 0 : -1;
+
+	*out = (struct load_result){ 0 };
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = open_worker(&w[i], &run,
+				 share + (i < conf->connections % n));
+	if (rc == 0)
+		measure(&run, w, n, out);
+	for (size_t i = 0; w && i < n; i++)
+		close_worker(&w[i]);
+	free(w);
+	return rc;
+}
