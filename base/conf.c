@@ -215,6 +215,19 @@ conf_set(struct conf *c, const char *name, struct slice value,
 	return set_row(c, row, value, err);
 }
 
+bool
+conf_size_is_default(const struct conf *c, const char *name)
+{
+	const struct row *row = find_row(slice_str(name));
+	uint64_t v, fallback;
+
+	if (!row || row->type != TYPE_SIZE ||
+	    conf_parse_size(slice_str(row->fallback), &fallback) != 0)
+		return false;
+	memcpy(&v, (const char *)c + row->offset, sizeof(v));
+	return v == fallback;
+}
+
 struct file {
 	struct conf *c;
 	const char *path;

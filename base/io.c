@@ -194,3 +194,11 @@ io_free_bytes(int fd)
 
 	return fstatvfs(fd, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
 }
+
+uint64_t
+io_total_bytes(int fd)
+{
+	struct statvfs v;
+
+	return fstatvfs(fd, &v) == 0 ? (uint64_t)v.f_blocks * v.f_frsize : 0;
+}

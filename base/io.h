@@ -19,6 +19,8 @@ int MUST_CHECK io_write_file(const char *path, struct slice data, mode_t mode);
 int MUST_CHECK io_fsync_dir(const char *path);
 /* What is left to us on the disk of fd; 0 when nobody knows. */
 uint64_t io_free_bytes(int fd);
+/* All of its bytes; 0 likewise. */
+uint64_t io_total_bytes(int fd);
 /* mkdir -p of one path; new folders get @mode, and their names are durable. */
 int MUST_CHECK io_mkdirs(const char *path, mode_t mode);
 

@@ -160,6 +160,8 @@ open_store(struct gateway *g, char err[ERR_MAX])
 		.inline_max = g->conf.inline_max,
 		.map_size = g->conf.index_map_size,
 		.min_free_bytes = g->conf.min_free_bytes,
+		.min_free_is_default =
+		    conf_size_is_default(&g->conf, "REELGATE_MIN_FREE_BYTES"),
 		/* a request may read twice at once; relay, lease, sweep */
 		.max_readers = 2 * (unsigned)g->conf.max_connections + 64,
 		.upload_age_max_ms =

@@ -4,7 +4,8 @@
  *
  * Shared state and locks; no two are ever held at once:
  *   writer.mu   queue of operations, committed state, stop flag, waiters
- *   blobs.mu    directories, ids, files in flight, reserved bytes
+ *   blobs.mu    directories, ids, files in flight
+ *   space.mu    free bytes, announced bytes, the ballast
  *   keeper.mu   stop flag of the housekeeping thread
  *   reads.mu    list of open reads of many pieces
  * The LMDB write transaction belongs to the writer thread alone.
@@ -52,9 +53,30 @@ struct blob_space {
 	struct blob_dir *current; /* where new files go, or NULL */
 	struct blob_file *flying; /* not yet settled, newest first */
 	uint64_t next_id;
-	uint64_t end_id;   /* of the lease */
-	uint64_t reserved; /* bytes announced and not on disk yet */
+	uint64_t end_id; /* of the lease */
 	bool leasing;
+};
+
+/* Of the index, and of the blobs: often one file system. */
+struct space_disk {
+	int fd;
+	uint64_t soft; /* marks, in bytes that must be left */
+	uint64_t hard;
+	uint64_t left;	   /* as read last, without the ballast */
+	bool with_ballast; /* it lies here */
+};
+
+struct space {
+	pthread_mutex_t mu;
+	struct space_disk disks[2];
+	size_t scarce;	   /* the one that decided the state */
+	uint64_t reserved; /* bytes announced and not on disk yet */
+	uint64_t spent;	   /* bytes given back since the reading: on disk? */
+	uint64_t ballast;  /* its size; 0: none is wanted */
+	int64_t read_us;
+	enum store_space state;
+	bool ballast_there;
+	bool open;
 };
 
 struct keeper {
@@ -75,7 +97,6 @@ struct open_reads {
 struct local {
 	struct store base; /* first */
 	uint64_t inline_max;
-	uint64_t min_free_bytes;
 	int64_t gc_delay_us;
 	int64_t event_retention_us;
 	int64_t completed_keep_us;
@@ -87,6 +108,7 @@ struct local {
 	char epoch[40];
 	struct writer writer;
 	struct blob_space blobs;
+	struct space space;
 	struct keeper keeper;
 	struct open_reads reads;
 };
@@ -165,9 +187,6 @@ int config_drop(struct writer_txn *t, uint32_t bucket_id);
 int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
 /* Marks the ids in use as settled where they are; the writer still runs. */
 void blob_space_close(struct local *ls);
-/* @size: bytes expected, 0 when unknown. INSUFFICIENT_STORAGE near full. */
-enum s3_error blob_reserve(struct local *ls, uint64_t size);
-void blob_unreserve(struct local *ls, uint64_t size);
 enum s3_error blob_create(struct local *ls, struct blob_file **out);
 /* Room for @size bytes at once; gives its reservation back when it worked. */
 bool blob_allocate(struct blob_file *f, uint64_t size);
@@ -190,6 +209,26 @@ int blob_open(struct local *ls, uint64_t id);
 /* Unlinks n blobs and syncs their directories; @gone: those where both worked.
  * An absent file is fine. */
 void blob_unlink(struct local *ls, const uint64_t *ids, size_t n, bool *gone);
+
+/* ---- local_space.c ---------------------------------------------------- */
+
+/* After blob_space_open(). */
+void space_open(struct local *ls, const struct store_local_conf *conf);
+void space_close(struct local *ls);
+/*
+ * May a request begin that brings bytes? @size: as announced, 0 when unknown.
+ * INSUFFICIENT_STORAGE when less than the soft mark would be left.
+ */
+enum s3_error space_reserve(struct local *ls, uint64_t size);
+void space_unreserve(struct local *ls, uint64_t size);
+/* May an operation of the writer begin? INSUFFICIENT_STORAGE for a change
+ * below the hard mark. */
+enum s3_error space_admit(struct local *ls, enum writer_kind kind);
+enum store_space space_state(struct local *ls, uint64_t *left);
+/* For the keeper: makes the ballast where there is room for it again. */
+void space_tend(struct local *ls);
+/* For a commit without room: true when there is more of it now. */
+bool space_drop_ballast(struct local *ls);
 
 /* ---- local_gc.c ------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * local_blob.h - what the two files about blobs share: local_space.c hands out
+ * local_blob.h - what the two files about blobs share: local_ids.c hands out
  * ids and directories, local_blob.c writes files. All fields but those of an
  * open file are guarded by blob_space.mu.
  */

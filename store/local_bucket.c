@@ -100,7 +100,8 @@ enum s3_error
 local_bucket_create(struct store *s, struct slice name, struct slice owner,
 		    struct slice region)
 {
-	struct bucket_op b = { .op.run = run_create,
+	struct bucket_op b = { .op = { .run = run_create,
+				       .kind = WRITER_CHANGE },
 			       .name = name,
 			       .owner = owner,
 			       .region = region,
@@ -126,7 +127,8 @@ enum s3_error
 local_bucket_versioning(struct store *s, struct slice name,
 			enum store_versioning v)
 {
-	struct bucket_op b = { .op.run = run_versioning,
+	struct bucket_op b = { .op = { .run = run_versioning,
+				       .kind = WRITER_CHANGE },
 			       .name = name,
 			       .versioning = v };
 
@@ -176,7 +178,9 @@ run_delete(struct writer_op *op, struct writer_txn *t)
 enum s3_error
 local_bucket_delete(struct store *s, struct slice name)
 {
-	struct bucket_op b = { .op.run = run_delete, .name = name };
+	struct bucket_op b = { .op = { .run = run_delete,
+				       .kind = WRITER_REMOVAL },
+			       .name = name };
 
 	return run(s, &b);
 }

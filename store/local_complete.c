@@ -389,7 +389,8 @@ enum s3_error
 local_upload_complete(struct store *s, const struct store_complete_req *req,
 		      struct store_complete_result *out)
 {
-	struct complete c = { .op = { .run = run_complete },
+	struct complete c = { .op = { .run = run_complete,
+				      .kind = WRITER_CHANGE },
 			      .req = req,
 			      .out = out,
 			      .change = { .bucket = req->bucket,

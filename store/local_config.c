@@ -93,7 +93,10 @@ enum s3_error
 local_config_put(struct store *s, struct slice bucket, enum store_config which,
 		 struct slice document)
 {
-	struct config_op c = { .op = { .run = run_put, .bytes = document.n },
+	struct config_op c = { .op = { .run = run_put,
+				       .bytes = document.n,
+				       .kind = document.n ? WRITER_CHANGE
+							  : WRITER_REMOVAL },
 			       .bucket = bucket,
 			       .which = which };
 	struct buf row = BUF_INIT;

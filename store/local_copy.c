@@ -150,7 +150,8 @@ local_copy(struct store *s, const struct store_copy_req *req,
 	   struct store_object *out)
 {
 	struct copy_op c = { .op = { .run = run_copy,
-				     .bytes = local_of(s)->inline_max },
+				     .bytes = local_of(s)->inline_max,
+				     .kind = WRITER_CHANGE },
 			     .req = req,
 			     .put = { .bucket = req->bucket,
 				      .key = req->key,
@@ -162,7 +163,7 @@ local_copy(struct store *s, const struct store_copy_req *req,
 	enum s3_error err = req->rename ? check_rename(req) : S3_OK;
 
 	if (err == S3_OK)
-		err = blob_reserve(local_of(s), 0); /* full already? */
+		err = space_reserve(local_of(s), 0); /* full already? */
 	if (err == S3_OK)
 		err = writer_run(local_of(s), &c.op);
 	if (err == S3_OK && out)
@@ -214,7 +215,7 @@ find_range(struct part_put *p, struct writer_txn *t)
 static enum s3_error
 make_blob(struct local *ls, const char *p, uint64_t n, struct blob_file **out)
 {
-	enum s3_error err = blob_reserve(ls, n);
+	enum s3_error err = space_reserve(ls, n);
 
 	if (err != S3_OK)
 		return err;
@@ -223,7 +224,7 @@ make_blob(struct local *ls, const char *p, uint64_t n, struct blob_file **out)
 		err = blob_append(*out, p, n);
 	if (err == S3_OK)
 		err = blob_sync(*out);
-	blob_unreserve(ls, n);
+	space_unreserve(ls, n);
 	return err;
 }
 
@@ -254,7 +255,8 @@ enum s3_error
 local_part_copy(struct store *s, const struct store_part_copy_req *req,
 		struct store_part *out)
 {
-	struct part_copy c = { .put = { .bucket = req->part.bucket,
+	struct part_copy c = { .put = { .op.kind = WRITER_CHANGE,
+					.bucket = req->part.bucket,
 					.key = req->part.key,
 					.upload_id = req->part.upload_id },
 			       .req = req };
@@ -266,6 +268,9 @@ local_part_copy(struct store *s, const struct store_part_copy_req *req,
 
 	if (hex_decode(req->etag, c.put.part.md5, MD5_BYTES) != 0)
 		return S3_ERR_INVALID_ARGUMENT;
+	err = space_reserve(local_of(s), 0); /* full already? */
+	if (err != S3_OK)
+		return err;
 	arena_init(&a, COPIES_MAX);
 	err = local_get(s, &req->source, NULL, &a, &o, &read);
 	if (err == S3_OK && o.seq != req->source_seq)

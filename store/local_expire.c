@@ -231,7 +231,8 @@ upload_expire(struct local *ls)
 		if (e->n == 0)
 			break;
 		log_info("uploads_expired", "%zu unfinished uploads", e->n);
-		e->op = (struct writer_op){ .run = run_expire };
+		e->op = (struct writer_op){ .run = run_expire,
+					    .kind = WRITER_REMOVAL };
 		err = writer_run(ls, &e->op);
 	} while (err == S3_OK && e->n == EXPIRE_MAX);
 	free(e);

@@ -216,11 +216,13 @@ do_all(struct local *ls, struct reap *p)
 {
 	size_t done = 0;
 
-	p->op = (struct writer_op){ .run = run_short };
+	p->op = (struct writer_op){ .run = run_short, .kind = WRITER_REMOVAL };
 	(void)writer_run(ls, &p->op);
 	for (size_t i = 0; i < p->n; i++) {
 		struct due *d = &p->v[i];
-		struct slice_op one = { .op.run = run_slice, .d = d };
+		struct slice_op one = { .op = { .run = run_slice,
+						.kind = WRITER_REMOVAL },
+					.d = d };
 		enum s3_error err = p->op.result;
 
 		if (is_long(d))
@@ -283,6 +285,7 @@ keeper_main(void *arg)
 		upload_expire(ls);
 		reap(ls);
 		(void)outbox_trim(ls);
+		space_tend(ls);
 		mdb_reader_check(ls->env, &dead);
 	} while (sleep_unless_stopped(&ls->keeper, period));
 	return NULL;

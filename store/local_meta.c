@@ -22,6 +22,9 @@
 
 #define TABLES_MAX 32u /* room for tables of later formats */
 #define READERS_DEFAULT 1024u
+/* At least what LMDB takes for a reader, and before them. */
+#define READER_BYTES 64
+#define LOCK_HEAD_BYTES 8192
 
 enum s3_error
 local_error(const char *what, int rc)
@@ -286,19 +289,49 @@ drop_unfinished(const char *data_dir)
 }
 
 static int
+allocate_lock(struct local *ls, off_t size)
+{
+	int fd = openat(ls->lock_fd, "lock.mdb",
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	int rc = fd < 0 ? -1 : fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size);
+
+	if (fd >= 0)
+		close(fd); /* not open yet: LMDB holds no lock to lose */
+	return rc;
+}
+
+/*
+ * LMDB maps its table of readers and leaves holes in it. To write into a hole
+ * on a full disk ends a process by SIGBUS; so no hole is left.
+ */
+static void
+fill_lock_file(struct local *ls, unsigned readers)
+{
+	off_t size = READER_BYTES * (off_t)readers + LOCK_HEAD_BYTES;
+
+	if (allocate_lock(ls, size) == 0 || errno == EOPNOTSUPP)
+		return;
+	if (errno == ENOSPC && space_drop_ballast(ls) &&
+	    allocate_lock(ls, size) == 0)
+		return;
+	log_warn("lock_file", "index/lock.mdb: %s", strerror(errno));
+}
+
+static int
 open_env(struct local *ls, const struct store_local_conf *conf,
 	 const char *path, char err[512])
 {
+	unsigned readers =
+	    conf->max_readers ? conf->max_readers : READERS_DEFAULT;
 	int rc = mdb_env_create(&ls->env), dead;
 
+	fill_lock_file(ls, readers);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(ls->env, conf->map_size);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(ls->env, TABLES_MAX);
 	if (rc == 0)
-		rc = mdb_env_set_maxreaders(ls->env, conf->max_readers
-							 ? conf->max_readers
-							 : READERS_DEFAULT);
+		rc = mdb_env_set_maxreaders(ls->env, readers);
 	if (rc == 0)
 		rc = mdb_env_open(ls->env, path, MDB_NOTLS, 0640);
 	if (rc == 0)

@@ -2,7 +2,6 @@
  * The local backend put together: opening in order, closing in reverse.
  */
 #include "store/local.h"
-#include "base/io.h"
 #include "base/timeval.h"
 
 #define GC_DELAY_US (15 * 60 * US_PER_S)
@@ -15,13 +14,12 @@ local_info(struct store *s, struct store_info *out)
 	struct local *ls = local_of(s);
 	struct local_state st = writer_state(ls);
 
-	*out =
-	    (struct store_info){ .objects = st.objects,
-				 .bytes = st.bytes,
-				 .buckets = st.buckets,
-				 .last_seq = st.last_seq,
-				 .acked_seq = st.acked_seq,
-				 .free_bytes = io_free_bytes(ls->blobs.root) };
+	*out = (struct store_info){ .objects = st.objects,
+				    .bytes = st.bytes,
+				    .buckets = st.buckets,
+				    .last_seq = st.last_seq,
+				    .acked_seq = st.acked_seq };
+	out->space = space_state(ls, &out->free_bytes);
 	memcpy(out->deployment_id, ls->deployment_id,
 	       sizeof(out->deployment_id));
 	memcpy(out->epoch, ls->epoch, sizeof(out->epoch));
@@ -38,6 +36,7 @@ local_close(struct store *s)
 	keeper_stop(ls);
 	blob_space_close(ls);
 	writer_stop(ls);
+	space_close(ls);
 	local_meta_close(ls);
 	reads_release(&ls->reads);
 	free(ls);
@@ -94,6 +93,7 @@ start(struct local *ls, const struct store_local_conf *conf, char err[512])
 	}
 	if (blob_space_open(ls, conf->data_dir, err) != 0)
 		return -1;
+	space_open(ls, conf);
 	if (keeper_start(ls) != 0) {
 		snprintf(err, 512, "the housekeeping thread cannot be started");
 		return -1;
@@ -114,7 +114,6 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 	ls->lock_fd = -1;
 	ls->blobs.root = -1;
 	ls->inline_max = conf->inline_max;
-	ls->min_free_bytes = conf->min_free_bytes;
 	ls->gc_delay_us =
 	    conf->gc_delay_ms ? conf->gc_delay_ms * 1000 : GC_DELAY_US;
 	ls->event_retention_us = conf->event_retention_ms

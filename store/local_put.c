@@ -12,7 +12,7 @@
 void
 put_free(struct local_put *p)
 {
-	blob_unreserve(p->ls, p->reserved);
+	space_unreserve(p->ls, p->reserved);
 	buf_release(&p->data);
 	arena_release(&p->copies);
 	free(p);
@@ -85,13 +85,13 @@ put_new(struct local *ls, uint64_t size, struct local_put **out)
 {
 	uint64_t reserved = size == UINT64_MAX ? 0 : size;
 	struct local_put *p;
-	enum s3_error err = blob_reserve(ls, reserved);
+	enum s3_error err = space_reserve(ls, reserved);
 
 	if (err != S3_OK)
 		return err;
 	p = calloc(1, sizeof(*p));
 	if (!p) {
-		blob_unreserve(ls, reserved);
+		space_unreserve(ls, reserved);
 		return S3_ERR_INTERNAL_ERROR;
 	}
 	p->ls = ls;
@@ -129,7 +129,7 @@ spill(struct local_put *p)
 	if (err != S3_OK)
 		return err;
 	if (p->reserved > ALLOCATE_MIN && blob_allocate(p->blob, p->reserved)) {
-		blob_unreserve(p->ls, p->reserved);
+		space_unreserve(p->ls, p->reserved);
 		p->reserved = 0;
 	}
 	if (p->data.n)
@@ -151,9 +151,9 @@ local_put_write(struct store_put *put, const void *bytes, size_t n)
 	/* Of an unknown length nothing was reserved: look at each MiB. */
 	if (err == S3_OK && put->size == UINT64_MAX &&
 	    put->written / ALLOCATE_MIN != (put->written - n) / ALLOCATE_MIN) {
-		err = blob_reserve(p->ls, n);
+		err = space_reserve(p->ls, n);
 		if (err == S3_OK)
-			blob_unreserve(p->ls, n);
+			space_unreserve(p->ls, n);
 	}
 	if (err != S3_OK)
 		return err;

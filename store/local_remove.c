@@ -52,7 +52,8 @@ local_remove(struct store *s, struct slice bucket, struct store_removal *v,
 	     size_t n, const struct store_note *note)
 {
 	struct remove_op r = { .op = { .run = run_remove,
-				       .bytes = n * REMOVAL_BYTES },
+				       .bytes = n * REMOVAL_BYTES,
+				       .kind = WRITER_REMOVAL },
 			       .v = v,
 			       .n = n,
 			       .change = { .bucket = bucket, .note = note } };

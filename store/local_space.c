@@ -1,325 +1,317 @@
 /*
- * Ids and directories of blobs, free space, and what a crash left behind.
+ * Room on the disk: marks below which requests are refused before their body,
+ * and a ballast that is given up so that deletes can still be committed.
  *
- * Ids come in leases of 4096, recorded in the index before use; a lease is one
- * directory, blobs/f/<hi>/<mid>. A file is in flight until its fate is
- * settled, and the index always knows a lower bound of the ids in flight:
- * after a crash only files from there on can be orphans, so no start scans
- * everything.
+ * The free bytes are read at most once a second; what was announced since, and
+ * what is announced now, counts as used. Nothing is refused by an old reading.
+ * Index and blobs may lie on two file systems: the scarcer one decides.
  */
-#include "store/local_blob.h"
+#include "store/local.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "store/bytes.h"
+#include "base/timeval.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- names ------------------------------------------------------------ */
+#define BALLAST "ballast"
+#define BALLAST_MAX (256ull << 20)
+#define BALLAST_MIN (1ull << 20) /* less is not worth a file */
+#define MIB(n) ((n) >> 20)
 
-void
-blob_dir_name(uint64_t no, char out[BLOB_NAME_MAX])
+/* ---- the reading ------------------------------------------------------ */
+
+/* Says once what changed and what to do; the lock is held. */
+static void
+note_state(struct space *s, enum store_space now, uint64_t left)
 {
-	snprintf(out, BLOB_NAME_MAX, "%010llx/%03x",
-		 (unsigned long long)(no >> 12), (unsigned)(no & 0xfff));
+	if (now == s->state)
+		return;
+	s->state = now;
+	switch (now) {
+	case STORE_SPACE_OK:
+		log_info("space_ok", "%" PRIu64 " MiB are free: all goes on",
+			 MIB(left));
+		break;
+	case STORE_SPACE_SOFT:
+		log_warn("space_soft",
+			 "%" PRIu64 " MiB are free, less than the %" PRIu64
+			 " MiB kept: uploads and copies are refused (507) "
+			 "until objects are deleted or the disk grows",
+			 MIB(left), MIB(s->disks[s->scarce].soft));
+		break;
+	case STORE_SPACE_HARD:
+		log_error("space_hard",
+			  "%" PRIu64 " MiB are free: only reading, listing and "
+			  "deleting go on. Delete objects, or give the disk "
+			  "more room",
+			  MIB(left));
+		break;
+	}
 }
 
-void
-blob_file_name(uint64_t id, char out[BLOB_NAME_MAX])
+/* Reads anew what each file system has left. The ballast is nobody's room:
+ * while it is missing its size is taken off. */
+static void
+look(struct space *s)
 {
-	uint64_t no = id / LEASE_IDS;
+	uint64_t missing = s->ballast_there ? 0 : s->ballast;
+	enum store_space worst = STORE_SPACE_OK;
 
-	snprintf(out, BLOB_NAME_MAX, "%010llx/%03x/%016llx",
-		 (unsigned long long)(no >> 12), (unsigned)(no & 0xfff),
-		 (unsigned long long)id);
-}
+	s->read_us = time_mono_us();
+	s->spent = 0;
+	s->scarce = 0;
+	for (size_t i = 0; i < ARRAY_LEN(s->disks); i++) {
+		struct space_disk *d = &s->disks[i];
+		uint64_t left = io_free_bytes(d->fd);
+		enum store_space is;
 
-/* ---- space ------------------------------------------------------------ */
-
-enum s3_error
-blob_reserve(struct local *ls, uint64_t size)
-{
-	struct blob_space *b = &ls->blobs;
-	uint64_t free_bytes = io_free_bytes(b->root), need;
-	enum s3_error err = S3_OK;
-
-	pthread_mutex_lock(&b->mu);
-	if (__builtin_add_overflow(ls->min_free_bytes, b->reserved, &need) ||
-	    __builtin_add_overflow(need, size, &need) || free_bytes < need)
-		err = S3_ERR_INSUFFICIENT_STORAGE;
-	else
-		b->reserved += size;
-	pthread_mutex_unlock(&b->mu);
-	return err;
-}
-
-void
-blob_unreserve(struct local *ls, uint64_t size)
-{
-	pthread_mutex_lock(&ls->blobs.mu);
-	ls->blobs.reserved -= size;
-	pthread_mutex_unlock(&ls->blobs.mu);
-}
-
-/* ---- leases ----------------------------------------------------------- */
-
-struct lease_op {
-	struct writer_op op; /* first */
-	uint64_t settled;
-	uint64_t end;
-};
-
-static int
-run_lease(struct writer_op *op, struct writer_txn *t)
-{
-	struct lease_op *l = (struct lease_op *)op;
-
-	t->state->blob_settled = l->settled;
-	t->state->blob_end = l->end;
-	return 0;
-}
-
-/* The lowest id in flight, else the next to be given; lock held. */
-static uint64_t
-settled_below(const struct blob_space *b)
-{
-	uint64_t lo = b->next_id;
-
-	for (const struct blob_file *f = b->flying; f; f = f->next)
-		if (f->id < lo)
-			lo = f->id;
-	return lo;
-}
-
-/* Makes the directory and what leads to it durable; a descriptor or -1. */
-static int
-make_dir(int root, uint64_t no)
-{
-	char name[BLOB_NAME_MAX], *slash;
-	int hi = -1, fd = -1;
-
-	blob_dir_name(no, name);
-	slash = strchr(name, '/');
-	*slash = '\0';
-	if (mkdirat(root, name, 0750) != 0 && errno != EEXIST)
-		return -1;
-	hi = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (hi < 0 || fsync(root) != 0)
-		goto out;
-	if (mkdirat(hi, slash + 1, 0750) != 0 && errno != EEXIST)
-		goto out;
-	if (fsync(hi) == 0)
-		fd = openat(hi, slash + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-out:
-	if (hi >= 0)
-		close(hi);
-	return fd;
+		if (d->with_ballast)
+			left -= left < missing ? left : missing;
+		d->left = left;
+		is = left < d->hard   ? STORE_SPACE_HARD
+		     : left < d->soft ? STORE_SPACE_SOFT
+				      : STORE_SPACE_OK;
+		if (is > worst || (is == worst && left < s->disks[0].left)) {
+			worst = is;
+			s->scarce = i;
+		}
+	}
+	note_state(s, worst, s->disks[s->scarce].left);
 }
 
 static void
-dir_put(struct blob_space *b, struct blob_dir *dir)
+look_if_old(struct space *s)
 {
-	struct blob_dir **at = &b->dirs;
-
-	if (--dir->users > 0)
-		return;
-	while (*at != dir)
-		at = &(*at)->next;
-	*at = dir->next;
-	close(dir->fd);
-	free(dir);
+	if (time_mono_us() - s->read_us > US_PER_S)
+		look(s);
 }
 
-/*
- * Takes the next lease: the directory first, then the index, then use. Called
- * with the lock held and b->leasing set; releases the lock meanwhile.
- */
-static enum s3_error
-take_lease(struct local *ls)
+/* Would the soft mark still be kept with @size bytes more? */
+static bool
+fits(const struct space *s, uint64_t size)
 {
-	struct blob_space *b = &ls->blobs;
-	uint64_t start = b->end_id;
-	struct lease_op l = { .op.run = run_lease,
-			      .settled = settled_below(b),
-			      .end = (start / LEASE_IDS + 1) * LEASE_IDS };
-	struct blob_dir *dir = calloc(1, sizeof(*dir));
-	enum s3_error err = S3_ERR_INTERNAL_ERROR;
+	for (size_t i = 0; i < ARRAY_LEN(s->disks); i++) {
+		const struct space_disk *d = &s->disks[i];
+		uint64_t need;
 
-	if (!dir)
-		return err;
-	pthread_mutex_unlock(&b->mu);
-	*dir = (struct blob_dir){ .no = start / LEASE_IDS, .users = 1 };
-	dir->fd = make_dir(b->root, dir->no);
-	if (dir->fd >= 0)
-		err = writer_run(ls, &l.op);
-	else
-		err = local_io_error("directory");
-	pthread_mutex_lock(&b->mu);
-	if (err != S3_OK) {
-		if (dir->fd >= 0)
-			close(dir->fd);
-		free(dir);
-		return err;
+		if (__builtin_add_overflow(d->soft, s->reserved, &need) ||
+		    __builtin_add_overflow(need, s->spent, &need) ||
+		    __builtin_add_overflow(need, size, &need) || d->left < need)
+			return false;
 	}
-	if (b->current)
-		dir_put(b, b->current);
-	dir->next = b->dirs;
-	b->dirs = b->current = dir;
-	b->next_id = start;
-	b->end_id = l.end;
-	return S3_OK;
+	return true;
 }
+
+/* ---- requests --------------------------------------------------------- */
 
 enum s3_error
-blob_space_enter(struct local *ls, struct blob_file *f)
+space_reserve(struct local *ls, uint64_t size)
 {
-	struct blob_space *b = &ls->blobs;
+	struct space *s = &ls->space;
 	enum s3_error err = S3_OK;
 
-	pthread_mutex_lock(&b->mu);
-	while (err == S3_OK &&
-	       (!b->current || b->current->failed || b->next_id == b->end_id)) {
-		if (b->leasing) {
-			pthread_cond_wait(&b->changed, &b->mu);
-			continue;
-		}
-		b->leasing = true;
-		err = take_lease(ls);
-		b->leasing = false;
-		pthread_cond_broadcast(&b->changed);
-	}
-	if (err == S3_OK) {
-		f->id = b->next_id++;
-		f->dir = b->current;
-		f->dir->users++;
-		f->next = b->flying;
-		b->flying = f;
-	}
-	pthread_mutex_unlock(&b->mu);
+	pthread_mutex_lock(&s->mu);
+	look_if_old(s);
+	if (!fits(s, size))
+		look(s);
+	if (fits(s, size))
+		s->reserved += size;
+	else
+		err = S3_ERR_INSUFFICIENT_STORAGE;
+	pthread_mutex_unlock(&s->mu);
 	return err;
 }
 
 void
-blob_space_leave(struct local *ls, struct blob_file *f)
+space_unreserve(struct local *ls, uint64_t size)
 {
-	struct blob_space *b = &ls->blobs;
-	struct blob_file **at = &b->flying;
+	struct space *s = &ls->space;
 
-	pthread_mutex_lock(&b->mu);
-	while (*at != f)
-		at = &(*at)->next;
-	*at = f->next;
-	dir_put(b, f->dir);
-	pthread_mutex_unlock(&b->mu);
+	pthread_mutex_lock(&s->mu);
+	s->reserved -= size;
+	s->spent += size;
+	pthread_mutex_unlock(&s->mu);
+}
+
+enum s3_error
+space_admit(struct local *ls, enum writer_kind kind)
+{
+	struct space *s = &ls->space;
+	enum s3_error err = S3_OK;
+
+	if (kind != WRITER_CHANGE)
+		return S3_OK;
+	pthread_mutex_lock(&s->mu);
+	look_if_old(s);
+	if (s->state == STORE_SPACE_HARD)
+		look(s);
+	if (s->state == STORE_SPACE_HARD)
+		err = S3_ERR_INSUFFICIENT_STORAGE;
+	pthread_mutex_unlock(&s->mu);
+	return err;
+}
+
+enum store_space
+space_state(struct local *ls, uint64_t *left)
+{
+	struct space *s = &ls->space;
+	enum store_space state;
+
+	pthread_mutex_lock(&s->mu);
+	look_if_old(s);
+	state = s->state;
+	*left = s->disks[s->scarce].left;
+	pthread_mutex_unlock(&s->mu);
+	return state;
+}
+
+/* ---- the ballast ------------------------------------------------------ */
+
+static bool
+ballast_found(struct local *ls)
+{
+	struct stat st;
+
+	return ls->space.ballast &&
+	       fstatat(ls->lock_fd, BALLAST, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == ls->space.ballast &&
+	       (uint64_t)st.st_blocks * 512 >= ls->space.ballast;
+}
+
+static int
+ballast_make(struct local *ls)
+{
+	int fd =
+	    openat(ls->lock_fd, BALLAST,
+		   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	int rc;
+
+	if (fd < 0)
+		return errno;
+	rc = posix_fallocate(fd, 0, (off_t)ls->space.ballast);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = errno;
+	if (close(fd) != 0 && rc == 0)
+		rc = errno;
+	if (rc != 0)
+		(void)unlinkat(ls->lock_fd, BALLAST, 0);
+	return rc;
+}
+
+void
+space_tend(struct local *ls)
+{
+	struct space *s = &ls->space;
+	bool wanted;
+	int rc;
+
+	pthread_mutex_lock(&s->mu);
+	look(s); /* its size is off already while it is missing */
+	wanted = s->ballast && !s->ballast_there && s->state == STORE_SPACE_OK;
+	pthread_mutex_unlock(&s->mu);
+	if (!wanted)
+		return;
+	rc = ballast_make(ls);
+	if (rc != 0) {
+		log_warn("ballast_missing",
+			 "the ballast of %" PRIu64 " MiB cannot be made: %s",
+			 MIB(s->ballast), strerror(rc));
+		return;
+	}
+	pthread_mutex_lock(&s->mu);
+	s->ballast_there = true;
+	look(s);
+	pthread_mutex_unlock(&s->mu);
+}
+
+bool
+space_drop_ballast(struct local *ls)
+{
+	struct space *s = &ls->space;
+	bool dropped;
+
+	dropped = unlinkat(ls->lock_fd, BALLAST, 0) == 0;
+	/* Journalling file systems free the blocks with their next commit. */
+	if (dropped && fsync(ls->lock_fd) != 0)
+		log_warn("ballast_sync", "%s", strerror(errno));
+	if (!dropped)
+		return false;
+	log_error("ballast_dropped",
+		  "no room for a commit: the ballast was deleted so that "
+		  "objects can still be deleted");
+	if (s->open) {
+		pthread_mutex_lock(&s->mu);
+		s->ballast_there = false;
+		look(s);
+		pthread_mutex_unlock(&s->mu);
+	}
+	return true;
 }
 
 /* ---- opening and closing ---------------------------------------------- */
 
-/* Unlinks files of directory @no with from <= id that no row names. */
-static int
-drop_orphans(struct local *ls, MDB_txn *txn, uint64_t no, uint64_t from)
+static void
+set_marks(struct space_disk *d, const struct store_local_conf *conf, int fd)
 {
-	char name[BLOB_NAME_MAX];
-	struct dirent *e;
-	size_t dropped = 0;
-	DIR *d;
-	int fd, rc;
+	uint64_t share = io_total_bytes(fd) / 20;
 
-	blob_dir_name(no, name);
-	fd = openat(ls->blobs.root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -1;
-	}
-	while ((e = readdir(d))) {
-		char *end;
-		uint64_t id = strtoull(e->d_name, &end, 16);
-		uint8_t key[8];
-		struct slice row;
-
-		if (end != e->d_name + 16 || *end || id < from)
-			continue;
-		be_put(key, id, 8);
-		if (local_row_get(ls, txn, TABLE_BLOB, slice_mem(key, 8),
-				  &row) != MDB_NOTFOUND)
-			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) == 0)
-			dropped++;
-		else
-			local_io_error("unlink of an unfinished upload");
-	}
-	rc = dropped ? fsync(dirfd(d)) : 0;
-	closedir(d);
-	if (dropped)
-		log_info("orphans_dropped", "%zu unfinished uploads", dropped);
-	return rc;
+	d->fd = fd;
+	d->soft = conf->min_free_bytes;
+	if (conf->min_free_is_default && share < d->soft)
+		d->soft = share;
+	d->hard = d->soft / 4;
 }
 
-int
-blob_space_open(struct local *ls, const char *data_dir, char err[512])
+static uint64_t
+ballast_size(const struct space_disk *index)
 {
-	struct blob_space *b = &ls->blobs;
-	struct local_state st = writer_state(ls);
-	char path[PATH_MAX];
-	MDB_txn *txn;
-	int rc;
+	uint64_t size = io_total_bytes(index->fd) / 100;
 
-	pthread_mutex_init(&b->mu, NULL);
-	pthread_cond_init(&b->changed, NULL);
-	b->next_id = b->end_id = st.blob_end;
-	snprintf(path, sizeof(path), "%s/blobs/f", data_dir);
-	rc = io_mkdirs(path, 0750);
-	if (rc == 0)
-		b->root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (rc != 0 || b->root < 0) {
-		snprintf(err, 512, "%.400s: %s", path, strerror(errno));
-		return -1;
-	}
-	snprintf(path, sizeof(path), "%s/blobs", data_dir);
-	if (io_fsync_dir(path) != 0 || local_read_begin(ls, &txn) != 0) {
-		snprintf(err, 512, "%.400s cannot be read", path);
-		return -1;
-	}
-	for (uint64_t id = st.blob_settled; rc == 0 && id < st.blob_end;
-	     id = (id / LEASE_IDS + 1) * LEASE_IDS)
-		rc = drop_orphans(ls, txn, id / LEASE_IDS, st.blob_settled);
-	mdb_txn_abort(txn);
-	if (rc != 0)
-		snprintf(err, 512, "%.400s: %s", path, strerror(errno));
-	return rc;
+	if (size > BALLAST_MAX)
+		size = BALLAST_MAX;
+	if (size > index->hard)
+		size = index->hard;
+	size -= size % BALLAST_MIN;
+	return size;
+}
+
+static bool
+same_disk(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev;
 }
 
 void
-blob_space_close(struct local *ls)
+space_open(struct local *ls, const struct store_local_conf *conf)
 {
-	struct blob_space *b = &ls->blobs;
-	struct lease_op l = { .op.run = run_lease };
-	struct blob_file *next;
+	struct space *s = &ls->space;
+	struct space_disk *index = &s->disks[0], *blobs = &s->disks[1];
 
-	if (b->root < 0)
-		return;
-	/* What is left of the lease goes back; a failure only costs the next
-	 * start a look at one directory. */
-	l.settled = settled_below(b);
-	l.end = b->next_id;
-	if (b->current && writer_run(ls, &l.op) != S3_OK)
-		log_warn("lease_kept", "the id lease stays open");
-	for (struct blob_file *f = b->flying; f; f = next) {
-		next = f->next;
-		dir_put(b, f->dir);
-		free(f);
-	}
-	if (b->current)
-		dir_put(b, b->current);
-	close(b->root);
-	b->root = -1;
-	pthread_cond_destroy(&b->changed);
-	pthread_mutex_destroy(&b->mu);
+	pthread_mutex_init(&s->mu, NULL);
+	set_marks(index, conf, ls->lock_fd);
+	set_marks(blobs, conf, ls->blobs.root);
+	index->with_ballast = true;
+	blobs->with_ballast = same_disk(ls->lock_fd, ls->blobs.root);
+	s->ballast = ballast_size(index);
+	s->ballast_there = ballast_found(ls);
+	/* One of another size, or that a crash left unfinished. */
+	if (!s->ballast_there)
+		(void)unlinkat(ls->lock_fd, BALLAST, 0);
+	s->open = true;
+	space_tend(ls);
+}
+
+void
+space_close(struct local *ls)
+{
+	if (ls->space.open)
+		pthread_mutex_destroy(&ls->space.mu);
+	ls->space.open = false;
 }

@@ -67,7 +67,9 @@ local_tags_put(struct store *s, const struct store_ref *ref,
 	       struct store_object *out)
 {
 	struct tags_op p = { .op = { .run = run_tags,
-				     .bytes = local_of(s)->inline_max },
+				     .bytes = local_of(s)->inline_max,
+				     .kind = tags->n ? WRITER_CHANGE
+						     : WRITER_REMOVAL },
 			     .change = { .bucket = ref->bucket,
 					 .key = ref->key,
 					 .version_id = ref->version_id,

@@ -114,8 +114,10 @@ enum s3_error
 local_upload_create(struct store *s, const struct store_upload_req *req,
 		    char id[STORE_UPLOAD_ID_MAX])
 {
-	struct create_op c = { .op.run = run_create, .req = req };
-	enum s3_error err = blob_reserve(local_of(s), 0); /* full already? */
+	struct create_op c = {
+		.op = { .run = run_create, .kind = WRITER_CHANGE }, .req = req
+	};
+	enum s3_error err = space_reserve(local_of(s), 0); /* full already? */
 
 	if (err == S3_OK)
 		err = writer_run(local_of(s), &c.op);
@@ -212,9 +214,11 @@ enum s3_error
 local_upload_abort(struct store *s, struct slice bucket, struct slice key,
 		   struct slice id)
 {
-	struct abort_op a = {
-		.op.run = run_abort, .bucket = bucket, .key = key, .id = id
-	};
+	struct abort_op a = { .op = { .run = run_abort,
+				      .kind = WRITER_REMOVAL },
+			      .bucket = bucket,
+			      .key = key,
+			      .id = id };
 
 	return writer_run(local_of(s), &a.op);
 }

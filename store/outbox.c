@@ -181,7 +181,8 @@ run_trim(struct writer_op *op, struct writer_txn *t)
 enum s3_error
 outbox_trim(struct local *ls)
 {
-	struct trim_op trim = { .op.run = run_trim,
+	struct trim_op trim = { .op = { .run = run_trim,
+					.kind = WRITER_REMOVAL },
 				.now_us = (uint64_t)time_now_us() };
 	struct local_state st = writer_state(ls);
 	enum s3_error err = S3_OK;

@@ -21,6 +21,14 @@ store_headers_get(const struct store_headers *h, const char *name)
 	return SLICE_EMPTY;
 }
 
+const char *
+store_space_name(enum store_space s)
+{
+	static const char *const names[] = { "ok", "soft", "hard" };
+
+	return names[s];
+}
+
 /* ---- buckets ---------------------------------------------------------- */
 
 enum s3_error

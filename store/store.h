@@ -400,6 +400,15 @@ struct store_extent {
 	uint64_t size;
 };
 
+/*
+ * What a store still takes. SOFT: no new bytes (puts, parts, copies, new
+ * uploads); HARD: reading, listing and removing alone. All else answers
+ * INSUFFICIENT_STORAGE.
+ */
+enum store_space { STORE_SPACE_OK, STORE_SPACE_SOFT, STORE_SPACE_HARD };
+/* "ok", "soft", "hard" */
+const char *store_space_name(enum store_space s);
+
 struct store_info {
 	char deployment_id[40]; /* UUID made with the store */
 	char epoch[40];		/* UUID, new after a restore */
@@ -408,7 +417,10 @@ struct store_info {
 	uint64_t buckets;
 	uint64_t last_seq;
 	uint64_t acked_seq;
-	uint64_t free_bytes; /* of the file system */
+	/* Of the file system, the fuller one where index and blobs have one
+	 * each; without the ballast. */
+	uint64_t free_bytes;
+	enum store_space space;
 };
 
 struct store_ops {
@@ -514,11 +526,12 @@ struct store_read {
 /* ---- opening ---------------------------------------------------------- */
 
 struct store_local_conf {
-	const char *data_dir;	   /* index/ and blobs/ are made below it */
-	uint64_t inline_max;	   /* bytes */
-	uint64_t map_size;	   /* bytes of address space */
-	uint64_t min_free_bytes;   /* puts answer INSUFFICIENT_STORAGE below */
-	unsigned max_readers;	   /* LMDB reader slots; 0: 1024 */
+	const char *data_dir;	  /* index/ and blobs/ are made below it */
+	uint64_t inline_max;	  /* bytes */
+	uint64_t map_size;	  /* bytes of address space */
+	uint64_t min_free_bytes;  /* the soft mark; the hard one is a quarter */
+	bool min_free_is_default; /* then at most 5 % of the file system */
+	unsigned max_readers;	  /* LMDB reader slots; 0: 1024 */
 	int64_t upload_age_max_ms; /* older uploads are aborted; 0: never */
 	/* For tests; 0 is the default. */
 	int64_t gc_delay_ms;	    /* replaced bytes stay: 15 minutes */

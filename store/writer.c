@@ -54,7 +54,7 @@ publish(struct local *ls, const struct local_state *st)
 
 /*
  * One transaction for the operations linked from @ops. Returns 0 when each
- * has its result (also after a failed commit, which is never repeated), or
+ * has its result (also after a failed commit), or
  * the LMDB error of a put: nothing happened then.
  */
 static int
@@ -83,6 +83,32 @@ attempt(struct local *ls, struct writer_op *ops)
 	return 0;
 }
 
+static void
+run_alone(struct local *ls, struct writer_op *op)
+{
+	struct writer_op *next = op->next;
+	int rc;
+
+	op->next = NULL;
+	rc = attempt(ls, op);
+	if (rc != 0)
+		op->result = local_error("write", rc);
+	op->next = next;
+}
+
+/* The commit had no room, and did not happen. A removal needs less alone, and
+ * may use the ballast's; what brings bytes stays refused. */
+static void
+retry_removal(struct local *ls, struct writer_op *op)
+{
+	if (op->kind != WRITER_REMOVAL ||
+	    op->result != S3_ERR_INSUFFICIENT_STORAGE)
+		return;
+	run_alone(ls, op);
+	if (op->result == S3_ERR_INSUFFICIENT_STORAGE && space_drop_ballast(ls))
+		run_alone(ls, op);
+}
+
 /* All in one transaction; when a put fails, each in its own, so that only
  * the culprit suffers. */
 static void
@@ -90,15 +116,10 @@ run_batch(struct local *ls, struct writer_op *ops)
 {
 	int rc = attempt(ls, ops);
 
-	if (rc == 0)
-		return;
-	for (struct writer_op *op = ops, *next; op; op = next) {
-		next = op->next;
-		op->next = NULL;
-		rc = attempt(ls, op);
+	for (struct writer_op *op = ops; op; op = op->next) {
 		if (rc != 0)
-			op->result = local_error("write", rc);
-		op->next = next;
+			run_alone(ls, op);
+		retry_removal(ls, op);
 	}
 }
 
@@ -157,6 +178,9 @@ writer_run(struct local *ls, struct writer_op *op)
 
 	op->next = NULL;
 	op->finished = false;
+	op->result = space_admit(ls, op->kind);
+	if (op->result != S3_OK)
+		return op->result;
 	pthread_cond_init(&op->woken, NULL);
 	pthread_mutex_lock(&w->mu);
 	assert(!w->stop);

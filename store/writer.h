@@ -42,9 +42,18 @@ struct writer_txn {
 	struct local_state *state;
 };
 
+/* Which operations the state of the disk refuses before they queue. */
+enum writer_kind {
+	WRITER_GRANTED, /* none: it was admitted before, or is the store's own
+			 */
+	WRITER_CHANGE,	/* refused below the hard mark */
+	WRITER_REMOVAL	/* frees: on a full disk it gets the ballast's room */
+};
+
 struct writer_op {
 	int (*run)(struct writer_op *op, struct writer_txn *t);
-	size_t bytes;	      /* rough size of what it writes */
+	size_t bytes; /* rough size of what it writes */
+	enum writer_kind kind;
 	enum s3_error result; /* set by run: S3_OK or the logical failure */
 	/* the writer's own */
 	struct writer_op *next;

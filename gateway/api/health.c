@@ -35,6 +35,12 @@ api_health_ready(struct api_call *c)
 	json_open_object(&b, NULL);
 	json_put_str(&b, "status", ready ? "ready" : "unavailable");
 	json_put_str(&b, "store", word(store_ok));
+	if (store_ok) {
+		json_open_object(&b, "space");
+		json_put_str(&b, "state", store_space_name(info.space));
+		json_put_u64(&b, "free_bytes", info.free_bytes);
+		json_close_object(&b);
+	}
 	json_put_str(&b, "database", word(db != QUEUE_UNAVAILABLE));
 	json_put_str(&b, "migrations",
 		     db == QUEUE_UNAVAILABLE ? "unknown"

@@ -31,7 +31,12 @@ put_store(struct api_call *c, struct buf *b)
 	gauge(b, "reelgate_store_bytes", info.bytes, "Bytes stored.");
 	gauge(b, "reelgate_store_buckets", info.buckets, "Buckets.");
 	gauge(b, "reelgate_store_free_bytes", info.free_bytes,
-	      "Free bytes of the store's file system.");
+	      "Free bytes of the store's file system, without the ballast.");
+	head(b, "reelgate_store_space", "gauge", "1 for the state of space.");
+	for (int s = STORE_SPACE_OK; s <= STORE_SPACE_HARD; s++)
+		buf_printf(b, "reelgate_store_space{state=\"%s\"} %d\n",
+			   store_space_name((enum store_space)s),
+			   info.space == (enum store_space)s);
 	gauge(b, "reelgate_outbox_last_seq", info.last_seq,
 	      "Sequence of the newest event.");
 	gauge(b, "reelgate_outbox_lag", info.last_seq - info.acked_seq,

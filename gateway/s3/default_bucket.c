@@ -4,6 +4,7 @@
  * none, so a failure in between takes it back.
  */
 #include "gateway/s3/default_bucket.h"
+#include "base/log.h"
 
 /* What a browser's upload with a presigned URL or a form needs, on the first
  * try. */
@@ -39,6 +40,14 @@ s3_make_default_bucket(const struct conf *conf, struct store *store,
 	}
 	if (e == S3_OK)
 		return 0;
+	if (e == S3_ERR_INSUFFICIENT_STORAGE) {
+		/* There may be objects to read and to delete. */
+		log_warn("no_default_bucket",
+			 "no room to make the bucket \"%s\", if it is not "
+			 "there: start again when there is",
+			 conf->aws_s3_bucket);
+		return 0;
+	}
 	snprintf(err, 512, "cannot make the bucket \"%.80s\": %s",
 		 conf->aws_s3_bucket, s3_error_info(e)->message);
 	return -1;

@@ -4,47 +4,24 @@ there is room again. Each single failing call: tests/unit/test_store_faults.c.
 """
 import os
 import random
-import re
 import resource
 import socket
-import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
 
-from gateway import DEFAULT_BUCKET as BUCKET, Gateway
+from disk import MIB, LoggedGateway, SmallDisk
+from gateway import DEFAULT_BUCKET as BUCKET
 
-MIB = 1 << 20
 SIZES = (10, 40_000, 200_000, MIB + 1)
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 24 MiB."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    if os.geteuid() != 0 or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", where],
-            capture_output=True).returncode != 0:
-        pytest.skip("a small file system can only be mounted by root")
-    yield where
-    subprocess.run(["umount", where], check=True)
-
-
-class LoggedGateway(Gateway):
-    """One whose address is in its log alone: a full disk has no room for the
-    file of endpoints."""
-
-    def _read_endpoints(self):
-        ready = re.findall(r'"ready","msg":"S3 on (http://[\d.]+:(\d+))',
-                           self.log())
-        if len(ready) <= self.starts:
-            return False
-        self.starts = len(ready)
-        self.url, self.port = ready[-1][0], int(ready[-1][1])
-        return True
-
-    starts = 0
+    disk = SmallDisk(tmp_path / "disk", 24)
+    yield disk.where
+    disk.close()
 
 
 def body_of(key, size):

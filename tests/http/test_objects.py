@@ -552,7 +552,10 @@ def test_upload_bound_holds_below_uploads_of_the_default_bucket_only(
 def test_full_disk_is_said_before_the_body(own_gateway):
     from sigv4 import Signer, head
     from wire import Wire
-    g = own_gateway({"REELGATE_MIN_FREE_BYTES": "1125899906842624"})
+    g = own_gateway()
+    g.stop()
+    g.settings["REELGATE_MIN_FREE_BYTES"] = "1125899906842624"
+    g.start()
     path = "/socialitix-videos/k"
     h = Signer().headers("PUT", path, f"127.0.0.1:{g.port}",
                          "UNSIGNED-PAYLOAD")

@@ -62,6 +62,23 @@ test_conf_load_environment_wins_over_file(void **state)
 }
 
 static void
+test_conf_size_is_default_by_value(void **state)
+{
+	char path[128], err[CONF_ERROR_MAX];
+	struct conf c;
+
+	(void)state;
+	write_file("a.conf",
+		   "MAX_UPLOAD_BYTES = 5M\nREELGATE_INLINE_MAX = 64K\n", path);
+	assert_int_equal(conf_load(&c, path, dir, err), 0);
+	assert_true(conf_size_is_default(&c, "REELGATE_MIN_FREE_BYTES"));
+	assert_true(conf_size_is_default(&c, "REELGATE_INLINE_MAX"));
+	assert_false(conf_size_is_default(&c, "MAX_UPLOAD_BYTES"));
+	assert_false(conf_size_is_default(&c, "AWS_REGION"));
+	conf_release(&c);
+}
+
+static void
 test_conf_load_unknown_key_is_refused(void **state)
 {
 	char path[128], err[CONF_ERROR_MAX];
@@ -196,6 +213,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf_load_environment_wins_over_file),
+		cmocka_unit_test(test_conf_size_is_default_by_value),
 		cmocka_unit_test(test_conf_load_unknown_key_is_refused),
 		cmocka_unit_test(
 		    test_conf_load_settings_that_do_not_fit_are_refused),

@@ -148,8 +148,10 @@ test_io_free_bytes_knows_a_disk_and_nothing_of_no_file(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_true(io_free_bytes(fd) > 0);
+	assert_true(io_total_bytes(fd) > io_free_bytes(fd));
 	close(fd);
 	assert_true(io_free_bytes(-1) == 0);
+	assert_true(io_total_bytes(-1) == 0);
 }
 
 int

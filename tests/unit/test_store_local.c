@@ -4,6 +4,7 @@
  */
 #include "tests/unit/store_fixture.h"
 
+#include "base/io.h"
 #include "store/local_index.h"
 
 #include <errno.h>
@@ -439,6 +440,64 @@ test_puts_are_refused_when_space_is_short(void **state)
 			 S3_OK);
 }
 
+/* A mark is a number, or by itself at most a twentieth of the disk. */
+static void
+test_default_mark_is_bounded_by_the_disk(void **state)
+{
+	struct fixture *f = *state;
+	const struct space_disk *d = local_of(f->s)->space.disks;
+	uint64_t total = io_total_bytes(d->fd);
+
+	f->conf.min_free_bytes = total / 10;
+	fixture_reopen(f);
+	d = local_of(f->s)->space.disks;
+	assert_true(d[0].soft == total / 10 && d[1].soft == total / 10);
+	f->conf.min_free_is_default = true;
+	fixture_reopen(f);
+	d = local_of(f->s)->space.disks;
+	assert_true(d[0].soft == total / 20 && d[1].soft == total / 20);
+	assert_true(d[0].hard == d[0].soft / 4);
+	f->conf.min_free_bytes = 4096;
+	fixture_reopen(f);
+	assert_true(local_of(f->s)->space.disks[0].soft == 4096);
+}
+
+static uint64_t
+ballast_blocks(const struct fixture *f)
+{
+	char path[256];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/index/ballast", f->dir);
+	return stat(path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+static void
+test_ballast_is_never_free_and_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store_info with, without;
+
+	assert_true(ballast_blocks(f) == 0); /* no mark, no ballast */
+	f->conf.min_free_bytes = 8u << 20;
+	fixture_reopen(f);
+	assert_true(ballast_blocks(f) == 2u << 20);
+	assert_int_equal(store_info(f->s, &with), S3_OK);
+	assert_true(space_drop_ballast(local_of(f->s)));
+	assert_false(space_drop_ballast(local_of(f->s)));
+	assert_true(ballast_blocks(f) == 0);
+	assert_int_equal(store_info(f->s, &without), S3_OK);
+	/* others write to this disk as well */
+	assert_true(without.free_bytes < with.free_bytes + (1u << 20));
+	f->conf.gc_delay_ms = 10; /* the keeper's period */
+	fixture_reopen(f);
+	assert_true(space_drop_ballast(local_of(f->s)));
+	EVENTUALLY(ballast_blocks(f) == 2u << 20);
+	f->conf.min_free_bytes = 0;
+	fixture_reopen(f);
+	assert_true(ballast_blocks(f) == 0);
+}
+
 /* Flips a byte of the object's value, counted from the start or the end. */
 struct flip_op {
 	struct writer_op op;
@@ -553,6 +612,8 @@ main(void)
 		STORE_TEST(
 		    test_events_stay_until_delivered_and_then_for_a_while),
 		STORE_TEST(test_puts_are_refused_when_space_is_short),
+		STORE_TEST(test_default_mark_is_bounded_by_the_disk),
+		STORE_TEST(test_ballast_is_never_free_and_comes_back),
 		STORE_TEST(test_damage_is_an_error_not_an_answer),
 		STORE_TEST(test_missing_blob_is_an_error),
 		STORE_TEST(test_block_checksums_match_the_bytes),

@@ -42,6 +42,7 @@ op_post_object_begin(struct s3_request *rq)
 	const struct form_sink sink = { begin_file, take_data, rq };
 	struct arena *a = &rq->http->arena;
 	struct post *post = arena_alloc(a, sizeof(*post));
+	struct store_info info;
 	enum s3_error err;
 
 	if (!post)
@@ -58,6 +59,11 @@ op_post_object_begin(struct s3_request *rq)
 					&rq->record);
 	if (err == S3_OK && !http_header_has(rq->http, "Content-Length"))
 		err = S3_ERR_MISSING_CONTENT_LENGTH;
+	if (err == S3_OK)
+		err = store_info(rq->world->store, &info);
+	/* Said before the form is read, however long it is. */
+	if (err == S3_OK && info.space != STORE_SPACE_OK)
+		err = S3_ERR_INSUFFICIENT_STORAGE;
 	if (err != S3_OK)
 		return err;
 	post->form = form_new(post->boundary, &sink, a);
