@@ -8,16 +8,19 @@
  *   space.mu    free bytes, announced bytes, the ballast
  *   keeper.mu   stop flag of the housekeeping thread
  *   reads.mu    list of open reads of many pieces
+ *   verified.mu blocks found whole (verified.h)
  * The LMDB write transaction belongs to the writer thread alone.
  */
 #ifndef STORE_LOCAL_H
 #define STORE_LOCAL_H
 
 #include "store/record.h"
+#include "store/verified.h"
 #include "store/writer.h"
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* The tables, opened once at start; docs/store-format.md has their rows. */
 #define LOCAL_TABLES(X)       \
@@ -111,6 +114,8 @@ struct local {
 	struct space space;
 	struct keeper keeper;
 	struct open_reads reads;
+	struct verified verified;
+	_Atomic uint64_t damage_seen; /* since the start, by whoever read */
 };
 
 static inline struct local *
@@ -182,7 +187,23 @@ enum s3_error local_config_put(struct store *s, struct slice bucket,
 /* All of a bucket that goes. LMDB code. */
 int config_drop(struct writer_txn *t, uint32_t bucket_id);
 
+/* ---- local_damage.c --------------------------------------------------- */
+
+enum damage {
+	DAMAGE_NONE,
+	DAMAGE_BYTES,	   /* a block's bytes are not those that were written */
+	DAMAGE_SHORT,	   /* the file ends before them */
+	DAMAGE_UNREADABLE, /* the disk has an error in their place */
+	DAMAGE_MISSING,	   /* there is no file */
+	DAMAGE_CHECKSUM	   /* the index has lost the block's checksum */
+};
+/* Logs it and counts it. */
+void damage_found(struct local *ls, enum damage what, uint64_t blob_id,
+		  uint64_t block);
+
 /* ---- local_blob.c ----------------------------------------------------- */
+
+#define BLOB_BLOCK_BYTES (1u << 20) /* of one CRC */
 
 int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
 /* Marks the ids in use as settled where they are; the writer still runs. */
@@ -249,6 +270,10 @@ struct blob_row {
 };
 int gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id,
 		struct blob_row *out);
+/* The CRC-32C of blocks [first, first + n) of a blob; MDB_NOTFOUND when it has
+ * fewer, or is gone. */
+int gc_blob_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t first,
+		 size_t n, uint32_t *out);
 /* Deletes the rows of a blob without references. */
 int gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id);
 
@@ -297,6 +322,9 @@ enum s3_error local_get(struct store *s, const struct store_ref *ref,
 			struct store_object *out, struct store_read **read);
 enum s3_error local_read_at(struct store_read *r, uint64_t offset, void *p,
 			    size_t n);
+enum s3_error local_read_verify(struct store_read *r, uint64_t offset,
+				uint64_t n);
+bool local_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n);
 enum s3_error local_read_extents(struct store_read *r, struct store_extent *out,
 				 size_t max, size_t *n);
 void local_read_close(struct store_read *r);

@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES (1u << 20) /* of one CRC */
-
 enum s3_error
 blob_create(struct local *ls, struct blob_file **out)
 {
@@ -55,7 +53,7 @@ static void
 add_crc(struct blob_file *f, const char *p, size_t n)
 {
 	while (n) {
-		size_t room = BLOCK_BYTES - f->size % BLOCK_BYTES;
+		size_t room = BLOB_BLOCK_BYTES - f->size % BLOB_BLOCK_BYTES;
 		size_t now = n < room ? n : room;
 
 		f->crc = crc32c(f->crc, p, now);
@@ -118,7 +116,7 @@ blob_sync(struct blob_file *f)
 {
 	int fd = f->fd, rc;
 
-	if (f->size % BLOCK_BYTES)
+	if (f->size % BLOB_BLOCK_BYTES)
 		record_int(&f->crcs, f->crc, 4);
 	if (!buf_ok(&f->crcs))
 		return S3_ERR_INTERNAL_ERROR;

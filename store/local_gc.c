@@ -125,12 +125,55 @@ gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
 	return put_sealed(ls, txn, TABLE_GC, slice_mem(key, 16), &b);
 }
 
+/* Those of one row, from @first on, at most n; *got of them. */
+static int
+row_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t first, size_t n,
+	 uint32_t *out, size_t *got)
+{
+	size_t skip = (size_t)(first % CRCS_PER_ROW);
+	struct record_reader r;
+	uint8_t key[12];
+	struct slice value;
+	int rc;
+
+	be_put(key, id, 8);
+	be_put(key + 8, first - skip, 4);
+	rc = local_row_get(ls, txn, TABLE_CRC, slice_mem(key, 12), &value);
+	if (rc != 0)
+		return rc;
+	if (record_open(value, RECORD_CRCS, &r, NULL) != 0)
+		return MDB_CORRUPTED;
+	if (r.rest.n <= skip * 4)
+		return MDB_NOTFOUND;
+	r.rest = slice_from(r.rest, skip * 4);
+	for (*got = 0; *got < n && r.rest.n; (*got)++)
+		out[*got] = (uint32_t)record_get_int(&r, 4);
+	return r.err ? MDB_CORRUPTED : 0;
+}
+
+int
+gc_blob_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t first,
+	     size_t n, uint32_t *out)
+{
+	int rc = 0;
+
+	while (rc == 0 && n) {
+		size_t got = 0;
+
+		rc = row_crcs(ls, txn, id, first, n, out, &got);
+		first += got;
+		out += got;
+		n -= got;
+	}
+	return rc;
+}
+
 /* ---- forgetting ------------------------------------------------------- */
 
 static int
 delete_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size)
 {
-	uint64_t blocks = (size >> 20) + 1;
+	uint64_t blocks = size / BLOB_BLOCK_BYTES + 1;
 	uint8_t key[12];
 
 	be_put(key, id, 8);

@@ -63,6 +63,7 @@ local_get(struct store *s, const struct store_ref *ref,
 	  struct store_object *out, struct store_read **read)
 {
 	struct local *ls = local_of(s);
+	uint64_t missing = 0;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
 		struct local_read *r = NULL;
@@ -80,13 +81,14 @@ local_get(struct store *s, const struct store_ref *ref,
 			*read = &r->base;
 			return S3_OK;
 		}
+		missing = r->n ? r->at[0].blob_id : 0;
 		if (errno != ENOENT)
 			err = local_io_error("open");
 		local_read_close(&r->base);
 		if (err != S3_OK)
 			return err;
 	}
-	log_error("object_damaged", "a blob is missing");
+	damage_found(ls, DAMAGE_MISSING, missing, 0);
 	return S3_ERR_INTERNAL_ERROR;
 }
 

@@ -39,6 +39,7 @@ local_close(struct store *s)
 	space_close(ls);
 	local_meta_close(ls);
 	reads_release(&ls->reads);
+	verified_release(&ls->verified);
 	free(ls);
 }
 
@@ -56,6 +57,8 @@ static const struct store_ops local_ops = {
 	.put_abort = local_put_abort,
 	.get = local_get,
 	.read_at = local_read_at,
+	.read_verify = local_read_verify,
+	.read_is_verified = local_read_is_verified,
 	.read_extents = local_read_extents,
 	.read_close = local_read_close,
 	.remove = local_remove,
@@ -124,7 +127,9 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 				    : COMPLETED_KEEP_US;
 	ls->upload_age_max_us = conf->upload_age_max_ms * 1000;
 	reads_init(&ls->reads);
-	if (start(ls, conf, err) == 0)
+	if (verified_init(&ls->verified) != 0)
+		snprintf(err, 512, "out of memory");
+	else if (start(ls, conf, err) == 0)
 		return &ls->base;
 	local_close(&ls->base);
 	return NULL;

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "store/local_extents.h"
+#include "store/local_verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,6 +114,7 @@ local_read_close(struct store_read *read)
 	close_all(r);
 	if (r->memfd >= 0)
 		close(r->memfd);
+	free(r->crcs.v);
 	free(r->data);
 	free(r);
 }
@@ -165,6 +167,20 @@ new_inline(struct local *ls, const struct record_object *rec,
 	return S3_OK;
 }
 
+/* All of one piece. */
+static int
+load_crcs(struct local_read *r, MDB_txn *txn)
+{
+	uint64_t from = r->at[0].offset;
+	int rc = verify_load_crcs(r, txn, 0, from, from + r->size);
+
+	if (rc != MDB_NOTFOUND && rc != MDB_CORRUPTED)
+		return rc;
+	damage_found(r->ls, DAMAGE_CHECKSUM, r->at[0].blob_id,
+		     from / BLOB_BLOCK_BYTES);
+	return MDB_CORRUPTED;
+}
+
 enum s3_error
 read_new(struct local *ls, MDB_txn *txn, const struct record_object *rec,
 	 struct local_read **out)
@@ -186,15 +202,18 @@ read_new(struct local *ls, MDB_txn *txn, const struct record_object *rec,
 		return local_error("extents", rc);
 	if (!r)
 		return S3_ERR_INTERNAL_ERROR;
-	if (r->at[r->n].start != r->size) {
-		free(r);
-		return local_error("extents", MDB_CORRUPTED);
-	}
-	if (r->n == 0) /* of one empty part: like an inline object */
+	if (r->at[r->n].start != r->size)
+		rc = MDB_CORRUPTED;
+	if (rc == 0 && r->n == 1 && r->size)
+		rc = load_crcs(r, txn);
+	if (rc == 0 &&
+	    r->n == 0) { /* of one empty part: like an inline object */
 		r->data = calloc(1, 1);
-	if (r->n == 0 && !r->data) {
-		free(r);
-		return S3_ERR_INTERNAL_ERROR;
+		rc = r->data ? 0 : ENOMEM;
+	}
+	if (rc != 0) {
+		local_read_close(&r->base);
+		return local_error("extents", rc);
 	}
 	if (r->n > 1)
 		enlist(r, mdb_txn_id(txn));
@@ -202,9 +221,8 @@ read_new(struct local *ls, MDB_txn *txn, const struct record_object *rec,
 	return S3_OK;
 }
 
-/* A descriptor of a piece: kept open, one of few; -1 with errno. */
-static int
-piece_fd(struct local_read *r, size_t piece)
+int
+read_piece_fd(struct local_read *r, size_t piece)
 {
 	size_t slot = piece % READ_OPEN_MAX;
 
@@ -224,14 +242,13 @@ read_open(struct local_read *r)
 		errno = ENOENT;
 		return -1;
 	}
-	return r->n == 0 || piece_fd(r, 0) >= 0 ? 0 : -1;
+	return r->n == 0 || read_piece_fd(r, 0) >= 0 ? 0 : -1;
 }
 
 /* ---- bytes -------------------------------------------------------------- */
 
-/* The piece that holds @offset, which lies in the object. */
-static size_t
-find_piece(const struct local_read *r, uint64_t offset)
+size_t
+read_find_piece(const struct local_read *r, uint64_t offset)
 {
 	size_t lo = 0, hi = r->n;
 
@@ -258,12 +275,15 @@ local_read_at(struct store_read *read, uint64_t offset, void *to, size_t n)
 		memcpy(p, r->data + offset, n);
 		return S3_OK;
 	}
-	for (size_t i = n ? find_piece(r, offset) : 0; n; i++) {
+	for (size_t i = n ? read_find_piece(r, offset) : 0; n; i++) {
 		uint64_t skip = offset - r->at[i].start;
 		uint64_t left = r->at[i + 1].start - offset;
 		size_t now = left < n ? (size_t)left : n;
-		int fd = piece_fd(r, i);
+		enum s3_error err = verify_piece(r, i, skip, now);
+		int fd = err == S3_OK ? read_piece_fd(r, i) : -1;
 
+		if (err != S3_OK)
+			return err;
 		if (fd < 0)
 			return local_io_error("open");
 		if (io_pread_all(fd, p, now, (off_t)(r->at[i].offset + skip)) !=
@@ -343,8 +363,8 @@ local_read_extents(struct store_read *read, struct store_extent *out,
 		err = open_all(r);
 	for (size_t i = 0; err == S3_OK && i < r->n; i++)
 		out[i] = (struct store_extent){
-			r->n > 1 ? r->all[i] : piece_fd(r, 0), r->at[i].offset,
-			r->at[i + 1].start - r->at[i].start
+			r->n > 1 ? r->all[i] : read_piece_fd(r, 0),
+			r->at[i].offset, r->at[i + 1].start - r->at[i].start
 		};
 	return err;
 }

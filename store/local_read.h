@@ -29,6 +29,20 @@ struct local_read {
 		size_t piece;
 		int fd; /* -1: none */
 	} open[READ_OPEN_MAX];
+	/* CRCs of blocks [first, first + n) of a blob: of bytes in one piece
+	 * all there are, since its rows may go while the read is open */
+	struct {
+		uint64_t blob_id;
+		uint64_t first;
+		size_t n;
+		uint32_t *v; /* owned */
+	} crcs;
+	/* what was verified last: blocks [first, end) of a piece */
+	struct {
+		size_t piece;
+		uint64_t first, end;
+		int64_t since_us;
+	} sure;
 	int *all; /* descriptors of all pieces, for those outside; or NULL */
 	/* listed in ls->reads */
 	bool listed;
@@ -43,6 +57,10 @@ struct local_read {
 enum s3_error read_new(struct local *ls, MDB_txn *txn,
 		       const struct record_object *rec,
 		       struct local_read **out);
+/* A descriptor of a piece: kept open, one of few; -1 with errno. */
+int read_piece_fd(struct local_read *r, size_t piece);
+/* The piece that holds @offset, which lies in the object. */
+size_t read_find_piece(const struct local_read *r, uint64_t offset);
 /* 0 or -1 with errno: ENOENT when a blob went between look-up and now. */
 int read_open(struct local_read *r);
 

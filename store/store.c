@@ -221,6 +221,22 @@ store_read_at(struct store_read *r, uint64_t offset, void *p, size_t n)
 }
 
 enum s3_error
+store_read_verify(struct store_read *r, uint64_t offset, uint64_t n)
+{
+	if (n == 0 || !r->store->ops->read_verify)
+		return S3_OK;
+	return r->store->ops->read_verify(r, offset, n);
+}
+
+bool
+store_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n)
+{
+	if (n == 0 || !r->store->ops->read_is_verified)
+		return true;
+	return r->store->ops->read_is_verified(r, offset, n);
+}
+
+enum s3_error
 store_read_extents(struct store_read *r, struct store_extent *out, size_t max,
 		   size_t *n)
 {

@@ -455,6 +455,10 @@ struct store_ops {
 				   struct store_part **out, size_t *n);
 	enum s3_error (*read_at)(struct store_read *, uint64_t offset, void *p,
 				 size_t n);
+	enum s3_error (*read_verify)(struct store_read *, uint64_t offset,
+				     uint64_t n);
+	bool (*read_is_verified)(struct store_read *, uint64_t offset,
+				 uint64_t n);
 	enum s3_error (*read_extents)(struct store_read *,
 				      struct store_extent *out, size_t max,
 				      size_t *n);
@@ -655,14 +659,24 @@ enum s3_error MUST_CHECK store_get_parts(struct store *s,
 					 uint32_t after, uint32_t max,
 					 struct arena *a,
 					 struct store_part **out, size_t *n);
-/* Exactly n bytes at offset, else INTERNAL_ERROR. */
+/* Exactly n bytes at offset, as they were written, else INTERNAL_ERROR. */
 enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
 				       void *p, size_t n);
 /*
+ * store_read_verify - compares the blocks that hold these bytes with their
+ * checksums, but for those that were a moment ago (some 60 s). INTERNAL_ERROR
+ * when one is damaged. S3_OK of a backend whose bytes are checked elsewhere.
+ */
+enum s3_error MUST_CHECK store_read_verify(struct store_read *r,
+					   uint64_t offset, uint64_t n);
+/* Nothing would be left to read for it. */
+bool store_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n);
+/*
  * store_read_extents - where the bytes lie, in order. The fds belong to the
  * read: dup() to keep one. An inline object answers one extent in a sealed
- * memfd. NOT_IMPLEMENTED for a remote backend; INTERNAL_ERROR when max is
- * too small, *n is their number then. Many extents open as many descriptors.
+ * memfd. What is read there is not verified: store_read_verify().
+ * NOT_IMPLEMENTED for a remote backend; INTERNAL_ERROR when max is too small,
+ * *n is their number then. Many extents open as many descriptors.
  */
 enum s3_error MUST_CHECK store_read_extents(struct store_read *r,
 					    struct store_extent *out,

@@ -1,7 +1,7 @@
 /*
  * GetObject and HeadObject: a version, conditions, one range or part, and the
- * shortest way of the bytes: small ones from memory, one file by sendfile,
- * several extents through a copy.
+ * shortest way of the bytes: small ones from memory, verified ones of one file
+ * by sendfile, others through a copy that verifies each block on its way.
  */
 #include "gateway/s3/op/ops.h"
 #include "base/timeval.h"
@@ -10,6 +10,13 @@
 #include <fcntl.h>
 
 #define COPY_MAX 65536u /* up to here one read is cheaper than a descriptor */
+/* Verified before the answer begins: up to the first bound all of it, else
+ * this much, so that the first byte of a large object need not wait. */
+#define AHEAD_MAX (8u << 20)
+#define AHEAD_OF_LARGE (1u << 20)
+/* What takes longer is verified while it is sent: the page cache may have let
+ * go of the verified bytes by then. */
+#define SENDFILE_MAX (128u << 20)
 
 struct get {
 	struct store_ref ref;
@@ -20,6 +27,7 @@ struct get {
 	struct store_part *part;
 	uint64_t offset;
 	uint64_t n;
+	struct buf copy; /* of few bytes */
 };
 
 /* ?partNumber=N; 0: none. */
@@ -136,24 +144,6 @@ choose_extent(struct s3_request *rq, struct get *g)
 	return g->part_number ? choose_part(rq, g) : choose_range(rq, g);
 }
 
-static enum s3_error
-answer_copy(struct s3_request *rq, struct get *g, unsigned status)
-{
-	struct buf b = BUF_INIT;
-	char *p = buf_reserve(&b, (size_t)g->n);
-	enum s3_error err = S3_ERR_INTERNAL_ERROR;
-
-	if (p)
-		err = store_read_at(g->read, g->offset, p, (size_t)g->n);
-	if (err != S3_OK) {
-		buf_release(&b);
-		return err;
-	}
-	b.n = (size_t)g->n;
-	http_answer_buf(rq->http, status, &b);
-	return S3_OK;
-}
-
 /* A range of an object, read while it is sent. */
 struct part {
 	struct store_read *read;
@@ -180,7 +170,7 @@ part_close(void *ctx)
 }
 
 static enum s3_error
-answer_source(struct s3_request *rq, struct get *g, unsigned status)
+send_source(struct s3_request *rq, struct get *g, unsigned status)
 {
 	struct http_source source = { part_read, part_close, NULL };
 	struct part *part = malloc(sizeof(*part));
@@ -194,25 +184,52 @@ answer_source(struct s3_request *rq, struct get *g, unsigned status)
 	return S3_OK;
 }
 
+/* The first bytes verified, or all, before anything is said: damage that shows
+ * here is a plain error. Small answers are read at once. */
 static enum s3_error
-answer_bytes(struct s3_request *rq, struct get *g, unsigned status)
+prepare(struct get *g)
+{
+	uint64_t ahead = g->n <= AHEAD_MAX ? g->n : AHEAD_OF_LARGE;
+	char *p;
+
+	if (g->n > COPY_MAX)
+		return store_read_verify(g->read, g->offset, ahead);
+	p = buf_reserve(&g->copy, (size_t)g->n);
+	if (!p)
+		return S3_ERR_INTERNAL_ERROR;
+	g->copy.n = (size_t)g->n;
+	return store_read_at(g->read, g->offset, p, (size_t)g->n);
+}
+
+/* The file, when all that is sent was verified by now. */
+static bool
+choose_file(struct get *g, struct store_extent *out)
+{
+	size_t count = 0;
+
+	return g->n <= SENDFILE_MAX &&
+	       store_read_is_verified(g->read, g->offset, g->n) &&
+	       store_read_extents(g->read, out, 1, &count) == S3_OK &&
+	       count == 1;
+}
+
+static enum s3_error
+send_bytes(struct s3_request *rq, struct get *g, unsigned status)
 {
 	struct store_extent extent;
-	size_t count = 0;
 	int fd;
 
-	if (g->n <= COPY_MAX)
-		return answer_copy(rq, g, status);
-	if (store_read_extents(g->read, &extent, 1, &count) == S3_OK &&
-	    count == 1) {
-		fd = fcntl(extent.fd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
-			return S3_ERR_INTERNAL_ERROR;
-		http_answer_fd(rq->http, status, fd, extent.offset + g->offset,
-			       g->n);
+	if (g->n <= COPY_MAX) {
+		http_answer_buf(rq->http, status, &g->copy);
 		return S3_OK;
 	}
-	return answer_source(rq, g, status);
+	if (!choose_file(g, &extent))
+		return send_source(rq, g, status);
+	fd = fcntl(extent.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return S3_ERR_INTERNAL_ERROR;
+	http_answer_fd(rq->http, status, fd, extent.offset + g->offset, g->n);
+	return S3_OK;
 }
 
 static enum s3_error
@@ -220,7 +237,10 @@ answer(struct s3_request *rq, struct get *g, bool is_head)
 {
 	/* No Content-Range can say that all of nothing is there. */
 	unsigned status = g->extent == S3_WHOLE || g->n == 0 ? 200 : 206;
+	enum s3_error err = is_head ? S3_OK : prepare(g);
 
+	if (err != S3_OK)
+		return err;
 	s3_set_object_headers(rq, &g->object, g->extent, g->part);
 	if (status == 206)
 		http_set_headerf(rq->http, "Content-Range",
@@ -229,7 +249,7 @@ answer(struct s3_request *rq, struct get *g, bool is_head)
 				 (unsigned long long)(g->offset + g->n - 1),
 				 (unsigned long long)g->object.size);
 	if (!is_head)
-		return answer_bytes(rq, g, status);
+		return send_bytes(rq, g, status);
 	http_answer_head(rq->http, status, g->n);
 	return S3_OK;
 }
@@ -249,7 +269,7 @@ enum s3_error
 op_get_object(struct s3_request *rq)
 {
 	bool is_head = slice_eq_str(rq->http->method, "HEAD");
-	struct get g = { 0 };
+	struct get g = { .copy = BUF_INIT };
 	struct store_cond cond;
 	enum s3_error err = read_request(rq, &g);
 
@@ -264,5 +284,6 @@ op_get_object(struct s3_request *rq)
 	if (err == S3_OK)
 		err = answer(rq, &g, is_head);
 	store_read_close(g.read);
+	buf_release(&g.copy);
 	return err;
 }
