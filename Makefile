@@ -58,6 +58,8 @@ PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 	    $(wildcard tests/unit/test_*.c))
 
+POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
+
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
@@ -120,7 +122,7 @@ $(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
 
 # Unit tests link what their name asks for: test_media_* the worker's code,
 # test_gateway_* and test_processor_* theirs, all others the core.
-units: $(UNITS) $(BUILD)/tests/attack ## build the unit tests
+units: $(UNITS) $(BUILD)/tests/attack $(POWER) ## build the unit tests
 $(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o $(BUILD)/libmedia.a \
 		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.media)
@@ -144,6 +146,21 @@ $(BUILD)/bench/bench-load: $(patsubst %.c,$(BUILD)/%.o,\
 		$(wildcard tests/bench/load*.c)) $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 bench-programs: $(BUILD)/bench/bench-load
+
+# The power-cut test: a recorder to preload, a program to record, a replayer.
+# The recorder defines what _FORTIFY_SOURCE would make inline.
+$(BUILD)/tests/power/record.so: tests/crash/power_record.c \
+		tests/crash/power.h Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
+$(BUILD)/tests/power/driver: LDFLAGS += -Wl,--wrap=outbox_append
+$(BUILD)/tests/power/driver: $(foreach f,driver work model,\
+		$(BUILD)/tests/crash/power_$(f).o) \
+		$(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
+$(BUILD)/tests/power/replay: $(foreach f,replay disk cut expect check,\
+		$(BUILD)/tests/crash/power_$(f).o) $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
 
 # A fuzz target is a libFuzzer program with MODE=fuzz; in the other modes the
 # same code runs over the committed corpus.
