@@ -140,6 +140,17 @@ void local_exit_on_panic(int mdb_rc);
 int local_meta_open(struct local *ls, const struct store_local_conf *conf,
 		    struct local_state *st, char err[512]);
 void local_meta_close(struct local *ls); /* after writer_stop() */
+/*
+ * For reading alone, by one thread: a store that nobody has open, locked while
+ * it is; or one file of an index. Without LMDB's own lock file. ls->lock_fd is
+ * -1 before.
+ * 0, or with a line in err -1: it cannot be read, 1: it is damaged.
+ */
+int local_meta_open_readonly(struct local *ls, const char *data_dir,
+			     struct local_state *st, char err[512]);
+int local_meta_open_file(struct local *ls, const char *file,
+			 struct local_state *st, char err[512]);
+const char *local_table_name(enum local_table t);
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
 		      const struct local_state *st);

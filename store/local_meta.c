@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "store/bytes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -235,14 +236,21 @@ check(struct local *ls, MDB_txn *txn, struct slice format,
 	return 0;
 }
 
+static const char *const table_names[] = {
+#define X(name, text) text,
+	LOCAL_TABLES(X)
+#undef X
+};
+
+const char *
+local_table_name(enum local_table t)
+{
+	return table_names[t];
+}
+
 static int
 open_tables(struct local *ls, struct local_state *st, char err[512])
 {
-	static const char *const names[] = {
-#define X(name, text) text,
-		LOCAL_TABLES(X)
-#undef X
-	};
 	struct slice format;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ls->env, NULL, 0, &txn);
@@ -250,7 +258,7 @@ open_tables(struct local *ls, struct local_state *st, char err[512])
 	if (rc != 0)
 		return fail(err, "index: %s", mdb_strerror(rc));
 	for (size_t i = 0; rc == 0 && i < TABLE_COUNT; i++)
-		rc = mdb_dbi_open(txn, names[i], MDB_CREATE, &ls->dbi[i]);
+		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &ls->dbi[i]);
 	if (rc == 0)
 		rc = local_row_get(ls, txn, TABLE_META, SLICE("format"),
 				   &format);
@@ -286,6 +294,33 @@ drop_unfinished(const char *data_dir)
 	if (stat(index, &st) == 0 && st.st_size <= 2 * sysconf(_SC_PAGESIZE) &&
 	    lstat(blobs, &st) != 0 && errno == ENOENT)
 		(void)unlink(index);
+}
+
+/*
+ * Files without an index are the bytes of an index that was lost. A new one
+ * would begin at blob 0 and hide them for good.
+ */
+static int
+check_not_lost(const char *data_dir, char err[512])
+{
+	char index[PATH_MAX], blobs[PATH_MAX];
+	struct dirent *e;
+	bool any = false;
+	DIR *d;
+
+	snprintf(index, sizeof(index), "%s/index/data.mdb", data_dir);
+	snprintf(blobs, sizeof(blobs), "%s/blobs/f", data_dir);
+	if (access(index, F_OK) == 0 || !(d = opendir(blobs)))
+		return 0;
+	while ((e = readdir(d)))
+		any |= e->d_name[0] != '.';
+	closedir(d);
+	if (!any)
+		return 0;
+	return fail(err,
+		    "%s holds objects but no index: restore the index from a "
+		    "backup (docs/backup.md); an empty one would lose them",
+		    data_dir);
 }
 
 static int
@@ -341,33 +376,114 @@ open_env(struct local *ls, const struct store_local_conf *conf,
 	return 0;
 }
 
+/* DATA/index, locked; its path is left in @path. */
+static int
+lock_index(struct local *ls, const char *data_dir, char path[PATH_MAX],
+	   bool make, char err[512])
+{
+	if (snprintf(path, PATH_MAX, "%s/index", data_dir) >= PATH_MAX)
+		return fail(err, "the data directory's name is too long");
+	if (make && io_mkdirs(path, 0750) != 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	ls->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ls->lock_fd < 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	if (flock(ls->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return fail(
+		    err,
+		    errno == EWOULDBLOCK ? "%s is in use by another process%s"
+					 : "%s cannot be locked%s",
+		    data_dir, make ? "" : ": stop it, or take a backup");
+	return 0;
+}
+
 int
 local_meta_open(struct local *ls, const struct store_local_conf *conf,
 		struct local_state *st, char err[512])
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/index", conf->data_dir) >=
-	    (int)sizeof(path))
-		return fail(err, "the data directory's name is too long");
-	if (io_mkdirs(path, 0750) != 0)
-		return fail(err, "%s: %s", path, strerror(errno));
-	ls->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ls->lock_fd < 0)
-		return fail(err, "%s: %s", path, strerror(errno));
-	if (flock(ls->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return fail(err,
-			    errno == EWOULDBLOCK
-				? "%s is in use by another process"
-				: "%s cannot be locked",
-			    conf->data_dir);
+	if (lock_index(ls, conf->data_dir, path, true, err) != 0)
+		return -1;
 	drop_unfinished(conf->data_dir);
-	if (open_env(ls, conf, path, err) != 0 || open_tables(ls, st, err) != 0)
+	if (check_not_lost(conf->data_dir, err) != 0 ||
+	    open_env(ls, conf, path, err) != 0 || open_tables(ls, st, err) != 0)
 		return -1;
 	/* The names of LMDB's files, and of index/ itself. */
 	if (fsync(ls->lock_fd) != 0 || io_fsync_dir(conf->data_dir) != 0)
 		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
 	return 0;
+}
+
+/* ---- for reading alone -------------------------------------------------- */
+
+static int
+open_tables_readonly(struct local *ls, struct local_state *st, char err[512])
+{
+	struct slice format;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, &txn);
+
+	for (size_t i = 0; rc == 0 && i < TABLE_COUNT; i++) {
+		rc = mdb_dbi_open(txn, table_names[i], 0, &ls->dbi[i]);
+		if (rc != 0)
+			fail(err, "table %s: %s", table_names[i],
+			     mdb_strerror(rc));
+	}
+	if (rc == 0) {
+		rc = local_row_get(ls, txn, TABLE_META, SLICE("format"),
+				   &format);
+		if (rc != 0)
+			fail(err, "table meta has no format");
+		else
+			rc = check(ls, txn, format, st, err);
+	}
+	/* Handles of tables outlive only a transaction that is committed. */
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	return rc == 0 ? 0 : 1;
+}
+
+int
+local_meta_open_file(struct local *ls, const char *file, struct local_state *st,
+		     char err[512])
+{
+	struct stat file_stat;
+	int rc;
+
+	if (stat(file, &file_stat) != 0)
+		return fail(err, "%s: %s", file, strerror(errno));
+	rc = mdb_env_create(&ls->env);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(ls->env, (size_t)file_stat.st_size);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(ls->env, TABLES_MAX);
+	if (rc == 0)
+		rc = mdb_env_open(
+		    ls->env, file,
+		    MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS | MDB_NOSUBDIR, 0);
+	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+	    rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND) {
+		fail(err, "%s: %s", file, mdb_strerror(rc));
+		return 1;
+	}
+	if (rc != 0)
+		return fail(err, "%s: %s", file, mdb_strerror(rc));
+	return open_tables_readonly(ls, st, err);
+}
+
+int
+local_meta_open_readonly(struct local *ls, const char *data_dir,
+			 struct local_state *st, char err[512])
+{
+	char path[PATH_MAX], file[PATH_MAX + 16];
+
+	if (lock_index(ls, data_dir, path, false, err) != 0)
+		return -1;
+	snprintf(file, sizeof(file), "%s/data.mdb", path);
+	return local_meta_open_file(ls, file, st, err);
 }
 
 void
@@ -377,4 +493,6 @@ local_meta_close(struct local *ls)
 		mdb_env_close(ls->env);
 	if (ls->lock_fd >= 0)
 		close(ls->lock_fd);
+	ls->env = NULL;
+	ls->lock_fd = -1;
 }

@@ -14,19 +14,26 @@ struct recount {
 	struct buf blobs, sets; /* uint64_t, one per reference */
 	struct buf due_blobs, due_sets, due_uploads; /* in table gc */
 	uint64_t objects, bytes;
-	struct buf *report;
-	size_t differences;
+	recount_differs *report;
+	void *ctx;
+	bool pass_damaged;
 };
 
 static void PRINTF_LIKE(2, 3) differs(struct recount *r, const char *fmt, ...)
 {
+	char line[256];
 	va_list ap;
 
 	va_start(ap, fmt);
-	buf_vprintf(r->report, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	buf_putc(r->report, '\n');
-	r->differences++;
+	r->report(r->ctx, line);
+}
+
+static int
+damaged(const struct recount *r)
+{
+	return r->pass_damaged ? 0 : MDB_CORRUPTED;
 }
 
 /* ---- walking tables ----------------------------------------------------- */
@@ -77,7 +84,7 @@ visit_object(struct recount *r, struct slice key, struct slice value)
 	    record_open(value, RECORD_UPLOAD_KEY, &other, NULL) == 0)
 		return 0;
 	if (record_object_decode(value, &o) != 0)
-		return MDB_CORRUPTED;
+		return damaged(r);
 	add_extents(r, o.extents);
 	if (o.extent_set)
 		add_id(&r->sets, o.extent_set);
@@ -95,7 +102,7 @@ visit_extents(struct recount *r, struct slice key, struct slice value)
 
 	(void)key;
 	if (record_extents_decode(value, &extents) != 0)
-		return MDB_CORRUPTED;
+		return damaged(r);
 	add_extents(r, extents);
 	return 0;
 }
@@ -104,8 +111,10 @@ static int
 visit_due(struct recount *r, struct slice key, struct slice value)
 {
 	struct record_reader other;
-	uint64_t id = be_get(key.p + 8, 8);
+	uint64_t id = key.n == 16 ? be_get(key.p + 8, 8) : 0;
 
+	if (key.n != 16)
+		return damaged(r);
 	if (record_open(value, RECORD_DUE, &other, NULL) == 0)
 		add_id(&r->due_blobs, id);
 	else if (record_open(value, RECORD_DUE_SET, &other, NULL) == 0)
@@ -188,6 +197,27 @@ count_of(const struct counted *c, struct slice value, uint64_t *refs)
 }
 
 static int
+compare_count(struct recount *r, struct counted *c, struct slice key,
+	      struct slice value)
+{
+	unsigned long long id = key.n == 8 ? be_get(key.p, 8) : 0, found;
+	uint64_t refs;
+
+	if (key.n != 8)
+		return damaged(r);
+	found = take(r, &c->ids, id, c->what);
+	if (count_of(c, value, &refs) != 0)
+		return damaged(r);
+	if (found != refs)
+		differs(r, "%s %016llx: %llu references, count %llu", c->what,
+			id, found, (unsigned long long)refs);
+	if ((refs == 0) != has(c->due, id))
+		differs(r, "%s %016llx: count %llu, %sdue", c->what, id,
+			(unsigned long long)refs, refs == 0 ? "not " : "");
+	return 0;
+}
+
+static int
 compare_counts(struct recount *r, struct counted *c)
 {
 	MDB_cursor *at;
@@ -196,25 +226,9 @@ compare_counts(struct recount *r, struct counted *c)
 
 	if (rc != 0)
 		return rc;
-	while ((rc = mdb_cursor_get(at, &k, &v, MDB_NEXT)) == 0) {
-		uint64_t id = be_get(k.mv_data, 8), refs, found;
-
-		if (count_of(c, slice_mem(v.mv_data, v.mv_size), &refs) != 0) {
-			rc = MDB_CORRUPTED;
-			break;
-		}
-		found = take(r, &c->ids, id, c->what);
-		if (found != refs)
-			differs(r, "%s %016llx: %llu references, count %llu",
-				c->what, (unsigned long long)id,
-				(unsigned long long)found,
-				(unsigned long long)refs);
-		if ((refs == 0) != has(c->due, id))
-			differs(r, "%s %016llx: count %llu, %sdue", c->what,
-				(unsigned long long)id,
-				(unsigned long long)refs,
-				refs == 0 ? "not " : "");
-	}
+	while (rc == 0 && (rc = mdb_cursor_get(at, &k, &v, MDB_NEXT)) == 0)
+		rc = compare_count(r, c, slice_mem(k.mv_data, k.mv_size),
+				   slice_mem(v.mv_data, v.mv_size));
 	mdb_cursor_close(at);
 	(void)take(r, &c->ids, UINT64_MAX, c->what);
 	return rc == MDB_NOTFOUND ? 0 : rc;
@@ -224,13 +238,13 @@ compare_counts(struct recount *r, struct counted *c)
 static int
 visit_part(struct recount *r, struct slice key, struct slice value)
 {
-	uint64_t upload = be_get(key.p, 8);
+	uint64_t upload = key.n == 10 ? be_get(key.p, 8) : 0;
 	struct record_upload row;
 	struct record_part part;
 	struct slice found;
 
-	if (record_part_decode(value, &part) != 0)
-		return MDB_CORRUPTED;
+	if (key.n != 10 || record_part_decode(value, &part) != 0)
+		return damaged(r);
 	add_extents(r, part.extents);
 	if (has(&r->due_uploads, upload))
 		return 0;
@@ -275,7 +289,7 @@ recount(struct recount *r)
 	if (rc == 0)
 		rc = local_state_load(r->ls, r->txn, &st);
 	if (rc == 0 && (st.objects != r->objects || st.bytes != r->bytes))
-		differs(r, "%llu objects of %llu bytes, counted %llu of %llu",
+		differs(r, "%llu objects of %llu bytes, count %llu of %llu",
 			(unsigned long long)r->objects,
 			(unsigned long long)r->bytes,
 			(unsigned long long)st.objects,
@@ -284,20 +298,51 @@ recount(struct recount *r)
 }
 
 int
-local_recount(struct local *ls, struct buf *report, size_t *n)
+recount_all(struct local *ls, MDB_txn *txn, bool pass_damaged,
+	    recount_differs *report, void *ctx)
 {
-	struct recount r = { .ls = ls, .report = report };
-	int rc = local_read_begin(ls, &r.txn);
+	struct recount r = { .ls = ls,
+			     .txn = txn,
+			     .report = report,
+			     .ctx = ctx,
+			     .pass_damaged = pass_damaged };
+	int rc = recount(&r);
 
-	if (rc != 0)
-		return rc;
-	rc = recount(&r);
-	mdb_txn_abort(r.txn);
 	buf_release(&r.blobs);
 	buf_release(&r.sets);
 	buf_release(&r.due_blobs);
 	buf_release(&r.due_sets);
 	buf_release(&r.due_uploads);
-	*n = r.differences;
+	return rc;
+}
+
+/* ---- of an open store --------------------------------------------------- */
+
+struct lines {
+	struct buf *report;
+	size_t n;
+};
+
+static void
+add_line(void *ctx, const char *line)
+{
+	struct lines *l = ctx;
+
+	buf_printf(l->report, "%s\n", line);
+	l->n++;
+}
+
+int
+local_recount(struct local *ls, struct buf *report, size_t *n)
+{
+	struct lines l = { .report = report };
+	MDB_txn *txn;
+	int rc = local_read_begin(ls, &txn);
+
+	if (rc != 0)
+		return rc;
+	rc = recount_all(ls, txn, false, add_line, &l);
+	mdb_txn_abort(txn);
+	*n = l.n;
 	return rc;
 }

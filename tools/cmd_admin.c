@@ -18,6 +18,8 @@ static const struct {
 	{ "user", "add|list|remove", cmd_admin_accounts, "S3 accounts" },
 	{ "key", "add|list|remove", cmd_admin_accounts,
 	  "access keys of S3 accounts" },
+	{ "fsck", "[DIR]", cmd_admin_fsck,
+	  "check a store that is not in use, or a backup" },
 };
 
 /* The first word that is no option and no value of the common ones. */

@@ -7,6 +7,7 @@
 
 #include "tests/unit/store_fixture.h"
 
+#include "store/care.h"
 #include "store/local_recount.h"
 
 #define MIB (1u << 20)
@@ -205,10 +206,34 @@ expect_no_stray_blobs(struct fixture *f)
 	assert_int_equal(fixture_blobs(f), st.ms_entries);
 }
 
+static inline void
+fail_finding(void *ctx, const struct store_finding *f)
+{
+	(void)ctx;
+	fail_msg("%s: %.*s %s", f->kind, SLICE_ARG(f->key), f->text);
+}
+
+/* The whole store is, closed, down to the checksums of its bytes. */
+static inline void
+expect_clean(struct fixture *f)
+{
+	const struct store_fsck_conf conf = { .dir = f->dir,
+					      .bytes = true,
+					      .found = fail_finding };
+	struct store_fsck_result r;
+	char err[512] = "";
+
+	store_close(f->s);
+	f->s = NULL;
+	if (store_fsck(&conf, &r, err) != 0)
+		fail_msg("%s", err);
+}
+
 static inline int
 sound_teardown(void **state)
 {
 	expect_sound(*state);
+	expect_clean(*state);
 	return fixture_teardown(state);
 }
 

@@ -1,0 +1,41 @@
+/*
+ * local_blob_walk.h - blob files seen from outside the store: all names below
+ * blobs/f, and the bytes of one blob against its checksums. For check, backup
+ * and restore. LMDB codes, or errno through -1 where said. Threads: any.
+ */
+#ifndef STORE_LOCAL_BLOB_WALK_H
+#define STORE_LOCAL_BLOB_WALK_H
+
+#include "store/local_blob.h"
+
+/*
+ * blob_walk - calls f for every file below blobs/f, which @root is the
+ * descriptor of. @dir: the folder it lies in; @is_blob: its name is that of
+ * blob @id in the right place. 0, f's answer when it is not 0, or -1 with
+ * errno. What is removed meanwhile may be seen or not.
+ */
+typedef int blob_visit(void *ctx, int dir, const char *name, bool is_blob,
+		       uint64_t id);
+int MUST_CHECK blob_walk(int root, blob_visit *f, void *ctx);
+
+/* Blobs of the index in order: the first with an id >= *id. MDB_NOTFOUND
+ * behind the last; MDB_CORRUPTED: blob *id has a damaged record;
+ * MDB_BAD_VALSIZE: a key that no blob has. */
+int blob_next(struct local *ls, MDB_txn *txn, uint64_t *id,
+	      struct blob_row *row);
+
+/* The checksums of a blob as its rows have them, read as they are asked for. */
+struct blob_sums {
+	struct local *ls;
+	MDB_txn *txn;
+	uint64_t id;
+	uint64_t first; /* block of row */
+	struct slice row;
+};
+/* The CRC-32C of @block: 0, or -1: there is none. */
+int MUST_CHECK blob_sum(struct blob_sums *s, uint64_t block, uint32_t *crc);
+
+#define BLOB_BLOCK_BYTES (1u << 20)
+#define BLOB_SUMS_PER_ROW 1024u
+
+#endif
