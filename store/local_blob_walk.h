@@ -35,7 +35,6 @@ struct blob_sums {
 /* The CRC-32C of @block: 0, or -1: there is none. */
 int MUST_CHECK blob_sum(struct blob_sums *s, uint64_t block, uint32_t *crc);
 
-#define BLOB_BLOCK_BYTES (1u << 20)
 #define BLOB_SUMS_PER_ROW 1024u
 
 #endif
