@@ -7,13 +7,19 @@
 #include "base/encode.h"
 
 #define RAW_QUERY_MAX 32768
+#define REQUEST_BYTES 1024 /* room at first: most canonical requests fit */
 
 static int
 canonical_path(struct buf *b, struct slice raw)
 {
 	struct buf decoded = BUF_INIT;
-	int rc = uri_decode(&decoded, raw, false);
+	int rc;
 
+	if (slice_chr(raw, '%') < 0) {
+		uri_encode(b, raw, true);
+		return 0;
+	}
+	rc = uri_decode(&decoded, raw, false);
 	if (rc == 0)
 		uri_encode(b, buf_slice(&decoded), true);
 	buf_release(&decoded);
@@ -165,16 +171,21 @@ sigv4_header_names(const struct auth_request *req, struct arena *a)
 static void
 put_value(struct buf *b, struct slice value)
 {
-	bool blank = false;
+	size_t from = 0;
 
 	value = slice_trim(value);
 	for (size_t i = 0; i < value.n; i++) {
-		blank = value.p[i] == ' ' || value.p[i] == '\t';
-		if (!blank)
-			buf_putc(b, value.p[i]);
-		else if (value.p[i - 1] != ' ' && value.p[i - 1] != '\t')
+		if (value.p[i] != ' ' && value.p[i] != '\t')
+			continue;
+		/* The word before, and nothing between two blanks. */
+		if (i > from) {
+			buf_add(b, value.p + from, i - from);
 			buf_putc(b, ' ');
+		}
+		from = i + 1;
 	}
+	if (value.n > from)
+		buf_add(b, value.p + from, value.n - from);
 }
 
 /* A signed header that is absent has an empty value: the signature decides. */
@@ -210,6 +221,7 @@ sigv4_canonical_request(const struct sigv4_form *form, struct arena *a,
 	struct buf b = BUF_INIT;
 	int rc;
 
+	(void)buf_reserve(&b, REQUEST_BYTES);
 	buf_put(&b, form->req->method);
 	buf_putc(&b, '\n');
 	rc = canonical_path(&b, form->req->raw_path);

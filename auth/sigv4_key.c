@@ -25,9 +25,12 @@ static struct {
 struct slice
 sigv4_scope_text(const struct sigv4_scope *scope, struct arena *a)
 {
-	return arena_printf(a, "%.*s/%.*s/%.*s/" TERMINATOR,
-			    SLICE_ARG(scope->date), SLICE_ARG(scope->region),
-			    SLICE_ARG(scope->service));
+	const struct slice slash = SLICE("/");
+	const struct slice parts[] = { scope->date,    slash,
+				       scope->region,  slash,
+				       scope->service, SLICE("/" TERMINATOR) };
+
+	return arena_concat(a, parts, ARRAY_LEN(parts));
 }
 
 struct slice
@@ -35,10 +38,14 @@ sigv4_string_to_sign(struct slice amz_date, struct slice scope,
 		     struct slice canonical_request, struct arena *a)
 {
 	char hash[SHA256_HEX_MAX];
+	const struct slice line = SLICE("\n");
+	const struct slice parts[] = {
+		SLICE(SIGV4_ALGORITHM "\n"), amz_date, line, scope, line,
+		{ hash, SHA256_HEX_MAX - 1 }
+	};
 
 	sha256_hex(canonical_request.p, canonical_request.n, hash);
-	return arena_printf(a, SIGV4_ALGORITHM "\n%.*s\n%.*s\n%s",
-			    SLICE_ARG(amz_date), SLICE_ARG(scope), hash);
+	return arena_concat(a, parts, ARRAY_LEN(parts));
 }
 
 void
@@ -62,23 +69,29 @@ sigv4_derive_key(struct slice secret, const struct sigv4_scope *scope,
 	secret_wipe(step, sizeof(step));
 }
 
-/* No byte of the parts is NUL, so the NUL between them keeps them apart. */
+/* No byte of the parts is NUL, so the NUL between them keeps them apart. What
+ * is too long for any key of ours is not cached. */
 static int
 cache_id(struct slice access_key, struct slice secret,
 	 const struct sigv4_scope *scope, uint8_t id[SHA256_BYTES])
 {
 	const struct slice parts[] = { access_key, secret, scope->date,
 				       scope->region, scope->service };
-	struct hash h;
+	char text[512];
+	size_t n = 0;
 
-	if (hash_init(&h, HASH_SHA256) != 0)
-		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		hash_update(&h, parts[i].p, parts[i].n);
-		hash_update(&h, "", 1);
+		if (parts[i].n >= sizeof(text) - n) {
+			secret_wipe(text, n);
+			return -1;
+		}
+		if (parts[i].n)
+			memcpy(text + n, parts[i].p, parts[i].n);
+		n += parts[i].n;
+		text[n++] = '\0';
 	}
-	hash_final(&h, id);
-	hash_release(&h);
+	sha256(text, n, id);
+	secret_wipe(text, n);
 	return 0;
 }
 

@@ -233,6 +233,15 @@ check_key(struct check *c, const struct auth_keys *keys, struct auth_key *key)
 	return S3_ERR_INVALID_ACCESS_KEY_ID;
 }
 
+/* A text that was measured before: it fits. */
+static void
+copy_text(char *out, size_t size, struct slice text)
+{
+	text = slice_head(text, size - 1);
+	memcpy(out, text.p, text.n);
+	out[text.n] = '\0';
+}
+
 static void
 fill_identity(const struct check *c, const struct auth_key *key,
 	      struct auth_identity *out)
@@ -244,15 +253,14 @@ fill_identity(const struct check *c, const struct auth_key *key,
 	memcpy(out->payload_sha256, claim->payload_sha256, SHA256_BYTES);
 	if (claim->kind == AUTH_ANONYMOUS)
 		return;
-	snprintf(out->access_key, sizeof(out->access_key), "%.*s",
-		 SLICE_ARG(claim->access_key));
+	copy_text(out->access_key, sizeof(out->access_key), claim->access_key);
 	memcpy(out->account_id, key->account_id, sizeof(out->account_id));
 	memcpy(out->display_name, key->display_name, sizeof(out->display_name));
 	memcpy(out->signing_key, c->key, SHA256_BYTES);
 	memcpy(out->seed_signature, c->signature, SHA256_HEX_MAX);
-	snprintf(out->amz_date, sizeof(out->amz_date), "%.16s",
-		 claim->amz_date);
-	snprintf(out->scope, sizeof(out->scope), "%.*s", SLICE_ARG(c->scope));
+	copy_text(out->amz_date, sizeof(out->amz_date),
+		  slice_str(claim->amz_date));
+	copy_text(out->scope, sizeof(out->scope), c->scope);
 }
 
 static enum s3_error

@@ -11,6 +11,7 @@ struct arena_block {
 	struct arena_block *next;
 	size_t n;
 	size_t cap;
+	bool lent; /* the caller's */
 	_Alignas(max_align_t) char data[];
 };
 
@@ -21,13 +22,23 @@ arena_init(struct arena *a, size_t max)
 }
 
 void
+arena_init_in(struct arena *a, size_t max, void *block, size_t size)
+{
+	arena_init(a, max);
+	a->head = block;
+	*a->head = (struct arena_block){ .cap = size - sizeof(*a->head),
+					 .lent = true };
+}
+
+void
 arena_release(struct arena *a)
 {
 	struct arena_block *next;
 
 	for (struct arena_block *b = a->head; b; b = next) {
 		next = b->next;
-		free(b);
+		if (!b->lent)
+			free(b);
 	}
 	arena_init(a, a->max);
 }
@@ -93,22 +104,44 @@ arena_copy(struct arena *a, struct slice s)
 }
 
 struct slice
+arena_concat(struct arena *a, const struct slice *parts, size_t n)
+{
+	size_t bytes = 0;
+	char *p, *at;
+
+	for (size_t i = 0; i < n; i++)
+		if (__builtin_add_overflow(bytes, parts[i].n, &bytes))
+			a->err = true;
+	p = at = bytes < SIZE_MAX ? arena_alloc(a, bytes + 1) : NULL;
+	if (!p)
+		return SLICE_EMPTY;
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].n)
+			at = mempcpy(at, parts[i].p, parts[i].n);
+	return (struct slice){ p, bytes };
+}
+
+/* Short texts, which most are, are printed once. */
+struct slice
 arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char brief[256];
 	va_list ap, again;
 	char *p = NULL;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
+	n = vsnprintf(brief, sizeof(brief), fmt, ap);
 	if (n >= 0)
 		p = arena_alloc(a, (size_t)n + 1);
 	else
 		a->err = true;
-	if (p)
-		vsnprintf(p, (size_t)n + 1, fmt, ap);
+	if (p && (size_t)n < sizeof(brief))
+		memcpy(p, brief, (size_t)n);
+	else if (p)
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
 	va_end(ap);
 	return p ? (struct slice){ p, (size_t)n } : SLICE_EMPTY;
 }

@@ -20,6 +20,9 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t max);
+/* The same, with a first block of the caller's that outlives the arena:
+ * size bytes, aligned for any type. */
+void arena_init_in(struct arena *a, size_t max, void *block, size_t size);
 void arena_release(struct arena *a);
 /* Zeroed, aligned for any type. NULL on error. */
 void *arena_alloc(struct arena *a, size_t n);
@@ -28,6 +31,8 @@ void *arena_array(struct arena *a, size_t n, size_t size);
 /* Copies; the copy is NUL-terminated behind its n bytes. */
 struct slice arena_copy(struct arena *a, struct slice s);
 char *arena_cstr(struct arena *a, struct slice s);
+/* The n parts one after the other. */
+struct slice arena_concat(struct arena *a, const struct slice *parts, size_t n);
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 

@@ -36,6 +36,8 @@ buf_reserve(struct buf *b, size_t n)
 		cap = b->cap ? b->cap : 64;
 		while (cap < need + 1)
 			cap = cap > SIZE_MAX / 2 ? need + 1 : cap * 2;
+		if (b->max && cap > b->max)
+			cap = b->max + 1;
 		p = realloc(b->p, cap);
 		if (!p) {
 			b->err = true;
@@ -49,7 +51,7 @@ buf_reserve(struct buf *b, size_t n)
 }
 
 void
-buf_add(struct buf *b, const void *p, size_t n)
+buf_grow_add(struct buf *b, const void *p, size_t n)
 {
 	char *at = buf_reserve(b, n);
 
@@ -62,42 +64,42 @@ buf_add(struct buf *b, const void *p, size_t n)
 }
 
 void
-buf_put(struct buf *b, struct slice s)
+buf_u64(struct buf *b, uint64_t v)
 {
-	buf_add(b, s.p, s.n);
+	char text[20];
+	size_t at = sizeof(text);
+
+	do
+		text[--at] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	buf_add(b, text + at, sizeof(text) - at);
 }
 
-void
-buf_puts(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_putc(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
-}
-
+/* Mostly it fits into the room there is; where not, it is printed again. */
 void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
+	char *at = buf_reserve(b, 0);
 	va_list again;
-	char *at;
+	size_t room;
 	int n;
 
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0) {
-		b->err = true;
-		return;
-	}
-	at = buf_reserve(b, (size_t)n);
 	if (!at)
 		return;
-	vsnprintf(at, (size_t)n + 1, fmt, ap);
-	b->n += (size_t)n;
+	room = b->cap - b->n;
+	va_copy(again, ap);
+	n = vsnprintf(at, room, fmt, ap);
+	if (n < 0) {
+		b->err = true;
+	} else if ((size_t)n >= room) {
+		*at = '\0';
+		at = buf_reserve(b, (size_t)n);
+		if (at)
+			vsnprintf(at, (size_t)n + 1, fmt, again);
+	}
+	va_end(again);
+	if (!b->err)
+		b->n += (size_t)n;
 }
 
 void
@@ -128,18 +130,22 @@ buf_steal(struct buf *b)
 void
 buf_json_escape(struct buf *b, struct slice s)
 {
-	for (size_t i = 0; i < s.n;) {
-		unsigned char c = (unsigned char)s.p[i];
-		size_t n = slice_utf8(s, i);
+	size_t from = 0, n;
 
-		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f || n == 0)
-			buf_printf(b, "\\u%04x", c);
-		else
-			buf_add(b, s.p + i, n);
-		i += n ? n : 1;
+	for (size_t i = 0; i < s.n; i += n) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool quoted = c == '"' || c == '\\';
+
+		n = slice_utf8(s, i);
+		if (n > 1 || (n == 1 && c >= 0x20 && c != 0x7f && !quoted))
+			continue;
+		n = 1;
+		buf_add(b, s.p + from, i - from);
+		buf_printf(b, quoted ? "\\%c" : "\\u%04x", c);
+		from = i + 1;
 	}
+	if (s.n > from)
+		buf_add(b, s.p + from, s.n - from);
 }
 
 void

@@ -40,10 +40,36 @@ buf_ok(const struct buf *b)
 }
 /* Room for n more bytes behind p[n]; NULL (and err) when that cannot be. */
 char *buf_reserve(struct buf *b, size_t n);
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_put(struct buf *b, struct slice s);
-void buf_puts(struct buf *b, const char *s);
-void buf_putc(struct buf *b, char c);
+void buf_grow_add(struct buf *b, const void *p, size_t n);
+static inline void
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	/* Most appends find room: cap never passes max. */
+	if (b->err || n >= b->cap - b->n) {
+		buf_grow_add(b, p, n);
+		return;
+	}
+	if (n)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+static inline void
+buf_put(struct buf *b, struct slice s)
+{
+	buf_add(b, s.p, s.n);
+}
+static inline void
+buf_puts(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+static inline void
+buf_putc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+void buf_u64(struct buf *b, uint64_t v); /* in decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 static inline struct slice

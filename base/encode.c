@@ -12,16 +12,18 @@ static const char b64url[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/* The value of a hex digit plus one; 0: it is none. */
+static const unsigned char hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 static int
 hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return hex_values[(unsigned char)c] - 1;
 }
 
 /* Position of c in an alphabet, or -1. */
@@ -140,46 +142,57 @@ base64url_decode(struct buf *b, struct slice s)
 static bool
 is_unreserved(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-	       c == '~';
+	/* Letters and digits are most of what comes. */
+	if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	    (c >= 'A' && c <= 'Z'))
+		return true;
+	return c == '-' || c == '.' || c == '_' || c == '~';
 }
 
+/* Runs that stay as they are go over in one piece. */
 void
 uri_encode(struct buf *b, struct slice s, bool keep_slash)
 {
+	size_t from = 0;
+
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
+		char esc[3] = { '%', hex_upper[c >> 4], hex_upper[c & 15] };
 
-		if (is_unreserved(s.p[i]) || (c == '/' && keep_slash)) {
-			buf_putc(b, s.p[i]);
-		} else {
-			char esc[3] = { '%', hex_upper[c >> 4],
-					hex_upper[c & 15] };
-
-			buf_add(b, esc, 3);
-		}
+		if (is_unreserved(s.p[i]) || (c == '/' && keep_slash))
+			continue;
+		buf_add(b, s.p + from, i - from);
+		buf_add(b, esc, 3);
+		from = i + 1;
 	}
+	if (s.n > from)
+		buf_add(b, s.p + from, s.n - from);
 }
 
 int
 uri_decode(struct buf *b, struct slice s, bool plus)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c;
+	size_t from = 0;
 
-		if (s.p[i] == '+' && plus) {
-			buf_putc(b, ' ');
-		} else if (s.p[i] != '%') {
-			buf_putc(b, s.p[i]);
-		} else {
-			if (s.n - i < 3 ||
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = ' ';
+		size_t n = 1;
+
+		if (s.p[i] == '%') {
+			n = 3;
+			if (s.n - i < n ||
 			    hex_decode(slice_mem(s.p + i + 1, 2), &c, 1) != 0)
 				return -1;
-			buf_putc(b, (char)c);
-			i += 2;
+		} else if (s.p[i] != '+' || !plus) {
+			continue;
 		}
+		buf_add(b, s.p + from, i - from);
+		buf_putc(b, (char)c);
+		from = i + n;
+		i = from - 1;
 	}
+	if (s.n > from)
+		buf_add(b, s.p + from, s.n - from);
 	return buf_ok(b) ? 0 : -1;
 }
 
@@ -187,12 +200,15 @@ int
 uri_decode_text(struct arena *a, struct slice s, bool plus, struct slice *out)
 {
 	struct buf b = BUF_INIT;
-	int rc = uri_decode(&b, s, plus);
+	bool plain = slice_chr(s, '%') < 0 && !(plus && slice_chr(s, '+') >= 0);
+	int rc = plain ? 0 : uri_decode(&b, s, plus);
 
-	if (rc == 0 && !slice_is_text(buf_slice(&b)))
+	if (!plain)
+		s = buf_slice(&b);
+	if (rc == 0 && !slice_is_text(s))
 		rc = -1;
 	if (rc == 0)
-		*out = arena_copy(a, buf_slice(&b));
+		*out = arena_copy(a, s);
 	buf_release(&b);
 	return rc;
 }

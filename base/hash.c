@@ -10,9 +10,15 @@
 #include <isa-l/crc.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <pthread.h>
+
+#define SHA256_BLOCK 64
 
 static EVP_MD *md[HASH_ALG_COUNT];
+
+/* Each thread's context for short digests, freed with the thread. */
+static pthread_key_t scratch;
+static bool has_scratch;
 
 static const struct {
 	const char *evp_name;
@@ -44,10 +50,21 @@ crc32c(uint32_t crc, const void *p, size_t n)
 	return ~crc;
 }
 
+static void
+free_scratch(void *ctx)
+{
+	EVP_MD_CTX_free(ctx);
+}
+
 int
 hash_setup(void)
 {
 	crc64nvme_setup();
+	if (!has_scratch && pthread_key_create(&scratch, free_scratch) != 0) {
+		log_error("hash_setup", "out of thread-specific keys");
+		return -1;
+	}
+	has_scratch = true;
 	for (int i = 0; i < HASH_ALG_COUNT; i++) {
 		if (!algs[i].evp_name || md[i])
 			continue;
@@ -152,11 +169,34 @@ hash_release(struct hash *h)
 	*h = (struct hash){ 0 };
 }
 
+/* A digest begun; never NULL. */
+static EVP_MD_CTX *
+begin_sha256(void)
+{
+	EVP_MD_CTX *ctx = pthread_getspecific(scratch);
+
+	if (!ctx) {
+		ctx = EVP_MD_CTX_new();
+		if (!ctx || pthread_setspecific(scratch, ctx) != 0)
+			abort();
+	}
+	if (EVP_DigestInit_ex(ctx, md[HASH_SHA256], NULL) != 1)
+		abort();
+	return ctx;
+}
+
+static void
+end_sha256(EVP_MD_CTX *ctx, const void *p, size_t n, uint8_t out[SHA256_BYTES])
+{
+	if (EVP_DigestUpdate(ctx, p, n) != 1 ||
+	    EVP_DigestFinal_ex(ctx, out, NULL) != 1)
+		abort();
+}
+
 void
 sha256(const void *p, size_t n, uint8_t out[SHA256_BYTES])
 {
-	if (EVP_Digest(p, n, out, NULL, md[HASH_SHA256], NULL) != 1)
-		abort();
+	end_sha256(begin_sha256(), p, n, out);
 }
 
 void
@@ -168,14 +208,33 @@ sha256_hex(const void *p, size_t n, char out[SHA256_HEX_MAX])
 	hex_encode(d, sizeof(d), out);
 }
 
+/* RFC 2104, one digest around another: OpenSSL's own MAC makes and frees its
+ * objects each time, which costs more than the digests. */
 void
 hmac_sha256(const void *key, size_t key_n, const void *p, size_t n,
 	    uint8_t out[SHA256_BYTES])
 {
-	unsigned len = SHA256_BYTES;
+	uint8_t pad[SHA256_BLOCK] = { 0 }, inner[SHA256_BYTES];
+	EVP_MD_CTX *ctx;
 
-	if (!HMAC(md[HASH_SHA256], key, (int)key_n, p, n, out, &len))
+	if (key_n > sizeof(pad))
+		sha256(key, key_n, pad);
+	else if (key_n)
+		memcpy(pad, key, key_n);
+	for (size_t i = 0; i < sizeof(pad); i++)
+		pad[i] ^= 0x36;
+	ctx = begin_sha256();
+	if (EVP_DigestUpdate(ctx, pad, sizeof(pad)) != 1)
 		abort();
+	end_sha256(ctx, p, n, inner);
+	for (size_t i = 0; i < sizeof(pad); i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	ctx = begin_sha256();
+	if (EVP_DigestUpdate(ctx, pad, sizeof(pad)) != 1)
+		abort();
+	end_sha256(ctx, inner, sizeof(inner), out);
+	secret_wipe(pad, sizeof(pad));
+	secret_wipe(inner, sizeof(inner));
 }
 
 bool

@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#define LINE_BYTES 512 /* room at first: most lines fit */
+
 static const char *program = "reelgate";
 static enum log_level threshold = LOG_INFO;
 static bool as_text;
@@ -44,6 +46,21 @@ write_line(struct buf *line)
 }
 
 static void
+put_json_head(struct buf *line, const char *ts, enum log_level level,
+	      const char *event)
+{
+	buf_puts(line, "{\"ts\":\"");
+	buf_puts(line, ts);
+	buf_puts(line, "\",\"level\":\"");
+	buf_puts(line, level_names[level]);
+	buf_puts(line, "\",\"program\":\"");
+	buf_puts(line, program);
+	buf_puts(line, "\",\"event\":\"");
+	buf_puts(line, event);
+	buf_putc(line, '"');
+}
+
+static void
 put_head(struct buf *line, enum log_level level, const char *event)
 {
 	char ts[TIME_TEXT_MAX];
@@ -53,10 +70,7 @@ put_head(struct buf *line, enum log_level level, const char *event)
 		buf_printf(line, "%.8s %-5s %s: %s", ts + 11,
 			   level_names[level], program, event);
 	else
-		buf_printf(line,
-			   "{\"ts\":\"%s\",\"level\":\"%s\","
-			   "\"program\":\"%s\",\"event\":\"%s\"",
-			   ts, level_names[level], program, event);
+		put_json_head(line, ts, level, event);
 }
 
 void
@@ -93,6 +107,7 @@ log_fields(enum log_level level, const char *event, struct slice json_fields)
 
 	if (level < threshold)
 		return;
+	(void)buf_reserve(&line, LINE_BYTES);
 	put_head(&line, level, event);
 	if (json_fields.n) {
 		buf_puts(&line, as_text ? " " : ",");

@@ -3,42 +3,19 @@
  */
 #include "base/slice.h"
 
-#include <strings.h>
-
-struct slice
-slice_str(const char *s)
+static unsigned char
+lower(char c)
 {
-	return s ? (struct slice){ s, strlen(s) } : SLICE_EMPTY;
-}
-
-struct slice
-slice_mem(const void *p, size_t n)
-{
-	return n ? (struct slice){ p, n } : SLICE_EMPTY;
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 bool
-slice_eq(struct slice a, struct slice b)
+slice_ieq_bytes(const char *a, const char *b, size_t n)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool
-slice_eq_str(struct slice a, const char *b)
-{
-	return slice_eq(a, slice_str(b));
-}
-
-bool
-slice_ieq(struct slice a, struct slice b)
-{
-	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
-}
-
-bool
-slice_ieq_str(struct slice a, const char *b)
-{
-	return slice_ieq(a, slice_str(b));
+	for (size_t i = 0; i < n; i++)
+		if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+			return false;
+	return true;
 }
 
 int
@@ -50,12 +27,6 @@ slice_cmp(struct slice a, struct slice b)
 	if (c != 0)
 		return c;
 	return a.n < b.n ? -1 : a.n > b.n;
-}
-
-bool
-slice_starts(struct slice s, struct slice prefix)
-{
-	return s.n >= prefix.n && slice_eq(slice_head(s, prefix.n), prefix);
 }
 
 bool
@@ -79,20 +50,6 @@ slice_trim(struct slice s)
 	while (s.n && is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
-}
-
-struct slice
-slice_from(struct slice s, size_t from)
-{
-	if (from >= s.n)
-		return SLICE_EMPTY;
-	return (struct slice){ s.p + from, s.n - from };
-}
-
-struct slice
-slice_head(struct slice s, size_t n)
-{
-	return (struct slice){ s.p, n < s.n ? n : s.n };
 }
 
 ptrdiff_t
@@ -189,7 +146,8 @@ slice_is_text(struct slice s)
 	size_t n;
 
 	for (size_t i = 0; i < s.n; i += n) {
-		n = slice_utf8(s, i);
+		/* ASCII is most of what comes. */
+		n = s.p[i] > 0 ? 1 : slice_utf8(s, i);
 		if (n == 0 || s.p[i] == '\0')
 			return false;
 	}

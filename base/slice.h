@@ -23,23 +23,62 @@ struct slice {
 #define SLICE_ARG(s) (int)(s).n, (s).p
 
 /* A NULL string is the empty slice. */
-struct slice slice_str(const char *s);
-struct slice slice_mem(const void *p, size_t n);
-bool slice_eq(struct slice a, struct slice b);
-bool slice_eq_str(struct slice a, const char *b);
+static inline struct slice
+slice_str(const char *s)
+{
+	return s ? (struct slice){ s, strlen(s) } : SLICE_EMPTY;
+}
+static inline struct slice
+slice_mem(const void *p, size_t n)
+{
+	return n ? (struct slice){ (const char *)p, n } : SLICE_EMPTY;
+}
+static inline bool
+slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool
+slice_eq_str(struct slice a, const char *b)
+{
+	return slice_eq(a, slice_str(b));
+}
+bool slice_ieq_bytes(const char *a, const char *b, size_t n);
 /* ASCII case is ignored: for header names and schemes. */
-bool slice_ieq(struct slice a, struct slice b);
-bool slice_ieq_str(struct slice a, const char *b);
+static inline bool
+slice_ieq(struct slice a, struct slice b)
+{
+	return a.n == b.n && slice_ieq_bytes(a.p, b.p, a.n);
+}
+static inline bool
+slice_ieq_str(struct slice a, const char *b)
+{
+	return slice_ieq(a, slice_str(b));
+}
 /* memcmp order, a shorter prefix first (UTF-8 byte order of S3 listings). */
 int slice_cmp(struct slice a, struct slice b);
-bool slice_starts(struct slice s, struct slice prefix);
+/* s[from..], empty when from is past the end. */
+static inline struct slice
+slice_from(struct slice s, size_t from)
+{
+	if (from >= s.n)
+		return SLICE_EMPTY;
+	return (struct slice){ s.p + from, s.n - from };
+}
+/* At most the first n bytes. */
+static inline struct slice
+slice_head(struct slice s, size_t n)
+{
+	return (struct slice){ s.p, n < s.n ? n : s.n };
+}
+static inline bool
+slice_starts(struct slice s, struct slice prefix)
+{
+	return s.n >= prefix.n && slice_eq(slice_head(s, prefix.n), prefix);
+}
 bool slice_ends(struct slice s, struct slice suffix);
 /* Without leading and trailing blanks and tabs. */
 struct slice slice_trim(struct slice s);
-/* s[from..], empty when from is past the end. */
-struct slice slice_from(struct slice s, size_t from);
-/* At most the first n bytes. */
-struct slice slice_head(struct slice s, size_t n);
 /* Offset of the first occurrence, or -1. */
 ptrdiff_t slice_chr(struct slice s, char c);
 ptrdiff_t slice_find(struct slice s, struct slice needle);

@@ -1,5 +1,7 @@
 /*
- * Instants. Own digit parsing: strptime is locale-bound and lenient.
+ * Instants. Own digit parsing and writing: strptime is locale-bound and
+ * lenient, strftime too dear for what every request and every entry of a
+ * listing needs.
  */
 #include "base/timeval.h"
 
@@ -30,52 +32,162 @@ time_mono_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
-/* Splits into calendar fields; returns the microseconds of the second. */
-static int
-split(int64_t us, struct tm *tm)
-{
-	int64_t s = us / US_PER_S, rest = us % US_PER_S;
-	time_t t;
+/* ---- the calendar ------------------------------------------------------- */
 
-	if (rest < 0) {
-		rest += US_PER_S;
-		s--;
-	}
-	t = (time_t)s;
-	if (!gmtime_r(&t, tm))
-		*tm = (struct tm){ .tm_mday = 1, .tm_year = 70 };
-	return (int)rest;
+struct date {
+	int64_t y;
+	int mon, d, h, min, sec; /* January is 1 */
+	int weekday;		 /* Sunday is 0 */
+	int ms;
+};
+
+/* Years that begin in March end with the day that leap years add, so a day's
+ * number follows from its month by one line. Day 0 is 0000-03-01. */
+#define DAYS_TO_1970 719468
+#define DAYS_PER_ERA 146097 /* 400 years */
+
+static int64_t
+floor_div(int64_t a, int64_t b)
+{
+	return a / b - (a % b < 0);
+}
+
+static void
+split(int64_t us, struct date *out)
+{
+	int64_t ms = floor_div(us, 1000);
+	int64_t day = floor_div(ms, 86400000);
+	int rest = (int)(ms - day * 86400000);
+	int64_t era = floor_div(day + DAYS_TO_1970, DAYS_PER_ERA);
+	int n = (int)(day + DAYS_TO_1970 - era * DAYS_PER_ERA), year, month;
+
+	year = (n - n / 1460 + n / 36524 - n / 146096) / 365;
+	n -= 365 * year + year / 4 - year / 100;
+	month = (5 * n + 2) / 153; /* March is 0 */
+	out->d = n - (153 * month + 2) / 5 + 1;
+	out->mon = month < 10 ? month + 3 : month - 9;
+	out->y = era * 400 + year + (out->mon <= 2);
+	out->weekday = (int)(day + 4 - 7 * floor_div(day + 4, 7));
+	out->ms = rest % 1000;
+	rest /= 1000;
+	out->sec = rest % 60;
+	out->min = rest / 60 % 60;
+	out->h = rest / 3600;
+}
+
+static int
+days_in(int y, int mon)
+{
+	bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+
+	if (mon == 2)
+		return leap ? 29 : 28;
+	return mon == 4 || mon == 6 || mon == 9 || mon == 11 ? 30 : 31;
+}
+
+/* Of a year from 0 to 9999; -1 when there is no such instant. */
+static int
+join(int y, int mon, int d, int h, int min, int sec, int64_t *us)
+{
+	int64_t year, day;
+
+	if (mon < 1 || mon > 12 || d < 1 || d > days_in(y, mon) || h > 23 ||
+	    min > 59 || sec > 59)
+		return -1;
+	year = mon > 2 ? y : y - 1;
+	day = 365 * year + floor_div(year, 4) - floor_div(year, 100) +
+	      floor_div(year, 400) +
+	      (153 * (mon > 2 ? mon - 3 : mon + 9) + 2) / 5 + d - 1;
+	*us = (((day - DAYS_TO_1970) * 24 + h) * 3600 + min * 60 + sec) *
+	      US_PER_S;
+	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static char *
+put_digits(char *to, int v, int n)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		to[i] = (char)('0' + v % 10);
+	return to + n;
+}
+
+static char *
+put_year(char *to, int64_t y)
+{
+	if (y >= 0 && y <= 9999)
+		return put_digits(to, (int)y, 4);
+	return to + snprintf(to, 12, "%lld", (long long)y);
+}
+
+static char *
+put_name(char *to, const char name[4])
+{
+	memcpy(to, name, 3);
+	return to + 3;
+}
+
+static char *
+put_clock(char *to, const struct date *t)
+{
+	to = put_digits(to, t->h, 2);
+	*to++ = ':';
+	to = put_digits(to, t->min, 2);
+	*to++ = ':';
+	return put_digits(to, t->sec, 2);
 }
 
 void
 time_format_amz(int64_t us, char out[TIME_TEXT_MAX])
 {
-	struct tm tm;
+	struct date t;
 
-	split(us, &tm);
-	strftime(out, TIME_TEXT_MAX, "%Y%m%dT%H%M%SZ", &tm);
+	split(us, &t);
+	out = put_year(out, t.y);
+	out = put_digits(out, t.mon * 100 + t.d, 4);
+	*out++ = 'T';
+	out = put_digits(out, t.h * 10000 + t.min * 100 + t.sec, 6);
+	memcpy(out, "Z", 2);
 }
 
 void
 time_format_iso(int64_t us, char out[TIME_TEXT_MAX])
 {
-	struct tm tm;
-	int rest = split(us, &tm);
-	size_t n = strftime(out, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	struct date t;
 
-	snprintf(out + n, TIME_TEXT_MAX - n, ".%03dZ", rest / 1000);
+	split(us, &t);
+	out = put_year(out, t.y);
+	*out++ = '-';
+	out = put_digits(out, t.mon, 2);
+	*out++ = '-';
+	out = put_digits(out, t.d, 2);
+	*out++ = 'T';
+	out = put_clock(out, &t);
+	*out++ = '.';
+	out = put_digits(out, t.ms, 3);
+	memcpy(out, "Z", 2);
 }
 
 void
 time_format_http(int64_t us, char out[TIME_TEXT_MAX])
 {
-	struct tm tm;
+	struct date t;
 
-	split(us, &tm);
-	snprintf(out, TIME_TEXT_MAX, "%s, %02d %s %d %02d:%02d:%02d GMT",
-		 day_names[tm.tm_wday], tm.tm_mday, month_names[tm.tm_mon],
-		 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	split(us, &t);
+	out = put_name(out, day_names[t.weekday]);
+	memcpy(out, ", ", 2);
+	out = put_digits(out + 2, t.d, 2);
+	*out++ = ' ';
+	out = put_name(out, month_names[t.mon - 1]);
+	*out++ = ' ';
+	out = put_year(out, t.y);
+	*out++ = ' ';
+	out = put_clock(out, &t);
+	memcpy(out, " GMT", 5);
 }
+
+/* ---- reading ------------------------------------------------------------ */
 
 /* Takes exactly n digits at *s; -1 when they are not there. */
 static int
@@ -96,27 +208,6 @@ literal(struct slice *s, struct slice text)
 	if (!slice_starts(*s, text))
 		return -1;
 	*s = slice_from(*s, text.n);
-	return 0;
-}
-
-/* Range-checks the fields by a round trip through the calendar. */
-static int
-join(int y, int mon, int d, int h, int min, int sec, int64_t *us)
-{
-	struct tm tm = { .tm_year = y - 1900,
-			 .tm_mon = mon - 1,
-			 .tm_mday = d,
-			 .tm_hour = h,
-			 .tm_min = min,
-			 .tm_sec = sec };
-	struct tm back;
-	time_t t = timegm(&tm);
-
-	if (!gmtime_r(&t, &back) || back.tm_year != y - 1900 ||
-	    back.tm_mon != mon - 1 || back.tm_mday != d || back.tm_hour != h ||
-	    back.tm_min != min || back.tm_sec != sec)
-		return -1;
-	*us = (int64_t)t * US_PER_S;
 	return 0;
 }
 

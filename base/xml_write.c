@@ -16,7 +16,9 @@ xml_prolog(struct buf *b)
 void
 xml_open(struct buf *b, const char *name)
 {
-	buf_printf(b, "<%s>", name);
+	buf_putc(b, '<');
+	buf_puts(b, name);
+	buf_putc(b, '>');
 }
 
 void
@@ -28,42 +30,58 @@ xml_open_ns(struct buf *b, const char *name, const char *ns)
 void
 xml_close(struct buf *b, const char *name)
 {
-	buf_printf(b, "</%s>", name);
+	buf_puts(b, "</");
+	buf_puts(b, name);
+	buf_putc(b, '>');
 }
 
+/* What stands for a character, or NULL: it stands for itself. */
+static const char *
+entity(unsigned char c, char hex[8])
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\t':
+	case '\n':
+		return NULL;
+	default:
+		if (c >= 0x20)
+			return NULL;
+		snprintf(hex, 8, "&#x%x;", c);
+		return hex;
+	}
+}
+
+/* Runs that stay as they are go over in one piece. */
 void
 xml_escape(struct buf *b, struct slice text)
 {
-	for (size_t i = 0, n; i < text.n; i += n) {
-		unsigned char c = (unsigned char)text.p[i];
+	size_t from = 0, n;
+	char hex[8];
 
-		n = slice_utf8(text, i);
-		if (n != 1) {
-			buf_put(b, n ? slice_mem(text.p + i, n)
-				     : SLICE(REPLACEMENT));
-			n += n == 0;
+	for (size_t i = 0; i < text.n; i += n) {
+		const char *other;
+
+		n = text.p[i] > 0 ? 1 : slice_utf8(text, i);
+		other = n == 0	 ? REPLACEMENT
+			: n == 1 ? entity((unsigned char)text.p[i], hex)
+				 : NULL;
+		n += n == 0;
+		if (!other)
 			continue;
-		}
-		switch (c) {
-		case '&':
-			buf_puts(b, "&amp;");
-			break;
-		case '<':
-			buf_puts(b, "&lt;");
-			break;
-		case '>':
-			buf_puts(b, "&gt;");
-			break;
-		case '"':
-			buf_puts(b, "&quot;");
-			break;
-		default:
-			if (c < 0x20 && c != '\t' && c != '\n')
-				buf_printf(b, "&#x%x;", c);
-			else
-				buf_putc(b, (char)c);
-		}
+		buf_add(b, text.p + from, i - from);
+		buf_puts(b, other);
+		from = i + n;
 	}
+	if (text.n > from)
+		buf_add(b, text.p + from, text.n - from);
 }
 
 void
@@ -77,7 +95,9 @@ xml_text(struct buf *b, const char *name, struct slice text)
 void
 xml_u64(struct buf *b, const char *name, uint64_t v)
 {
-	buf_printf(b, "<%s>%llu</%s>", name, (unsigned long long)v, name);
+	xml_open(b, name);
+	buf_u64(b, v);
+	xml_close(b, name);
 }
 
 void

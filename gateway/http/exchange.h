@@ -1,7 +1,7 @@
 /*
  * exchange.h - what server_request.c, response.c and framing.c share about one
  * request: private to the HTTP layer. An exchange is made when the request
- * line has come and freed when the server reports the request completed, in
+ * line has come and ends when the server reports the request completed, in
  * one place only (server_request.c).
  */
 #ifndef GATEWAY_EXCHANGE_H
@@ -17,6 +17,7 @@ struct MHD_Connection;
 struct MHD_Daemon;
 
 #define HTTP_ID_MAX 33
+#define HTTP_PEER_MAX 46 /* an IPv6 address in text */
 
 struct http_server {
 	const struct http_app *app;
@@ -27,6 +28,7 @@ struct http_server {
 	int listen_fd; /* until the daemon owns it */
 	char address[64];
 	char host_id[HTTP_ID_MAX]; /* x-amz-id-2: one per server start */
+	_Atomic uint64_t next_id;  /* x-amz-request-id: request_id() */
 	atomic_bool draining;
 };
 
@@ -68,12 +70,25 @@ struct http_exchange {
 	struct http_request req;
 	struct http_server *server;
 	struct MHD_Connection *mhd;
-	struct sweep_conn *conn;
+	struct sweep_conn *sweep; /* NULL: not watched */
 	enum exchange_phase phase;
 	bool begun; /* release is due */
 	struct answer answer;
 	struct slice target; /* the request target as sent */
 	struct http_header *headers;
+};
+
+/*
+ * What a connection keeps from one request to the next, which follow each
+ * other strictly: its exchange, and memory that is enough for most requests.
+ * Of the connection's thread, but for making and freeing it.
+ */
+#define HTTP_BLOCK_BYTES 8192
+struct http_conn {
+	struct sweep_conn *sweep;
+	char peer_ip[HTTP_PEER_MAX]; /* "": not asked yet, or unknown */
+	struct http_exchange exchange;
+	_Alignas(max_align_t) char block[HTTP_BLOCK_BYTES];
 };
 
 /* ---- framing.c ---------------------------------------------------------- */

@@ -52,7 +52,7 @@ struct http_request {
 	uint64_t content_length; /* HTTP_LENGTH_UNKNOWN: chunked */
 	bool has_body;		 /* Content-Length > 0 or chunked */
 	bool is_http_1_0;
-	char peer_ip[46];
+	const char *peer_ip; /* "" when unknown */
 	char request_id[17]; /* x-amz-request-id: 16 upper-case characters */
 	const char *host_id; /* x-amz-id-2 */
 	int64_t start_us;    /* monotonic */

@@ -195,9 +195,9 @@ read_stream(void *cls, uint64_t pos, char *p, size_t max)
 	ssize_t n;
 
 	(void)pos;
-	sweep_enter(x->conn, SWEEP_WORKING);
+	sweep_enter(x->sweep, SWEEP_WORKING);
 	n = s->next(s->ctx, p, max);
-	sweep_enter(x->conn, SWEEP_SENDING);
+	sweep_enter(x->sweep, SWEEP_SENDING);
 	if (n == 0)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (n < 0)
@@ -261,7 +261,7 @@ answer_queue(struct http_exchange *x)
 		log_error("answer_failed", "request %s: cannot answer %u",
 			  x->req.request_id, x->answer.status);
 	x->phase = PHASE_ANSWERED;
-	sweep_enter(x->conn, SWEEP_SENDING);
+	sweep_enter(x->sweep, SWEEP_SENDING);
 	return verdict;
 }
 

@@ -16,7 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTION_MEMORY 131072u
+/* The daemon zeroes all of it after each request: with 131072 that alone took
+ * a tenth of the time of a small one. Half of it is the largest piece of body.
+ */
+#define CONNECTION_MEMORY 65536u
 
 /* The sanitizers' frames are several times as large. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -159,6 +162,7 @@ struct http_server *
 http_server_start(const struct http_server_conf *conf, char err[512])
 {
 	struct http_server *s = calloc(1, sizeof(*s));
+	uint64_t first_id;
 	uint8_t id[16];
 
 	if (!s) {
@@ -170,6 +174,8 @@ http_server_start(const struct http_server_conf *conf, char err[512])
 	s->listen_fd = -1;
 	random_bytes(id, sizeof(id));
 	hex_encode(id, sizeof(id), s->host_id);
+	random_bytes(&first_id, sizeof(first_id));
+	atomic_init(&s->next_id, first_id);
 	if (listen_on(s, conf->listen, err) != 0)
 		goto fail;
 	s->sweeper = sweeper_new(s->max_connections, &limits);

@@ -7,15 +7,16 @@
  */
 #include "gateway/http/server_request.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/timeval.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <unistd.h>
 
 #define ARENA_MAX (8u << 20)
+#define ACCESS_BYTES 384     /* room at first: most lines fit */
 #define DRAIN_MAX (1u << 20) /* rest of a refused body read to its end */
 
 /*
@@ -32,34 +33,64 @@ hide_query(const char *target)
 		query[1] = '\0';
 }
 
+/*
+ * 16 upper-case digits, of which no two of one start are equal: a count from
+ * a random beginning, mixed by a bijection (the finaliser of SplitMix64).
+ */
+static void
+request_id(struct http_server *s, char out[17])
+{
+	static const char digit[] = "0123456789ABCDEF";
+	uint64_t v =
+	    atomic_fetch_add_explicit(&s->next_id, 1, memory_order_relaxed);
+
+	v = (v ^ v >> 30) * 0xbf58476d1ce4e5b9u;
+	v = (v ^ v >> 27) * 0x94d049bb133111ebu;
+	v ^= v >> 31;
+	for (int i = 0; i < 16; i++)
+		out[i] = digit[v >> (60 - 4 * i) & 15];
+	out[16] = '\0';
+}
+
+static void
+begin_arena(struct http_conn *c)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	/* What is used after its request shall be seen. */
+	arena_init(&c->exchange.req.arena, ARENA_MAX);
+#else
+	arena_init_in(&c->exchange.req.arena, ARENA_MAX, c->block,
+		      sizeof(c->block));
+#endif
+}
+
 void *
 server_on_target(void *cls, const char *target, struct MHD_Connection *mhd)
 {
 	struct http_server *server = cls;
-	const union MHD_ConnectionInfo *info;
-	struct http_exchange *x = calloc(1, sizeof(*x));
-	uint8_t id[8];
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct http_conn *c = info ? info->socket_context : NULL;
+	struct http_exchange *x;
 
-	if (!x)
+	if (!c)
 		return NULL;
-	x->server = server;
-	x->mhd = mhd;
-	x->phase = PHASE_HEADERS;
+	x = &c->exchange;
+	*x = (struct http_exchange){ .server = server,
+				     .mhd = mhd,
+				     .sweep = c->sweep,
+				     .phase = PHASE_HEADERS };
 	answer_init(&x->answer);
-	arena_init(&x->req.arena, ARENA_MAX);
+	begin_arena(c);
 	x->target = arena_copy(&x->req.arena, slice_str(target));
 	hide_query(target);
 	x->req.app = server->app;
 	x->req.exchange = x;
 	x->req.start_us = time_mono_us();
 	x->req.host_id = server->host_id;
-	random_bytes(id, sizeof(id));
-	for (size_t i = 0; i < sizeof(id); i++)
-		snprintf(x->req.request_id + 2 * i, 3, "%02X", id[i]);
-	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info)
-		x->conn = info->socket_context;
-	sweep_enter(x->conn, SWEEP_HEADERS);
+	x->req.peer_ip = c->peer_ip;
+	request_id(server, x->req.request_id);
+	sweep_enter(x->sweep, SWEEP_HEADERS);
 	return x;
 }
 
@@ -77,19 +108,26 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
 	return MHD_YES;
 }
 
+static struct http_conn *
+conn_of(struct http_exchange *x)
+{
+	return (struct http_conn *)((char *)x -
+				    offsetof(struct http_conn, exchange));
+}
+
 static void
 fill_peer(struct http_exchange *x)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	char *out = x->req.peer_ip;
+	char *out = conn_of(x)->peer_ip;
 
-	if (!info || getnameinfo(info->client_addr,
-				 info->client_addr->sa_family == AF_INET6
-				     ? sizeof(struct sockaddr_in6)
-				     : sizeof(struct sockaddr_in),
-				 out, sizeof(x->req.peer_ip), NULL, 0,
-				 NI_NUMERICHOST) != 0)
+	if (!info ||
+	    getnameinfo(info->client_addr,
+			info->client_addr->sa_family == AF_INET6
+			    ? sizeof(struct sockaddr_in6)
+			    : sizeof(struct sockaddr_in),
+			out, HTTP_PEER_MAX, NULL, 0, NI_NUMERICHOST) != 0)
 		out[0] = '\0';
 	if (strncmp(out, "::ffff:", 7) == 0)
 		memmove(out, out + 7, strlen(out + 7) + 1);
@@ -109,7 +147,8 @@ fill_request(struct http_exchange *x, const char *method, const char *version)
 	if (!x->headers)
 		return -1;
 	req->headers = x->headers;
-	fill_peer(x);
+	if (!*req->peer_ip)
+		fill_peer(x);
 	MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, on_header, x);
 	return req->arena.err ? -1 : 0;
 }
@@ -181,7 +220,7 @@ on_headers(struct http_exchange *x, const char *method, const char *version)
 	const char *why;
 	unsigned status;
 
-	sweep_enter(x->conn, SWEEP_WORKING);
+	sweep_enter(x->sweep, SWEEP_WORKING);
 	x->phase = PHASE_BODY;
 	status = check(x, method, version, &why);
 	if (status) {
@@ -194,7 +233,7 @@ on_headers(struct http_exchange *x, const char *method, const char *version)
 		return MHD_YES;
 	if (http_answered(req) && !is_worth_draining(req))
 		return answer_at_once(x);
-	sweep_enter(x->conn, SWEEP_BODY);
+	sweep_enter(x->sweep, SWEEP_BODY);
 	return MHD_YES;
 }
 
@@ -224,7 +263,7 @@ on_body(struct http_exchange *x, const char *p, size_t *n)
 	enum MHD_Result verdict = MHD_YES;
 	size_t got = *n;
 
-	sweep_body_begin(x->conn);
+	sweep_body_begin(x->sweep);
 	req->bytes_in += got;
 	*n = 0;
 	if (!http_answered(req)) {
@@ -232,14 +271,14 @@ on_body(struct http_exchange *x, const char *p, size_t *n)
 		if (http_answered(req))
 			verdict = answer_mid_body(x);
 	}
-	sweep_body_end(x->conn, got);
+	sweep_body_end(x->sweep, got);
 	return verdict;
 }
 
 static enum MHD_Result
 on_end(struct http_exchange *x)
 {
-	sweep_enter(x->conn, SWEEP_WORKING);
+	sweep_enter(x->sweep, SWEEP_WORKING);
 	if (!http_answered(&x->req))
 		x->server->app->finish(&x->req);
 	if (!http_answered(&x->req))
@@ -267,27 +306,42 @@ server_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
 }
 
 static void
+put_text(struct buf *b, const char *before, const char *text)
+{
+	buf_puts(b, before);
+	buf_puts(b, text);
+}
+
+static void
+put_number(struct buf *b, const char *before, uint64_t v)
+{
+	buf_puts(b, before);
+	buf_u64(b, v);
+}
+
+static void
 log_access(struct http_exchange *x, bool complete)
 {
 	struct http_request *req = &x->req;
 	struct buf b = BUF_INIT;
 
-	buf_printf(&b, "\"server\":\"%s\",\"request_id\":\"%s\",\"op\":",
-		   req->app->name, req->request_id);
-	buf_json_str(&b, slice_str(req->operation ? req->operation : ""));
-	buf_puts(&b, ",\"method\":");
+	(void)buf_reserve(&b, ACCESS_BYTES);
+	put_text(&b, "\"server\":\"", req->app->name);
+	put_text(&b, "\",\"request_id\":\"", req->request_id);
+	put_text(&b, "\",\"op\":\"", req->operation ? req->operation : "");
+	buf_puts(&b, "\",\"method\":");
 	buf_json_str(&b, req->method);
 	if (req->bucket.n) {
 		buf_puts(&b, ",\"bucket\":");
 		buf_json_str(&b, req->bucket);
 	}
-	buf_printf(&b,
-		   ",\"status\":%u,\"bytes_in\":%llu,\"bytes_out\":%llu,"
-		   "\"duration_us\":%lld,\"peer\":\"%s\",\"complete\":%s",
-		   req->status, (unsigned long long)req->bytes_in,
-		   (unsigned long long)req->bytes_out,
-		   (long long)(time_mono_us() - req->start_us), req->peer_ip,
-		   complete ? "true" : "false");
+	put_number(&b, ",\"status\":", req->status);
+	put_number(&b, ",\"bytes_in\":", req->bytes_in);
+	put_number(&b, ",\"bytes_out\":", req->bytes_out);
+	put_number(&b, ",\"duration_us\":",
+		   (uint64_t)(time_mono_us() - req->start_us));
+	put_text(&b, ",\"peer\":\"", req->peer_ip);
+	put_text(&b, "\",\"complete\":", complete ? "true" : "false");
 	if (buf_ok(&b))
 		log_fields(LOG_INFO, "access", buf_slice(&b));
 	buf_release(&b);
@@ -313,9 +367,22 @@ server_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx,
 	if (x->begun)
 		x->server->app->release(&x->req);
 	answer_release(&x->answer);
-	sweep_enter(x->conn, SWEEP_IDLE);
+	sweep_enter(x->sweep, SWEEP_IDLE);
 	arena_release(&x->req.arena);
-	free(x);
+}
+
+static struct http_conn *
+new_conn(struct http_server *s, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct http_conn *c = malloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->sweep = info ? sweep_add(s->sweeper, info->connect_fd) : NULL;
+	c->peer_ip[0] = '\0';
+	return c;
 }
 
 /* In the listening thread, which accepts nobody meanwhile: be quick. */
@@ -325,14 +392,14 @@ server_on_connection(void *cls, struct MHD_Connection *mhd,
 		     enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = cls;
-	const union MHD_ConnectionInfo *info;
+	struct http_conn *c = *socket_context;
 
-	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		sweep_remove(s->sweeper, *socket_context);
-		*socket_context = NULL;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = new_conn(s, mhd);
 		return;
 	}
-	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (info)
-		*socket_context = sweep_add(s->sweeper, info->connect_fd);
+	*socket_context = NULL;
+	if (c)
+		sweep_remove(s->sweeper, c->sweep);
+	free(c);
 }

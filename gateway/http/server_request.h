@@ -10,7 +10,7 @@
 
 #include <microhttpd.h>
 
-/* The request line has come: makes the exchange. */
+/* The request line has come: begins the exchange. */
 void *server_on_target(void *cls, const char *target,
 		       struct MHD_Connection *mhd);
 /* Headers, then each piece of body, then the end. */
@@ -18,7 +18,7 @@ enum MHD_Result server_on_request(void *cls, struct MHD_Connection *mhd,
 				  const char *url, const char *method,
 				  const char *version, const char *data,
 				  size_t *data_n, void **ctx);
-/* The request is over: frees the exchange. */
+/* The request is over: ends the exchange. */
 void server_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx,
 			 enum MHD_RequestTerminationCode why);
 /* A connection came or went. */

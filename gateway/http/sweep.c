@@ -35,6 +35,13 @@ acknowledged(int fd)
 	return info.tcpi_bytes_acked;
 }
 
+static void
+next_window(struct sweep_conn *c, int64_t now, uint64_t mark)
+{
+	atomic_store(&c->bytes, mark);
+	atomic_store(&c->since_us, now);
+}
+
 /* Whether a window is over in which fewer bytes moved than must; else the
  * next window begins at @mark. */
 static bool
@@ -45,8 +52,7 @@ is_slow(const struct sweep_limits *l, struct sweep_conn *c, int64_t now,
 		return false;
 	if (moved < (uint64_t)l->window_ms * l->rate / 1000)
 		return true;
-	atomic_store(&c->bytes, mark);
-	atomic_store(&c->since_us, now);
+	next_window(c, now, mark);
 	return false;
 }
 
@@ -54,10 +60,12 @@ is_slow(const struct sweep_limits *l, struct sweep_conn *c, int64_t now,
 static const char *
 verdict(const struct sweep_limits *l, struct sweep_conn *c, int64_t now)
 {
+	/* First the phase: what it was entered with is there by then. */
+	int phase = atomic_load_explicit(&c->phase, memory_order_acquire);
 	int64_t ms = (now - atomic_load(&c->since_us)) / 1000;
 	uint64_t bytes = atomic_load(&c->bytes), acked;
 
-	switch (atomic_load(&c->phase)) {
+	switch (phase) {
 	case SWEEP_HEADERS:
 		return ms > l->headers_ms ? "slow_headers" : NULL;
 	case SWEEP_IDLE:
@@ -68,6 +76,10 @@ verdict(const struct sweep_limits *l, struct sweep_conn *c, int64_t now)
 		return is_slow(l, c, now, bytes, 0) ? "slow_body" : NULL;
 	case SWEEP_SENDING:
 		acked = acknowledged(c->fd);
+		if (bytes == SWEEP_UNASKED) {
+			next_window(c, now, acked);
+			return NULL;
+		}
 		return is_slow(l, c, now, acked - bytes, acked) ? "slow_reader"
 								: NULL;
 	default:
@@ -239,10 +251,14 @@ sweep_enter(struct sweep_conn *c, enum sweep_phase phase)
 {
 	if (!c)
 		return;
-	atomic_store(&c->bytes,
-		     phase == SWEEP_SENDING ? acknowledged(c->fd) : 0);
-	atomic_store(&c->since_us, time_mono_us());
-	atomic_store(&c->phase, phase);
+	if (phase != SWEEP_WORKING) { /* which may last */
+		atomic_store_explicit(
+		    &c->bytes, phase == SWEEP_SENDING ? SWEEP_UNASKED : 0,
+		    memory_order_relaxed);
+		atomic_store_explicit(&c->since_us, time_mono_us(),
+				      memory_order_relaxed);
+	}
+	atomic_store_explicit(&c->phase, phase, memory_order_release);
 }
 
 void

@@ -38,13 +38,18 @@ enum sweep_phase {
 	SWEEP_SENDING  /* waiting for the client to take the answer */
 };
 
+/* The kernel is asked by the sweeper's first look at an answer, since most are
+ * gone before it. */
+#define SWEEP_UNASKED UINT64_MAX
+
 struct sweep_conn {
 	struct sweep_conn *next, *prev;
 	int fd;
 	_Atomic int phase;
 	_Atomic int64_t since_us; /* start of the phase, or of the window */
 	_Atomic uint64_t bytes;	  /* of body since then; SENDING: what the
-				     client had acknowledged then */
+				     client had acknowledged then, or
+				     SWEEP_UNASKED */
 	int64_t entered_us;	  /* the connection's thread alone */
 };
 

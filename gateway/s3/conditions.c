@@ -9,9 +9,10 @@ value_of(const struct s3_request *rq, const char *prefix, const char *name)
 {
 	char full[64];
 
+	if (!*prefix)
+		return http_header_get(rq->http, name);
 	snprintf(full, sizeof(full), "%s%s", prefix, name);
-	return *prefix ? s3_header_or_hoisted(rq, full)
-		       : http_header_get(rq->http, full);
+	return s3_header_or_hoisted(rq, full);
 }
 
 /* What is no date is no condition. */

@@ -24,7 +24,10 @@ last_modified(struct s3_request *rq, const struct store_object *o)
 static struct slice
 etag(struct s3_request *rq, const struct store_object *o)
 {
-	return arena_printf(&rq->http->arena, "\"%s\"", o->etag);
+	const struct slice parts[] = { SLICE("\""), slice_str(o->etag),
+				       SLICE("\"") };
+
+	return arena_concat(&rq->http->arena, parts, ARRAY_LEN(parts));
 }
 
 static struct slice

@@ -22,9 +22,13 @@ parse_query(struct s3_request *rq)
 {
 	struct slice rest = rq->http->raw_query, item, name;
 	struct arena *a = &rq->http->arena;
+	size_t most = 1;
 
-	rq->params =
-	    arena_array(&rq->http->arena, S3_PARAMS_MAX, sizeof(*rq->params));
+	for (size_t i = 0; i < rest.n; i++)
+		most += rest.p[i] == '&';
+	if (most > S3_PARAMS_MAX)
+		most = S3_PARAMS_MAX;
+	rq->params = arena_array(a, most, sizeof(*rq->params));
 	if (!rq->params)
 		return S3_ERR_INTERNAL_ERROR;
 	while (slice_cut(&rest, '&', &item)) {

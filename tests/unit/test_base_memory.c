@@ -152,6 +152,73 @@ test_arena_texts_are_terminated_copies(void **state)
 	arena_release(&a);
 }
 
+/* A lent block is used first, left alone by release, and used again. */
+static void
+test_arena_in_a_lent_block_frees_only_its_own(void **state)
+{
+	_Alignas(max_align_t) char block[1024];
+	struct arena a;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char *first, *large;
+
+		memset(block, 0xff, sizeof(block));
+		arena_init_in(&a, 1 << 20, block, sizeof(block));
+		first = arena_alloc(&a, 100);
+		assert_true(first > block && first < block + sizeof(block));
+		assert_int_equal((uintptr_t)first % _Alignof(max_align_t), 0);
+		assert_int_equal(first[0] | first[99], 0);
+		large = arena_alloc(&a, sizeof(block));
+		assert_non_null(large);
+		assert_true(large < block || large >= block + sizeof(block));
+		arena_release(&a);
+		assert_int_equal(a.used, 0);
+	}
+}
+
+static void
+test_arena_concat_joins_parts(void **state)
+{
+	const struct slice parts[] = {
+		SLICE("ab"), SLICE_EMPTY, { NULL, 0 }, SLICE("c")
+	};
+	const struct slice huge[] = { { "", SIZE_MAX }, { "", 2 } };
+	struct slice s;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 4096);
+	s = arena_concat(&a, parts, ARRAY_LEN(parts));
+	assert_int_equal(s.n, 3);
+	assert_string_equal(s.p, "abc");
+	assert_int_equal(arena_concat(&a, NULL, 0).n, 0);
+	assert_false(a.err);
+	assert_int_equal(arena_concat(&a, huge, 2).n, 0);
+	assert_true(a.err);
+	arena_release(&a);
+}
+
+static void
+test_buf_u64_and_long_formats(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	buf_u64(&b, 0);
+	buf_putc(&b, ' ');
+	buf_u64(&b, UINT64_MAX);
+	assert_string_equal(b.p, "0 18446744073709551615");
+	buf_clear(&b);
+	/* Just as long as the room there is, and one longer. */
+	for (int n = 1; n < 300; n++)
+		buf_printf(&b, "%*s|", n, "x");
+	assert_true(buf_ok(&b));
+	assert_int_equal(b.n, 299 * 300 / 2 + 299);
+	assert_int_equal(strlen(b.p), b.n);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -166,6 +233,9 @@ main(void)
 		cmocka_unit_test(
 		    test_arena_bound_and_overflow_are_errors_that_stay),
 		cmocka_unit_test(test_arena_texts_are_terminated_copies),
+		cmocka_unit_test(test_arena_in_a_lent_block_frees_only_its_own),
+		cmocka_unit_test(test_arena_concat_joins_parts),
+		cmocka_unit_test(test_buf_u64_and_long_formats),
 	};
 
 	return cmocka_run_group_tests_name("base_memory", tests, NULL, NULL);

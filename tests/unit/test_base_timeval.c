@@ -46,6 +46,31 @@ test_time_every_spelling(void **state)
 	}
 }
 
+/* Every day of eight centuries, against the C library's calendar. */
+static void
+test_time_agrees_with_the_c_library(void **state)
+{
+	char text[TIME_TEXT_MAX];
+	int64_t us;
+	struct tm tm;
+
+	(void)state;
+	for (time_t t = -400 * 365 * 86400LL; t < 400 * 366 * 86400LL;
+	     t += 86399) {
+		char want[64];
+
+		assert_non_null(gmtime_r(&t, &tm));
+		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		time_format_http(t * US_PER_S, text);
+		assert_string_equal(text, want);
+		assert_int_equal(time_parse_http(slice_str(text), &us), 0);
+		assert_true(us == t * US_PER_S);
+		strftime(want, sizeof(want), "%Y%m%dT%H%M%SZ", &tm);
+		time_format_amz(t * US_PER_S, text);
+		assert_string_equal(text, want);
+	}
+}
+
 static void
 test_time_fractions_are_cut_not_rounded(void **state)
 {
@@ -180,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time_every_spelling),
+		cmocka_unit_test(test_time_agrees_with_the_c_library),
 		cmocka_unit_test(test_time_fractions_are_cut_not_rounded),
 		cmocka_unit_test(test_time_parse_amz_refuses_other_forms),
 		cmocka_unit_test(test_time_parse_http_refuses_other_forms),
