@@ -63,7 +63,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 SUITES   := unit asan http httpasan api apiasan processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check bench-programs \
+	fuzz-replay lint layers conf s3-api docs format format-check bench bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -142,10 +142,19 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
 
 # The benchmark: its load generator, and the limits it is compared with.
+BENCH_OBJ = $(BUILD)/tests/bench/stats.o $(BUILD)/libcore.a
 $(BUILD)/bench/bench-load: $(patsubst %.c,$(BUILD)/%.o,\
-		$(wildcard tests/bench/load*.c)) $(BUILD)/libcore.a
+		$(wildcard tests/bench/load*.c)) $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
-bench-programs: $(BUILD)/bench/bench-load
+$(BUILD)/bench/bench-limit: $(patsubst %.c,$(BUILD)/%.o,\
+		$(wildcard tests/bench/limit*.c)) $(BENCH_OBJ)
+	$(link) $^ $(LIBS.gateway)
+$(BUILD)/bench/bench-fill: $(BUILD)/tests/bench/fill.o $(BENCH_OBJ)
+	$(link) $^ $(LIBS.core)
+bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill)
+
+bench: all bench-programs ## measure, beside the limits (ROW=get4k, QUICK=1)
+	tests/bench/run $(ROW)
 
 # The power-cut test: a recorder to preload, a program to record, a replayer.
 # The recorder defines what _FORTIFY_SOURCE would make inline.

@@ -4,26 +4,24 @@
  * Ends with status 1 when an answer was wrong: a figure made of errors is none.
  */
 #include "tests/bench/load.h"
+#include "base/json_write.h"
 #include "base/options.h"
 
 #include <netdb.h>
 #include <signal.h>
+#include <sys/sysinfo.h>
 
 static const char *const op_names[] = {
-	[LOAD_PUT] = "put",	  [LOAD_GET] = "get",	[LOAD_HEAD] = "head",
-	[LOAD_DELETE] = "delete", [LOAD_LIST] = "list", [LOAD_MIXED] = "mixed",
+	[LOAD_PUT] = "put",	      [LOAD_GET] = "get",
+	[LOAD_HEAD] = "head",	      [LOAD_DELETE] = "delete",
+	[LOAD_LIST] = "list",	      [LOAD_MIXED] = "mixed",
+	[LOAD_COMPLETE] = "complete", [LOAD_COPY] = "copy",
 };
-
-const char *
-load_op_name(enum load_op op)
-{
-	return op_names[op];
-}
 
 struct words { /* options as they were written */
 	const char *op, *mix, *auth, *payload, *region, *access_key;
 	const char *size, *keys, *connections, *threads, *count, *seconds;
-	const char *warmup, *max_keys, *list_prefixes;
+	const char *warmup, *max_keys, *list_prefixes, *parts;
 	bool json;
 };
 
@@ -161,11 +159,12 @@ read_words(struct load_conf *conf, const struct words *w)
 		{ "--size", w->size, 0, &conf->size },
 		{ "--keys", w->keys, 1, &conf->keys },
 		{ "--connections", w->connections, 1, &conf->connections },
-		{ "--threads", w->threads, 1, &conf->threads },
+		{ "--threads", w->threads, 0, &conf->threads },
 		{ "--count", w->count, 0, &conf->count },
 		{ "--max-keys", w->max_keys, 0, &conf->max_keys },
 		{ "--list-prefixes", w->list_prefixes, 0,
 		  &conf->list_prefixes },
+		{ "--parts", w->parts, 1, &conf->parts },
 	};
 	int op = choose("--op", w->op, op_names, ARRAY_LEN(op_names));
 	int auth = choose("--auth", w->auth, auths, ARRAY_LEN(auths));
@@ -181,6 +180,8 @@ read_words(struct load_conf *conf, const struct words *w)
 		if (read_number(numbers[i].name, numbers[i].text,
 				numbers[i].least, numbers[i].out) != 0)
 			return -1;
+	if (conf->threads == 0)
+		conf->threads = (uint64_t)get_nprocs();
 	if (conf->threads > conf->connections)
 		conf->threads = conf->connections;
 	if (read_seconds("--seconds", w->seconds, &conf->seconds_ms) != 0 ||
@@ -199,12 +200,13 @@ parse(int argc, char **argv, struct load_conf *conf, struct words *w)
 		{ "--create-bucket", NULL, NULL, &conf->create_bucket,
 		  "make it first; fine when it is there" },
 		{ "--op", "OP", &w->op, NULL,
-		  "put, get, head, delete, list, mixed" },
+		  "put, get, head, delete, list, mixed, complete, copy" },
 		{ "--mix", "WEIGHTS", &w->mix, NULL,
 		  "of mixed: get=60,put=25,head=10,delete=5" },
 		{ "--size", "BYTES", &w->size, NULL, "of an object, 4096" },
 		{ "--connections", "N", &w->connections, NULL, "1" },
-		{ "--threads", "N", &w->threads, NULL, "that serve them, 1" },
+		{ "--threads", "N", &w->threads, NULL,
+		  "that serve them, one a CPU" },
 		{ "--seconds", "S", &w->seconds, NULL, "how long, 5" },
 		{ "--count", "N", &w->count, NULL,
 		  "requests, instead of seconds" },
@@ -224,6 +226,10 @@ parse(int argc, char **argv, struct load_conf *conf, struct words *w)
 		{ "--delimiter", "TEXT", &conf->delimiter, NULL, "of list" },
 		{ "--list-prefixes", "N", &w->list_prefixes, NULL,
 		  "list below PREFIX000/, 001/ ... in turn" },
+		{ "--parts", "N", &w->parts, NULL,
+		  "of size bytes, for complete and copy, 1000" },
+		{ "--upload-parts", NULL, NULL, &conf->upload_parts,
+		  "else parts are copies of one object" },
 		{ "--json", NULL, NULL, &w->json, "print a JSON object" },
 	};
 	const struct command_line line = {
@@ -278,6 +284,60 @@ create_bucket(const struct load_conf *conf)
 	return rc;
 }
 
+static void
+print(const struct load_conf *conf, const struct bench_result *r,
+      uint64_t entries, bool json)
+{
+	const struct bench_stats *s = &r->stats;
+	struct buf b = BUF_INIT;
+
+	if (json) {
+		json_open_object(&b, NULL);
+		json_put_str(&b, "op", op_names[conf->op]);
+		json_put_u64(&b, "size", conf->size);
+		json_put_u64(&b, "connections", conf->connections);
+		if (conf->op == LOAD_LIST)
+			json_put_u64(&b, "entries", entries);
+		bench_result_json(&b, r);
+		json_close_object(&b);
+	} else {
+		buf_printf(
+		    &b,
+		    "%s %llu B x%llu: %.0f ops/s, %.1f MB/s, p50 %.0f us, "
+		    "p95 %.0f us, p99 %.0f us, max %.0f us; %llu requests, "
+		    "%llu errors, %.2f s, client CPU %.2f s",
+		    op_names[conf->op], (unsigned long long)conf->size,
+		    (unsigned long long)conf->connections,
+		    (double)s->requests / r->seconds,
+		    (double)s->bytes / r->seconds / 1e6,
+		    bench_stats_quantile_us(s, 0.50),
+		    bench_stats_quantile_us(s, 0.95),
+		    bench_stats_quantile_us(s, 0.99), (double)s->max_ns / 1e3,
+		    (unsigned long long)s->requests,
+		    (unsigned long long)s->errors, r->seconds, r->cpu_s);
+	}
+	if (buf_ok(&b))
+		puts(b.p);
+	buf_release(&b);
+}
+
+static int
+measure(const struct load_conf *conf, const struct load_plan *plan,
+	uint64_t *entries, struct bench_result *out)
+{
+	int rc = 0;
+
+	if (conf->op == LOAD_COMPLETE || conf->op == LOAD_COPY)
+		return load_large(conf, plan->block, out);
+	if (conf->op == LOAD_LIST)
+		rc = load_list_once(conf, plan, entries);
+	if (rc == 0)
+		rc = load_run(conf, plan, out);
+	if (rc != 0)
+		perror("bench-load: no connection");
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -291,14 +351,16 @@ main(int argc, char **argv)
 			   .size = "4096",
 			   .keys = "1000",
 			   .connections = "1",
-			   .threads = "1",
+			   .threads = "0",
 			   .count = "0",
 			   .seconds = "5",
 			   .warmup = "0.5",
 			   .max_keys = "1000",
-			   .list_prefixes = "0" };
+			   .list_prefixes = "0",
+			   .parts = "1000" };
 	struct load_plan plan = { 0 };
-	static struct load_result result; /* 20 KiB: not for a stack */
+	uint64_t entries = 0;
+	static struct bench_result result; /* 20 KiB: not for a stack */
 	int status = parse(argc, argv, &conf, &w);
 
 	if (status != GO_ON)
@@ -308,12 +370,10 @@ main(int argc, char **argv)
 	if (hash_setup() != 0 ||
 	    (conf.create_bucket && create_bucket(&conf) != 0))
 		return status;
-	if (load_plan_build(&conf, &plan) != 0) {
+	if (load_plan_build(&conf, &plan) != 0)
 		fprintf(stderr, "bench-load: the requests cannot be built\n");
-	} else if (load_run(&conf, &plan, &result) != 0) {
-		perror("bench-load: no connection");
-	} else {
-		load_print(&conf, &result, w.json);
+	else if (measure(&conf, &plan, &entries, &result) == 0) {
+		print(&conf, &result, entries, w.json);
 		if (result.stats.requests && !result.stats.errors)
 			status = EXIT_SUCCESS;
 	}

@@ -12,6 +12,7 @@
 
 #include "auth/auth.h"
 #include "base/buf.h"
+#include "tests/bench/stats.h"
 
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -26,6 +27,8 @@ enum load_op {
 	LOAD_LIST,
 	LOAD_OP_COUNT, /* those before it can be parts of a mix */
 	LOAD_MIXED = LOAD_OP_COUNT,
+	LOAD_COMPLETE,
+	LOAD_COPY
 };
 
 enum load_auth { LOAD_AUTH_HEADER, LOAD_AUTH_PRESIGNED, LOAD_AUTH_NONE };
@@ -53,10 +56,9 @@ struct load_conf {
 	uint64_t max_keys;
 	uint64_t list_prefixes;
 	const char *delimiter;
+	uint64_t parts;	   /* of a large object */
+	bool upload_parts; /* else they are copied */
 };
-
-/* The name of an operation as the option --op takes it. */
-const char *load_op_name(enum load_op op);
 
 /* ---- requests, ready to send (load_plan.c) ----------------------------- */
 
@@ -106,6 +108,7 @@ enum load_step {
 };
 
 #define LOAD_HEAD_MAX 16384u
+#define LOAD_ETAG_MAX 64
 struct load_conn {
 	int fd; /* -1: not connected */
 	bool blocking;
@@ -122,9 +125,10 @@ struct load_conn {
 	bool chunked;
 	bool last_chunk;
 	size_t chunk_left;
-	bool close_after; /* the server will close */
-	struct buf *keep; /* where the body goes; NULL: nowhere */
-	uint64_t got;	  /* in in[] */
+	bool close_after;	  /* the server will close */
+	char etag[LOAD_ETAG_MAX]; /* as sent, with quotes */
+	struct buf *keep;	  /* where the body goes; NULL: nowhere */
+	uint64_t got;		  /* in in[] */
 	char in[LOAD_HEAD_MAX];
 };
 
@@ -139,37 +143,20 @@ void load_conn_begin(struct load_conn *c, const struct load_request *r,
 /* Sends and receives until done, broken or, unless blocking, it would block. */
 enum load_step load_conn_step(struct load_conn *c);
 
-/* ---- measuring (load_run.c, load_stats.c) ------------------------------ */
-
-/* Times in classes 1/64 of a power of two wide: percentiles are right to
- * 1.6 %. */
-#define LOAD_CLASSES (64u * 40u)
-struct load_stats {
-	uint64_t requests;
-	uint64_t errors;
-	uint64_t absent; /* answers 404 of a mix */
-	uint64_t bytes;	 /* of bodies, sent and received */
-	uint64_t max_ns;
-	uint64_t classes[LOAD_CLASSES];
-};
-
-void load_stats_add(struct load_stats *s, uint64_t ns);
-void load_stats_merge(struct load_stats *to, const struct load_stats *s);
-/* 0..1 of all requests took at most this. */
-double load_stats_quantile_us(const struct load_stats *s, double q);
-
-struct load_result {
-	struct load_stats stats;
-	double seconds;
-	double client_cpu_s; /* of the load generator itself */
-};
+/* ---- measuring (load_run.c) -------------------------------------------- */
 
 /* 0, or -1 when there was no connection. */
 int MUST_CHECK load_run(const struct load_conf *conf,
-			const struct load_plan *plan, struct load_result *out);
-void load_print(const struct load_conf *conf, const struct load_result *r,
-		bool json);
+			const struct load_plan *plan, struct bench_result *out);
 
-uint64_t load_now_ns(void);
+/* ---- the others (load_large.c, load_list.c) ----------------------------- */
+
+/* conf->count completions or copies of objects of conf->parts parts of
+ * conf->size bytes. -1 with a line on stderr. */
+int MUST_CHECK load_large(const struct load_conf *conf, const char *block,
+			  struct bench_result *out);
+/* Asks for the first page of the plan; -1 when there is none. */
+int MUST_CHECK load_list_once(const struct load_conf *conf,
+			      const struct load_plan *plan, uint64_t *entries);
 
 #endif

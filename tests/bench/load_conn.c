@@ -60,6 +60,7 @@ load_conn_begin(struct load_conn *c, const struct load_request *r,
 	c->length = c->received = 0;
 	c->chunked = c->close_after = c->last_chunk = false;
 	c->chunk_left = 0;
+	c->etag[0] = '\0';
 	c->keep = keep;
 	c->got = 0;
 }
@@ -120,6 +121,8 @@ read_header(struct load_conn *c, struct slice line)
 	line = slice_trim(line);
 	if (slice_ieq_str(name, "content-length"))
 		return slice_u64(line, &c->length);
+	if (slice_ieq_str(name, "etag") && line.n < sizeof(c->etag))
+		snprintf(c->etag, sizeof(c->etag), "%.*s", SLICE_ARG(line));
 	if (slice_ieq_str(name, "transfer-encoding"))
 		c->chunked = true;
 	if (slice_ieq_str(name, "connection") && slice_ieq_str(line, "close"))
