@@ -142,56 +142,85 @@ take_batch(struct writer *w)
 	return first;
 }
 
-static void *
-writer_main(void *arg)
+/* The lead goes to the first that waits, and it cuts its own batch: so what
+ * comes until then is in it. Called with the lock held. */
+static struct writer_op *
+next_leader(struct writer *w)
 {
-	struct local *ls = arg;
+	w->busy = w->head != NULL;
+	w->began_us = 0;
+	if (w->head)
+		w->head->leads = true;
+	return w->head;
+}
+
+/* Commits the batch that starts with the caller's own operation. */
+static void
+lead(struct local *ls, struct writer_op *own)
+{
 	struct writer *w = &ls->writer;
+	struct writer_op *ops, *heir, *next;
 
 	pthread_mutex_lock(&w->mu);
-	for (;;) {
-		struct writer_op *ops;
-
-		while (!w->head && !w->stop)
-			pthread_cond_wait(&w->work, &w->mu);
-		if (!w->head)
-			break;
-		ops = take_batch(w);
-		pthread_mutex_unlock(&w->mu);
-		run_batch(ls, ops);
-		pthread_mutex_lock(&w->mu);
-		for (struct writer_op *next; ops; ops = next) {
-			next = ops->next;
-			ops->finished = true;
-			/* Under the lock: the owner frees op once it has it */
-			pthread_cond_signal(&ops->woken);
-		}
-	}
+	ops = take_batch(w);
+	assert(ops == own);
+	w->began_us = own->queued_us;
 	pthread_mutex_unlock(&w->mu);
-	return NULL;
+	run_batch(ls, ops);
+	pthread_mutex_lock(&w->mu);
+	heir = next_leader(w);
+	pthread_mutex_unlock(&w->mu);
+	/* First of all the disk gets its next work. An operation is gone once
+	 * its owner has been woken. */
+	if (heir)
+		sem_post(&heir->woken);
+	for (struct writer_op *op = own->next; op; op = next) {
+		next = op->next;
+		sem_post(&op->woken);
+	}
 }
 
 enum s3_error
 writer_run(struct local *ls, struct writer_op *op)
 {
 	struct writer *w = &ls->writer;
+	bool leads;
 
 	op->next = NULL;
-	op->finished = false;
+	op->leads = false;
+	op->queued_us = time_mono_us();
 	op->result = space_admit(ls, op->kind);
 	if (op->result != S3_OK)
 		return op->result;
-	pthread_cond_init(&op->woken, NULL);
+	sem_init(&op->woken, 0, 0);
 	pthread_mutex_lock(&w->mu);
 	assert(!w->stop);
+	leads = !w->busy;
+	w->busy = true;
 	*w->tail = op;
 	w->tail = &op->next;
-	pthread_cond_signal(&w->work);
-	while (!op->finished)
-		pthread_cond_wait(&op->woken, &w->mu);
 	pthread_mutex_unlock(&w->mu);
-	pthread_cond_destroy(&op->woken);
+	if (!leads) {
+		while (sem_wait(&op->woken) != 0)
+			assert(errno == EINTR);
+		leads = op->leads;
+	}
+	if (leads)
+		lead(ls, op);
+	sem_destroy(&op->woken);
 	return op->result;
+}
+
+int64_t
+writer_lag_us(struct local *ls)
+{
+	struct writer *w = &ls->writer;
+	int64_t since;
+
+	pthread_mutex_lock(&w->mu);
+	since = w->began_us ? w->began_us : w->head ? w->head->queued_us : 0;
+	pthread_mutex_unlock(&w->mu);
+	return since ? time_mono_us() - since : 0;
 }
 
 struct local_state
@@ -226,7 +255,7 @@ writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms)
 	return err;
 }
 
-int
+void
 writer_start(struct local *ls, const struct local_state *st)
 {
 	struct writer *w = &ls->writer;
@@ -235,13 +264,11 @@ writer_start(struct local *ls, const struct local_state *st)
 	w->state = *st;
 	w->tail = &w->head;
 	pthread_mutex_init(&w->mu, NULL);
-	pthread_cond_init(&w->work, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->committed, &mono);
 	pthread_condattr_destroy(&mono);
-	w->started = pthread_create(&w->thread, NULL, writer_main, ls) == 0;
-	return w->started ? 0 : -1;
+	w->started = true;
 }
 
 void
@@ -252,15 +279,13 @@ writer_stop(struct local *ls)
 	if (!w->started)
 		return;
 	pthread_mutex_lock(&w->mu);
+	assert(!w->busy);
 	w->stop = true;
-	pthread_cond_signal(&w->work);
 	pthread_cond_broadcast(&w->committed);
 	while (w->waiters)
 		pthread_cond_wait(&w->committed, &w->mu);
 	pthread_mutex_unlock(&w->mu);
-	pthread_join(w->thread, NULL);
 	pthread_cond_destroy(&w->committed);
-	pthread_cond_destroy(&w->work);
 	pthread_mutex_destroy(&w->mu);
 	w->started = false;
 }

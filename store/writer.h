@@ -1,10 +1,11 @@
 /*
- * writer.h - the one thread that writes to the index, with group commit.
+ * writer.h - the one way to write to the index, with group commit.
  *
  * A caller hands over an operation and blocks until the transaction that
  * holds it has been committed, together with all that queued up meanwhile:
  * one disk flush serves many callers, and conditions decided inside the
- * operation are linearizable.
+ * operation are linearizable. There is no thread for it: one of the callers
+ * leads the commit, and passes the lead on to one that waits.
  * Rules for writer_op.run: it may be called again after an abort, so it sets
  * all its outputs anew; it decides its logical failure (op->result) before its
  * first put and returns 0 then; any LMDB error it meets is returned. It does
@@ -17,6 +18,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <semaphore.h>
 
 struct local;
 
@@ -57,26 +59,30 @@ struct writer_op {
 	enum s3_error result; /* set by run: S3_OK or the logical failure */
 	/* the writer's own */
 	struct writer_op *next;
-	pthread_cond_t woken;
-	bool finished;
+	int64_t queued_us;
+	sem_t woken; /* to lead, or because it is done */
+	bool leads;
 };
 
 struct writer {
-	pthread_t thread;
 	pthread_mutex_t mu;
-	pthread_cond_t work;
 	pthread_cond_t committed; /* new events, or stop */
 	struct writer_op *head, **tail;
-	struct local_state state; /* as committed */
+	bool busy;		  /* somebody leads */
+	int64_t began_us;	  /* oldest of the batch in work, 0: none */
+	struct local_state state; /* as committed; set by who leads */
 	unsigned waiters;	  /* threads in writer_wait_seq() */
 	bool started;
 	bool stop;
 };
 
-int writer_start(struct local *ls, const struct local_state *st);
-/* Wakes the waiters and lets them leave, finishes the queue, joins. */
+void writer_start(struct local *ls, const struct local_state *st);
+/* Wakes those who wait for events and lets them leave. No operation may be
+ * under way. */
 void writer_stop(struct local *ls);
 enum s3_error writer_run(struct local *ls, struct writer_op *op);
+/* For how long the oldest operation has been waiting, 0 when none is. */
+int64_t writer_lag_us(struct local *ls);
 struct local_state writer_state(struct local *ls);
 /* As store_events_wait(). */
 enum s3_error writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms);
