@@ -9,7 +9,7 @@
  *   keeper.mu   stop flag of the housekeeping thread
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
- * The LMDB write transaction belongs to the writer thread alone.
+ * The LMDB write transaction belongs to the thread that leads the writer.
  */
 #ifndef STORE_LOCAL_H
 #define STORE_LOCAL_H

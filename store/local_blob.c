@@ -11,6 +11,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define WINDOW_BYTES (2u << 20) /* of early writeback */
+#define STREAM_BYTES (32u << 20)
+
 enum s3_error
 blob_create(struct local *ls, struct blob_file **out)
 {
@@ -45,6 +48,7 @@ blob_create(struct local *ls, struct blob_file **out)
 bool
 blob_allocate(struct blob_file *f, uint64_t size)
 {
+	f->streams = size >= STREAM_BYTES;
 	return fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0;
 }
 
@@ -67,13 +71,45 @@ add_crc(struct blob_file *f, const char *p, size_t n)
 	}
 }
 
+/* A large blob leaves the page cache as it reaches the disk, and its pages are
+ * used again at once: taking ever new ones costs more than the copying, and
+ * throws out what others read. */
+static void
+drop_cached(struct blob_file *f, uint64_t end)
+{
+	if (f->streams)
+		posix_fadvise(f->fd, 0, (off_t)end, POSIX_FADV_DONTNEED);
+}
+
+/*
+ * Has the disk begin with what was written, so that the sync at the end finds
+ * little left. That promises nothing: what could not be written, and is not,
+ * the sync tells.
+ */
+static enum s3_error
+start_writeback(struct blob_file *f)
+{
+	uint64_t from = f->written_back, n = f->size - from;
+
+	if (n < WINDOW_BYTES)
+		return S3_OK;
+	if (sync_file_range(f->fd, (off_t)from, (off_t)n,
+			    SYNC_FILE_RANGE_WRITE) != 0)
+		return local_io_error("writeback");
+	/* The window before is on its way; those before it have arrived. */
+	if (from > WINDOW_BYTES)
+		drop_cached(f, from - WINDOW_BYTES);
+	f->written_back = f->size;
+	return S3_OK;
+}
+
 enum s3_error
 blob_append(struct blob_file *f, const void *p, size_t n)
 {
 	if (io_pwrite_all(f->fd, p, n, (off_t)f->size) != 0)
 		return local_io_error("write");
 	add_crc(f, p, n);
-	return S3_OK;
+	return start_writeback(f);
 }
 
 /* Waits until the directory entry of f is durable, or syncs it for all. */
@@ -121,6 +157,8 @@ blob_sync(struct blob_file *f)
 	if (!buf_ok(&f->crcs))
 		return S3_ERR_INTERNAL_ERROR;
 	rc = fdatasync(fd);
+	if (rc == 0)
+		drop_cached(f, f->size);
 	f->fd = -1;
 	if (rc != 0) {
 		enum s3_error err = local_io_error("sync");

@@ -545,7 +545,7 @@ struct store_local_conf {
 
 /*
  * store_open_local - opens or creates; takes an exclusive lock, reclaims the
- * orphans of a crash, starts the writer thread.
+ * orphans of a crash.
  * Returns the store or NULL with one line for the user in err (512 bytes):
  * not writable, in use by another process, unknown format version.
  */

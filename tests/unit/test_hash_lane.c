@@ -1,0 +1,162 @@
+/* A lane computes what hashing in line does, however the bytes come; lanes are
+ * bounded and given back. */
+#include "base/hash_lane.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define STREAM_BYTES (3u << 20)
+
+static char *stream;
+
+static int
+setup(void **state)
+{
+	uint32_t x = 12345;
+
+	(void)state;
+	stream = malloc(STREAM_BYTES);
+	for (size_t i = 0; stream && i < STREAM_BYTES; i++)
+		stream[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
+	return stream ? hash_setup() : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	free(stream);
+	return 0;
+}
+
+static void
+digest_in_line(size_t n, uint8_t out[HASH_BYTES_MAX])
+{
+	struct hash h;
+
+	assert_int_equal(hash_init(&h, HASH_MD5), 0);
+	hash_update(&h, stream, n);
+	hash_final(&h, out);
+	hash_release(&h);
+}
+
+/* n bytes in pieces of @piece; false when there is no lane. */
+static bool
+digest_in_lane(size_t n, size_t piece, uint8_t out[HASH_BYTES_MAX])
+{
+	struct hash_lane *l;
+	struct hash h;
+
+	if (hash_init(&h, HASH_MD5) != 0)
+		return false;
+	l = hash_lane_open(&h);
+	for (size_t at = 0; l && at < n; at += piece)
+		hash_lane_add(l, stream + at, n - at < piece ? n - at : piece);
+	hash_lane_close(l);
+	hash_final(&h, out);
+	hash_release(&h);
+	return l != NULL;
+}
+
+static void
+test_hash_lane_any_pieces_gives_the_digest(void **state)
+{
+	static const struct {
+		size_t n, piece;
+	} cases[] = {
+		{ 0, 1 },
+		{ 1, 1 },
+		{ 70000, 7 },
+		{ 512u << 10, 512u << 10 },	/* the ring, exactly */
+		{ (512u << 10) + 1, 65479 },	/* and one more */
+		{ STREAM_BYTES, 65479 },	/* as the server hands it out */
+		{ STREAM_BYTES - 5, 300001 },	/* more than half the ring */
+		{ STREAM_BYTES, STREAM_BYTES }, /* more than the ring */
+	};
+	uint8_t want[HASH_BYTES_MAX], got[HASH_BYTES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		digest_in_line(cases[i].n, want);
+		assert_true(digest_in_lane(cases[i].n, cases[i].piece, got));
+		assert_memory_equal(got, want, MD5_BYTES);
+	}
+}
+
+static void
+test_hash_lane_open_more_than_processors_answers_null(void **state)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	struct hash_lane **l = calloc((size_t)n, sizeof(struct hash_lane *));
+	struct hash *h = calloc((size_t)n, sizeof(*h)), one;
+
+	(void)state;
+	assert_true(l && h);
+	for (long i = 0; i < n; i++) {
+		assert_int_equal(hash_init(&h[i], HASH_MD5), 0);
+		l[i] = hash_lane_open(&h[i]);
+		assert_non_null(l[i]);
+	}
+	assert_int_equal(hash_init(&one, HASH_MD5), 0);
+	assert_null(hash_lane_open(&one));
+	hash_lane_close(l[0]);
+	l[0] = hash_lane_open(&one);
+	assert_non_null(l[0]);
+	for (long i = 0; i < n; i++) {
+		hash_lane_close(l[i]);
+		hash_release(&h[i]);
+	}
+	hash_release(&one);
+	free(h);
+	free(l);
+}
+
+static void *
+digest_again_and_again(void *arg)
+{
+	uint8_t want[HASH_BYTES_MAX], got[HASH_BYTES_MAX];
+	size_t piece = *(size_t *)arg, wrong = 0;
+
+	digest_in_line(STREAM_BYTES, want);
+	for (int i = 0; i < 5; i++)
+		if (digest_in_lane(STREAM_BYTES, piece, got) &&
+		    memcmp(got, want, MD5_BYTES) != 0)
+			wrong++;
+	*(size_t *)arg = wrong;
+	return NULL;
+}
+
+static void
+test_hash_lane_streams_at_once_do_not_mix(void **state)
+{
+	size_t arg[4] = { 1000, 65479, 131072, 600001 };
+	pthread_t t[ARRAY_LEN(arg)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(arg); i++)
+		assert_int_equal(pthread_create(&t[i], NULL,
+						digest_again_and_again,
+						&arg[i]),
+				 0);
+	for (size_t i = 0; i < ARRAY_LEN(arg); i++) {
+		pthread_join(t[i], NULL);
+		assert_int_equal(arg[i], 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hash_lane_any_pieces_gives_the_digest),
+		cmocka_unit_test(
+		    test_hash_lane_open_more_than_processors_answers_null),
+		cmocka_unit_test(test_hash_lane_streams_at_once_do_not_mix),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
