@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 def _bin():

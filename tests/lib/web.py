@@ -5,7 +5,7 @@ import time
 from urllib.parse import urlsplit
 
 
-def wait_for(what, condition, seconds=20):
+def wait_for(what, condition, seconds=60):
     """The first true answer of condition(), looked at often."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -135,7 +135,7 @@ class Machine(Stack):
         return self.sql(f"SELECT {column} FROM videos "
                         f"WHERE id = '{video}'")[0][0]
 
-    def wait_video(self, video, status, seconds=40):
+    def wait_video(self, video, status, seconds=90):
         wait_for(f"{status} video",
                  lambda: self.video(video) == status, seconds)
 
@@ -144,7 +144,7 @@ class Machine(Stack):
         return self.sql(f"SELECT {columns} FROM job_queue WHERE video_id = "
                         f"'{video}' AND type = '{kind}'")[0]
 
-    def wait_job(self, video, status, kind="process_video", seconds=30):
+    def wait_job(self, video, status, kind="process_video", seconds=90):
         wait_for(f"{status} {kind}",
                  lambda: self.job(video, kind)[0] == status, seconds)
 
