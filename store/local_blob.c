@@ -1,6 +1,6 @@
 /*
  * Blob files: named by a counter, never by key; written, made durable, settled
- * or unlinked. A directory is synced once for all files created in it so far:
+ * or unlinked. A directory is synced once for all entries that changed so far:
  * the first that waits syncs for the others.
  */
 #include "store/local_blob.h"
@@ -39,7 +39,7 @@ blob_create(struct local *ls, struct blob_file **out)
 		return err;
 	}
 	pthread_mutex_lock(&ls->blobs.mu);
-	f->entry = ++f->dir->created;
+	f->entry = ++f->dir->changes;
 	pthread_mutex_unlock(&ls->blobs.mu);
 	*out = f;
 	return S3_OK;
@@ -112,7 +112,8 @@ blob_append(struct blob_file *f, const void *p, size_t n)
 	return start_writeback(f);
 }
 
-/* Waits until the directory entry of f is durable, or syncs it for all. */
+/* Waits until the change of f's directory entry is durable, or syncs for all.
+ */
 static enum s3_error
 sync_entry(struct blob_file *f)
 {
@@ -122,7 +123,7 @@ sync_entry(struct blob_file *f)
 
 	pthread_mutex_lock(&b->mu);
 	while (dir->synced < f->entry && !dir->failed) {
-		uint64_t upto = dir->created;
+		uint64_t upto = dir->changes;
 		int rc;
 
 		if (dir->syncing) {
@@ -190,21 +191,36 @@ blob_crcs(const struct blob_file *f)
 	return buf_slice(&f->crcs);
 }
 
+/*
+ * Takes the file's name away for good: the lowest id in flight goes beyond it,
+ * so no start would look for it again.
+ */
+static bool
+drop(struct blob_file *f)
+{
+	struct blob_space *b = &f->ls->blobs;
+	char name[BLOB_NAME_MAX];
+
+	blob_file_name(f->id, name);
+	if (unlinkat(b->root, name, 0) != 0)
+		return errno == ENOENT;
+	pthread_mutex_lock(&b->mu);
+	f->entry = ++f->dir->changes;
+	pthread_mutex_unlock(&b->mu);
+	return sync_entry(f) == S3_OK;
+}
+
 void
 blob_settle(struct blob_file *f, enum blob_fate fate)
 {
-	char name[BLOB_NAME_MAX];
-
 	if (!f)
 		return;
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
 	buf_release(&f->crcs);
-	blob_file_name(f->id, name);
 	/* One that cannot be unlinked stays in flight: the next start does. */
-	if (fate == BLOB_DROPPED && unlinkat(f->ls->blobs.root, name, 0) != 0 &&
-	    errno != ENOENT)
+	if (fate == BLOB_DROPPED && !drop(f))
 		return;
 	blob_space_leave(f->ls, f);
 	free(f);

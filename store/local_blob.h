@@ -17,7 +17,7 @@ struct blob_dir {
 	uint64_t no; /* id / LEASE_IDS */
 	int fd;
 	unsigned users;
-	uint64_t created, synced; /* counts of directory entries */
+	uint64_t changes, synced; /* of its entries; those on disk */
 	bool syncing;
 	bool failed; /* an fsync failed: its dirty state is lost for good */
 };
@@ -30,7 +30,7 @@ struct blob_file {
 	uint64_t size;
 	uint64_t written_back; /* what the disk was asked to begin with */
 	bool streams;	       /* large: passes through the page cache */
-	uint64_t entry;	       /* its number among dir->created */
+	uint64_t entry;	       /* its number among dir->changes */
 	int fd;
 	uint32_t crc; /* of the block being filled */
 	struct buf crcs;

@@ -279,38 +279,20 @@ open_tables(struct local *ls, struct local_state *st, char err[512])
 }
 
 /*
- * A first start that ended while LMDB laid out its file can leave one that
- * LMDB does not open again. Nothing was stored then: the file has no page
- * beyond the two meta pages, and blobs/ comes after the index.
- */
-static void
-drop_unfinished(const char *data_dir)
-{
-	char index[PATH_MAX], blobs[PATH_MAX];
-	struct stat st;
-
-	snprintf(index, sizeof(index), "%s/index/data.mdb", data_dir);
-	snprintf(blobs, sizeof(blobs), "%s/blobs", data_dir);
-	if (stat(index, &st) == 0 && st.st_size <= 2 * sysconf(_SC_PAGESIZE) &&
-	    lstat(blobs, &st) != 0 && errno == ENOENT)
-		(void)unlink(index);
-}
-
-/*
  * Files without an index are the bytes of an index that was lost. A new one
  * would begin at blob 0 and hide them for good.
  */
 static int
 check_not_lost(const char *data_dir, char err[512])
 {
-	char index[PATH_MAX], blobs[PATH_MAX];
+	char blobs[PATH_MAX];
 	struct dirent *e;
 	bool any = false;
 	DIR *d;
 
-	snprintf(index, sizeof(index), "%s/index/data.mdb", data_dir);
 	snprintf(blobs, sizeof(blobs), "%s/blobs/f", data_dir);
-	if (access(index, F_OK) == 0 || !(d = opendir(blobs)))
+	d = opendir(blobs);
+	if (!d)
 		return 0;
 	while ((e = readdir(d)))
 		any |= e->d_name[0] != '.';
@@ -354,7 +336,7 @@ fill_lock_file(struct local *ls, unsigned readers)
 
 static int
 open_env(struct local *ls, const struct store_local_conf *conf,
-	 const char *path, char err[512])
+	 const char *path, unsigned flags, char err[512])
 {
 	unsigned readers =
 	    conf->max_readers ? conf->max_readers : READERS_DEFAULT;
@@ -368,7 +350,7 @@ open_env(struct local *ls, const struct store_local_conf *conf,
 	if (rc == 0)
 		rc = mdb_env_set_maxreaders(ls->env, readers);
 	if (rc == 0)
-		rc = mdb_env_open(ls->env, path, MDB_NOTLS, 0640);
+		rc = mdb_env_open(ls->env, path, MDB_NOTLS | flags, 0640);
 	if (rc == 0)
 		rc = mdb_reader_check(ls->env, &dead);
 	if (rc != 0)
@@ -397,6 +379,37 @@ lock_index(struct local *ls, const char *data_dir, char path[PATH_MAX],
 	return 0;
 }
 
+/*
+ * A new index is made under another name, and gets its own when all of it is
+ * durable: LMDB does not open a file of which a power cut left a part.
+ */
+static int
+make_index(struct local *ls, const struct store_local_conf *conf,
+	   struct local_state *st, char err[512])
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (faccessat(ls->lock_fd, "data.mdb", F_OK, 0) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
+	if (check_not_lost(conf->data_dir, err) != 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/index/new.mdb", conf->data_dir);
+	(void)unlink(path);
+	rc = open_env(ls, conf, path, MDB_NOSUBDIR | MDB_NOLOCK, err);
+	if (rc == 0)
+		rc = open_tables(ls, st, err);
+	mdb_env_close(ls->env);
+	ls->env = NULL;
+	if (rc == 0 &&
+	    (renameat(ls->lock_fd, "new.mdb", ls->lock_fd, "data.mdb") != 0 ||
+	     fsync(ls->lock_fd) != 0))
+		rc = fail(err, "%.400s: %s", path, strerror(errno));
+	return rc;
+}
+
 int
 local_meta_open(struct local *ls, const struct store_local_conf *conf,
 		struct local_state *st, char err[512])
@@ -405,9 +418,9 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 
 	if (lock_index(ls, conf->data_dir, path, true, err) != 0)
 		return -1;
-	drop_unfinished(conf->data_dir);
-	if (check_not_lost(conf->data_dir, err) != 0 ||
-	    open_env(ls, conf, path, err) != 0 || open_tables(ls, st, err) != 0)
+	if (make_index(ls, conf, st, err) != 0 ||
+	    open_env(ls, conf, path, 0, err) != 0 ||
+	    open_tables(ls, st, err) != 0)
 		return -1;
 	/* The names of LMDB's files, and of index/ itself. */
 	if (fsync(ls->lock_fd) != 0 || io_fsync_dir(conf->data_dir) != 0)

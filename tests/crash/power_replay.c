@@ -31,6 +31,7 @@
 #define DEADLINE_S 20
 #define SHOWN 5u
 #define TORN_EACH 2u
+#define FIRST_RECORDS 40u
 
 struct state {
 	uint32_t record;
@@ -129,22 +130,25 @@ add_states_of(struct run *r, size_t i, bool promises)
 		     (rec->kind == POWER_OPEN && (rec->arg & O_TRUNC));
 	bool change = names || bytes;
 
+	/* A store that is being made: all of them. */
+	bool first = i < FIRST_RECORDS;
+
 	if (change)
-		add_state(r, i, POWER_KEEP, true, false);
+		add_state(r, i, POWER_KEEP, true, first);
 	if (names)
-		add_state(r, i, POWER_NAMES, true, false);
+		add_state(r, i, POWER_NAMES, true, first);
 	if (bytes)
-		add_state(r, i, POWER_SIZES, true, false);
+		add_state(r, i, POWER_SIZES, true, first);
 	for (size_t k = 0; change && k < TORN_EACH; k++)
-		add_state(r, i, POWER_TORN, true, false);
+		add_state(r, i, POWER_TORN, true, first);
 	if (!promises && !is_ack(rec))
 		return;
 	add_state(r, i, POWER_DROP, false, true);
-	add_state(r, i, POWER_NAMES, false, false);
-	add_state(r, i, POWER_BYTES, false, false);
-	add_state(r, i, POWER_JOURNAL, false, false);
+	add_state(r, i, POWER_NAMES, false, first);
+	add_state(r, i, POWER_BYTES, false, first);
+	add_state(r, i, POWER_JOURNAL, false, first);
 	for (size_t k = 0; k < TORN_EACH; k++)
-		add_state(r, i, POWER_TORN, false, false);
+		add_state(r, i, POWER_TORN, false, first);
 }
 
 static int

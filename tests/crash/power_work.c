@@ -41,7 +41,7 @@ write_all(struct store_put *put, const char *p, size_t n)
 }
 
 static void
-put_object(struct worker *w, struct key *k, size_t size, bool give_up)
+put_object(struct worker *w, struct key *k, size_t size)
 {
 	struct op op = { .w = w };
 	struct version *v = new_version(touch(&op, k, 1));
@@ -62,18 +62,31 @@ put_object(struct worker *w, struct key *k, size_t size, bool give_up)
 	memcpy(v->etag, content.md5, sizeof(content.md5));
 	fin.etag = slice_str(content.md5);
 	req.tags = tag_of(w, &h, v->tag);
-	if (!give_up)
-		tell_begin(&op);
+	tell_begin(&op);
 	CHECK(store_put_begin(w->s, &req, &put) == S3_OK);
 	write_all(put, bytes, size);
 	free(bytes);
-	if (give_up) {
-		store_put_abort(put);
-		return;
-	}
 	CHECK(store_put_commit(put, &fin, &o) == S3_OK);
 	memcpy(v->id, o.version_id, sizeof(v->id));
 	tell_ack(&op);
+}
+
+/* A put that is given up after another has made the names in its folder
+ * durable, its own with them. */
+static void
+op_give_up(struct worker *w, struct key *k)
+{
+	struct store_put_req req = { .bucket = bucket_of(k),
+				     .key = slice_str(k->name),
+				     .size = 30000,
+				     .cond = STORE_COND_NONE };
+	static const char bytes[10000];
+	struct store_put *put;
+
+	CHECK(store_put_begin(w->s, &req, &put) == S3_OK);
+	CHECK(store_put_write(put, bytes, sizeof(bytes)) == S3_OK);
+	put_object(w, k, 9001);
+	store_put_abort(put);
 }
 
 static void
@@ -82,7 +95,7 @@ op_put(struct worker *w, struct key *k)
 	static const size_t sizes[] = { 0,    10,   11,	   4096,
 					4097, 9001, 20000, 70001 };
 
-	put_object(w, k, sizes[rnd(w, ARRAY_LEN(sizes))], rnd(w, 8) == 0);
+	put_object(w, k, sizes[rnd(w, ARRAY_LEN(sizes))]);
 }
 
 /* Version @i, or by name alone: -1. */
@@ -318,9 +331,10 @@ void
 work_step(struct worker *w)
 {
 	static operation *const ops[] = {
-		op_put,	   op_put,  op_put,  op_put,	    op_remove,
-		op_remove, op_tags, op_copy, op_copy,	    op_upload,
-		op_part,   op_part, op_part, op_end_upload, op_remove_many
+		op_put,	   op_put,	  op_put,	  op_put,
+		op_remove, op_remove,	  op_tags,	  op_copy,
+		op_copy,   op_upload,	  op_part,	  op_part,
+		op_part,   op_end_upload, op_remove_many, op_give_up
 	};
 	struct key *k = &w->keys[rnd(w, BUCKETS * KEYS)];
 	operation *op = ops[rnd(w, ARRAY_LEN(ops))];
@@ -341,18 +355,18 @@ work_script(struct worker *w)
 	struct key *k = w->keys;
 
 	for (unsigned i = 0; i < BUCKETS; i++) {
-		put_object(w, &k[i * KEYS], 100, false);
-		put_object(w, &k[i * KEYS + 1], 50000, false);
-		put_object(w, &k[i * KEYS + 1], 10001, false);
+		put_object(w, &k[i * KEYS], 100);
+		put_object(w, &k[i * KEYS + 1], 50000);
+		put_object(w, &k[i * KEYS + 1], 10001);
 		op_tags(w, &k[i * KEYS]);
 		op_remove(w, &k[i * KEYS + 1]);
 	}
-	put_object(w, &k[2], (1u << 20) + 70001, false);
-	put_object(w, &k[2], 30001, true);
+	put_object(w, &k[2], (1u << 20) + 70001);
 	op_upload(w, &k[1]);
 	send_part(w, &k[1], PART_MIN);
 	send_part(w, &k[1], 3000);
 	complete(w, &k[1]);
 	op_copy(w, &k[1]);
 	op_remove_many(w, &k[0]);
+	op_give_up(w, &k[0]);
 }

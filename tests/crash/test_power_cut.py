@@ -14,7 +14,7 @@ import pytest
 
 LONG = bool(os.environ.get("REELGATE_TEST_LONG"))
 SEEDS = range(1, 21) if LONG else (1, 2)
-STATES = 0 if LONG else 700  # 0: all
+STATES = 0 if LONG else 1200  # 0: all
 CAUGHT_OF = 2000 if LONG else 150
 PROGRAMS = pathlib.Path(os.environ.get("REELGATE_BIN", "build/debug/bin")) \
     .resolve().parent / "tests" / "power"
