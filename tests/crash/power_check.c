@@ -6,6 +6,7 @@
  * their checksums are right; and the store goes on.
  */
 #include "tests/crash/power_check.h"
+#include "auth/accounts.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/io.h"
@@ -211,6 +212,39 @@ see_buckets(struct found *f)
 			return -1;
 	}
 	return 0;
+}
+
+static int
+see_accounts(struct found *f, const char *dir)
+{
+	char path[PATH_MAX];
+	struct accounts_conf conf = { .path = path,
+				      .master_key = POWER_MASTER_KEY,
+				      .root_id = "root",
+				      .root_access_key = "",
+				      .root_secret_key = "" };
+	struct accounts *a;
+	struct account_view *v;
+	size_t n = 0;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/accounts", dir);
+	a = accounts_open(&conf, f->err);
+	if (!a)
+		return -1;
+	rc = accounts_list(a, &f->a, &v, &n);
+	for (size_t i = 1; i < n; i++) { /* root is not in the file */
+		struct power_item *it = item(
+		    f, arena_printf(&f->a, "a/%.*s", SLICE_ARG(v[i].name)));
+
+		for (size_t k = 0; k < v[i].n_keys; k++)
+			add_state(
+			    f, it,
+			    arena_printf(&f->a, "%.*s,",
+					 SLICE_ARG(v[i].keys[k].access_key)));
+	}
+	accounts_close(a);
+	return rc;
 }
 
 /* ---- against what must be -------------------------------------------------
@@ -520,9 +554,9 @@ check_all(struct found *f, const char *dir, const struct power_expect *e)
 	item(f, SLICE("acked"))->state =
 	    arena_printf(&f->a, info.acked_seq ? "%llu" : "",
 			 (unsigned long long)info.acked_seq);
-	if (see_buckets(f) != 0 || compare(f, e, &events) != 0 ||
-	    check_events(f, events) != 0 || check_blobs(f, dir) != 0 ||
-	    check_goes_on(f) != 0)
+	if (see_accounts(f, dir) != 0 || see_buckets(f) != 0 ||
+	    compare(f, e, &events) != 0 || check_events(f, events) != 0 ||
+	    check_blobs(f, dir) != 0 || check_goes_on(f) != 0)
 		return -1;
 	return f->a.err ? wrong(f, "out of memory") : 0;
 }

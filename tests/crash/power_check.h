@@ -9,6 +9,7 @@
  *   k/BUCKET/KEY  of each version, newest first: ID ETAG SIZE MD5 TAG; or
  *                 ID marker;
  *   u/BUCKET/KEY  of the open upload: ID NUMBER:ETAG:SIZE,...;
+ *   a/ACCOUNT     its access keys, each with a comma behind it
  *   acked         the last event delivered
  * An empty state: not there. In "begin", a word "?" stands for any. EVENTS is
  * how many the operation adds for that item.
@@ -18,6 +19,7 @@
 
 #include "base/buf.h"
 
+#define POWER_MASTER_KEY "a master key of thirty-two characters or more"
 #define POWER_WORKERS 8u
 #define POWER_OP_ITEMS 8u
 

@@ -257,7 +257,7 @@ begin_open(struct power_disk *d, const struct power_record *r, const char *path)
 
 	if (r->at) {
 		n = new_node(d, false);
-		n->is_blob = strncmp(path, "blobs/", 6) == 0;
+		n->is_file = strncmp(path, "index/", 6) != 0;
 		rename_in(d, path, n, NULL);
 	}
 	n = look_up(d, path);
@@ -354,7 +354,7 @@ power_disk_end(struct power_disk *d, const struct power_record *r)
 	} else if (n->is_folder) {
 		if (d->lie != POWER_NO_FOLDER_SYNC)
 			sync_node(d, n);
-	} else if (!n->is_blob || d->lie == POWER_HONEST ||
+	} else if (!n->is_file || d->lie == POWER_HONEST ||
 		   d->lie == POWER_NO_FOLDER_SYNC) {
 		sync_node(d, n);
 	} else if (d->lie == POWER_COMMIT_FIRST) {

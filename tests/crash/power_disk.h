@@ -33,10 +33,10 @@ extern const char *const power_outcome_names[POWER_OUTCOMES];
 /* Promises that are not kept, for negative controls. */
 enum power_lie {
 	POWER_HONEST,
-	POWER_NO_BLOB_SYNC,   /* syncs of files in blobs/ do nothing */
+	POWER_NO_FILE_SYNC,   /* syncs of files do nothing, but of the index */
 	POWER_NO_FOLDER_SYNC, /* syncs of folders do nothing */
-	POWER_COMMIT_FIRST    /* a sync of a file in blobs/ happens only after
-				 the next commit of the index */
+	POWER_COMMIT_FIRST    /* those syncs happen only after the next commit
+				 of the index */
 };
 
 struct power_disk;

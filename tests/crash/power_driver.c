@@ -103,31 +103,31 @@ bucket(struct store *s, const char *name, enum store_versioning v,
 	snprintf(item, sizeof(item), "b/%s", name);
 	md5_hex("", 0, md5);
 	snprintf(state, sizeof(state), "0 %s", md5);
-	tell_item("begin", item, state);
+	tell_item(0, "begin", item, state);
 	CHECK(store_bucket_create(s, slice_str(name), SLICE("root"),
 				  SLICE("r")) == S3_OK);
-	tell_item("ack", item, state);
+	tell_item(0, "ack", item, state);
 	if (v != STORE_UNVERSIONED) {
 		snprintf(state, sizeof(state), "%d %s", v, md5);
-		tell_item("begin", item, state);
+		tell_item(0, "begin", item, state);
 		CHECK(store_bucket_versioning(s, slice_str(name), v) == S3_OK);
-		tell_item("ack", item, state);
+		tell_item(0, "ack", item, state);
 	}
 	md5_hex(cors, strlen(cors), md5);
 	snprintf(state, sizeof(state), "%d %s", v, md5);
-	tell_item("begin", item, state);
+	tell_item(0, "begin", item, state);
 	CHECK(store_config_put(s, slice_str(name), STORE_CONFIG_CORS,
 			       slice_str(cors)) == S3_OK);
-	tell_item("ack", item, state);
+	tell_item(0, "ack", item, state);
 }
 
 static void
 delete_bucket(struct store *s)
 {
 	bucket(s, "short", STORE_UNVERSIONED, "<none/>");
-	tell_item("begin", "b/short", "");
+	tell_item(0, "begin", "b/short", "");
 	CHECK(store_bucket_delete(s, SLICE("short")) == S3_OK);
-	tell_item("ack", "b/short", "");
+	tell_item(0, "ack", "b/short", "");
 }
 
 static void
@@ -139,9 +139,9 @@ deliver_events(struct store *s)
 	CHECK(store_info(s, &info) == S3_OK);
 	snprintf(state, sizeof(state), "%llu",
 		 (unsigned long long)info.last_seq);
-	tell_item("begin", "acked", state);
+	tell_item(0, "begin", "acked", state);
 	CHECK(store_events_ack(s, info.last_seq) == S3_OK);
-	tell_item("ack", "acked", state);
+	tell_item(0, "ack", "acked", state);
 	usleep(20000); /* until they are trimmed */
 }
 
@@ -162,6 +162,23 @@ open_store(const char *dir)
 		fprintf(stderr, "power_driver: %s\n", err);
 	CHECK(s);
 	return s;
+}
+
+static struct accounts *
+open_accounts(const char *dir)
+{
+	char path[512], err[512];
+	struct accounts_conf conf = { .path = path,
+				      .master_key = POWER_MASTER_KEY,
+				      .root_id = "root",
+				      .root_access_key = "",
+				      .root_secret_key = "" };
+	struct accounts *a;
+
+	snprintf(path, sizeof(path), "%s/accounts", dir);
+	a = accounts_open(&conf, err);
+	CHECK(a);
+	return a;
 }
 
 static void
@@ -190,6 +207,8 @@ main(int argc, char **argv)
 	CHECK(w && n >= 1 && n <= POWER_WORKERS);
 	for (unsigned i = 0; i < n; i++)
 		init_worker(&w[i], i, steps, seed);
+	for (unsigned i = 0; i < n; i++)
+		w[i].accounts = i ? w->accounts : open_accounts(argv[1]);
 	w->s = open_store(argv[1]);
 	bucket(w->s, bucket_names[0], STORE_UNVERSIONED, "<a/>");
 	bucket(w->s, bucket_names[1], STORE_VERSIONING_ENABLED, "<b/>");
@@ -205,6 +224,7 @@ main(int argc, char **argv)
 	delete_bucket(w->s);
 	together(w, n, w->s);
 	store_close(w->s);
+	accounts_close(w->accounts);
 	free(w);
 	return 0;
 }

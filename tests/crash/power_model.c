@@ -113,11 +113,12 @@ tell_ack(struct op *op)
 }
 
 void
-tell_item(const char *what, const char *item, const char *state)
+tell_item(unsigned worker, const char *what, const char *item,
+	  const char *state)
 {
 	struct buf b = BUF_INIT;
 
-	buf_printf(&b, "%s 0\n0\t%s\t%s\n", what, item, state);
+	buf_printf(&b, "%s %u\n0\t%s\t%s\n", what, worker, item, state);
 	send(&b);
 }
 

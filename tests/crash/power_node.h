@@ -45,7 +45,7 @@ struct names {
 
 struct node {
 	bool is_folder;
-	bool is_blob;
+	bool is_file; /* and not of the index */
 	bool is_mapped;
 	uint64_t named; /* number of the change that gave it its name */
 	struct buf bytes;

@@ -4,10 +4,11 @@
  *
  * usage: power_replay TRACE WORK [options]
  *   -c DIR   first compare what was recorded with the real folder
- *   -n N     at most N states (0: all); acknowledgements and syncs come first
+ *   -n N     at most N states (0: all): at commits first, then at other syncs
+ *            and at acknowledgements, then any
  *   -s SEED  for what is left to chance
  *   -j JOBS  processes
- *   -l LIE   blob-sync, folder-sync, commit-first: a promise not kept
+ *   -l LIE   file-sync, folder-sync, commit-first: a promise not kept
  *   -x       the cuts must be caught: fails when none is
  *   -o I     state I alone, left behind in WORK
  * Prints one line, and the first violations with the number of their state.
@@ -32,6 +33,7 @@
 #define SHOWN 5u
 #define TORN_EACH 2u
 #define FIRST_RECORDS 40u
+#define BY_CHANCE 2u
 
 struct state {
 	uint32_t record;
@@ -97,7 +99,7 @@ mix(uint32_t a, uint32_t b)
 
 static void
 add_state(struct run *r, size_t record, enum power_outcome o, bool before,
-	  bool first)
+	  uint32_t rank)
 {
 	struct state *s;
 
@@ -113,7 +115,7 @@ add_state(struct run *r, size_t record, enum power_outcome o, bool before,
 			     .before = before,
 			     .place = (uint32_t)r->n_states,
 			     .seed = mix((uint32_t)r->n_states, r->seed) };
-	s->rank = first ? 0 : 1 + s->seed / 2;
+	s->rank = rank < BY_CHANCE ? rank : BY_CHANCE + s->seed / 2;
 	r->n_states++;
 }
 
@@ -130,25 +132,26 @@ add_states_of(struct run *r, size_t i, bool promises)
 		     (rec->kind == POWER_OPEN && (rec->arg & O_TRUNC));
 	bool change = names || bytes;
 
-	/* A store that is being made: all of them. */
-	bool first = i < FIRST_RECORDS;
+	/* Of a store that is being made, all; then after each commit. */
+	uint32_t rank = i < FIRST_RECORDS ? 0 : BY_CHANCE;
+	uint32_t dropped = rec->kind == POWER_WRITE ? 0 : 1;
 
 	if (change)
-		add_state(r, i, POWER_KEEP, true, first);
+		add_state(r, i, POWER_KEEP, true, rank);
 	if (names)
-		add_state(r, i, POWER_NAMES, true, first);
+		add_state(r, i, POWER_NAMES, true, rank);
 	if (bytes)
-		add_state(r, i, POWER_SIZES, true, first);
+		add_state(r, i, POWER_SIZES, true, rank);
 	for (size_t k = 0; change && k < TORN_EACH; k++)
-		add_state(r, i, POWER_TORN, true, first);
+		add_state(r, i, POWER_TORN, true, rank);
 	if (!promises && !is_ack(rec))
 		return;
-	add_state(r, i, POWER_DROP, false, true);
-	add_state(r, i, POWER_NAMES, false, first);
-	add_state(r, i, POWER_BYTES, false, first);
-	add_state(r, i, POWER_JOURNAL, false, first);
+	add_state(r, i, POWER_DROP, false, dropped);
+	add_state(r, i, POWER_NAMES, false, rank);
+	add_state(r, i, POWER_BYTES, false, rank);
+	add_state(r, i, POWER_JOURNAL, false, rank);
 	for (size_t k = 0; k < TORN_EACH; k++)
-		add_state(r, i, POWER_TORN, false, first);
+		add_state(r, i, POWER_TORN, false, rank);
 }
 
 static int
@@ -398,14 +401,14 @@ lie_of(const char *name)
 	static const struct {
 		const char *name;
 		enum power_lie lie;
-	} lies[] = { { "blob-sync", POWER_NO_BLOB_SYNC },
+	} lies[] = { { "file-sync", POWER_NO_FILE_SYNC },
 		     { "folder-sync", POWER_NO_FOLDER_SYNC },
 		     { "commit-first", POWER_COMMIT_FIRST } };
 
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++)
 		if (strcmp(name, lies[i].name) == 0)
 			return lies[i].lie;
-	fatal("-l blob-sync, folder-sync or commit-first");
+	fatal("-l file-sync, folder-sync or commit-first");
 	return POWER_HONEST;
 }
 

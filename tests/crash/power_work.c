@@ -322,6 +322,50 @@ op_end_upload(struct worker *w, struct key *k)
 	tell_ack(&op);
 }
 
+/* ---- accounts -------------------------------------------------------------
+ */
+
+static void
+state_of_account(const struct worker *w, char out[64])
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < w->n_account_keys; i++)
+		buf_printf(&b, "KEY%u,", w->account_keys[i]);
+	snprintf(out, 64, "%.*s", (int)b.n, b.n ? b.p : "");
+	buf_release(&b);
+}
+
+/* The worker's account: made, given another key, or removed with them all. */
+static void
+op_account(struct worker *w, struct key *k)
+{
+	char name[16], item[20], key[16], state[64], err[512];
+	struct account_spec spec = { .secret_key = SLICE("a secret") };
+	struct account_made made;
+	size_t n = w->n_account_keys;
+	int rc;
+
+	(void)k;
+	snprintf(name, sizeof(name), "worker%u", w->no);
+	snprintf(item, sizeof(item), "a/%s", name);
+	w->n_account_keys = n == ACCOUNT_KEYS ? 0 : n + 1;
+	w->account_keys[n % ACCOUNT_KEYS] = unique();
+	snprintf(key, sizeof(key), "KEY%u", w->account_keys[n % ACCOUNT_KEYS]);
+	spec.name = slice_str(name);
+	spec.access_key = slice_str(key);
+	state_of_account(w, state);
+	tell_item(w->no, "begin", item, state);
+	if (w->n_account_keys == 0)
+		rc = accounts_remove(w->accounts, spec.name, err);
+	else if (n == 0)
+		rc = accounts_add(w->accounts, &spec, &made, err);
+	else
+		rc = accounts_add_key(w->accounts, &spec, &made, err);
+	CHECK(rc == 0);
+	tell_item(w->no, "ack", item, state);
+}
+
 /* ---- what comes when ------------------------------------------------------
  */
 
@@ -368,5 +412,7 @@ work_script(struct worker *w)
 	complete(w, &k[1]);
 	op_copy(w, &k[1]);
 	op_remove_many(w, &k[0]);
+	op_account(w, k);
+	op_account(w, k);
 	op_give_up(w, &k[0]);
 }

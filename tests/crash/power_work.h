@@ -12,6 +12,7 @@
 
 #include "tests/crash/power.h"
 #include "tests/crash/power_check.h"
+#include "auth/accounts.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #define VERSIONS 6u
 #define PARTS 2u
 #define PART_MIN 5242880u
+#define ACCOUNT_KEYS 3u
 
 struct version {
 	char id[STORE_VERSION_ID_MAX];
@@ -50,6 +52,9 @@ struct key {
 
 struct worker {
 	struct store *s;
+	struct accounts *accounts;
+	unsigned account_keys[ACCOUNT_KEYS]; /* of its account */
+	size_t n_account_keys;		     /* 0: it has none */
 	unsigned no;
 	unsigned steps;
 	uint32_t seed;
@@ -89,8 +94,9 @@ bool can_be_seen(const struct op *op);
 void tell_begin(const struct op *op);
 /* Tells, and makes the copies what is; forgets them. */
 void tell_ack(struct op *op);
-/* An item that is no key; "begin" or "ack", from worker 0. */
-void tell_item(const char *what, const char *item, const char *state);
+/* An item that is no key; "begin" or "ack". */
+void tell_item(unsigned worker, const char *what, const char *item,
+	       const char *state);
 
 uint32_t rnd(struct worker *w, uint32_t below);
 unsigned unique(void);

@@ -15,7 +15,7 @@ import pytest
 LONG = bool(os.environ.get("REELGATE_TEST_LONG"))
 SEEDS = range(1, 21) if LONG else (1, 2)
 STATES = 0 if LONG else 1200  # 0: all
-CAUGHT_OF = 2000 if LONG else 150
+CAUGHT_OF = 2000 if LONG else 200
 PROGRAMS = pathlib.Path(os.environ.get("REELGATE_BIN", "build/debug/bin")) \
     .resolve().parent / "tests" / "power"
 
@@ -60,8 +60,8 @@ def test_acknowledged_survives_and_nothing_is_half_there(work, capsys, seed):
 
 
 @pytest.mark.parametrize("title, lie, how", [
-    ("no sync of blobs", "blob-sync", {}),
-    ("commit before the sync of blobs", "commit-first", {}),
+    ("no sync of files", "file-sync", {}),
+    ("commit before the sync of files", "commit-first", {}),
     ("no sync of folders", "folder-sync", {}),
     ("MDB_NOMETASYNC", None, {"lmdb": "nometasync"}),
     ("MDB_NOSYNC", None, {"lmdb": "nosync"}),
