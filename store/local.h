@@ -253,9 +253,9 @@ void space_close(struct local *ls);
  */
 enum s3_error space_reserve(struct local *ls, uint64_t size);
 void space_unreserve(struct local *ls, uint64_t size);
-/* May an operation of the writer begin? INSUFFICIENT_STORAGE for a change
- * below the hard mark. */
-enum s3_error space_admit(struct local *ls, enum writer_kind kind);
+/* May one begin that changes records only? INSUFFICIENT_STORAGE below the
+ * hard mark. */
+enum s3_error space_admit(struct local *ls);
 enum store_space space_state(struct local *ls, uint64_t *left);
 /* For the keeper: makes the ballast where there is room for it again. */
 void space_tend(struct local *ls);

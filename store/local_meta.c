@@ -326,12 +326,12 @@ fill_lock_file(struct local *ls, unsigned readers)
 {
 	off_t size = READER_BYTES * (off_t)readers + LOCK_HEAD_BYTES;
 
-	if (allocate_lock(ls, size) == 0 || errno == EOPNOTSUPP)
+	/* Other errors are LMDB's to tell, which opens the file next. */
+	if (allocate_lock(ls, size) == 0 || errno != ENOSPC)
 		return;
-	if (errno == ENOSPC && space_drop_ballast(ls) &&
-	    allocate_lock(ls, size) == 0)
+	if (space_drop_ballast(ls) && allocate_lock(ls, size) == 0)
 		return;
-	log_warn("lock_file", "index/lock.mdb: %s", strerror(errno));
+	log_warn("lock_file", "index/lock.mdb: %s", strerror(ENOSPC));
 }
 
 static int

@@ -18,7 +18,8 @@ local_info(struct store *s, struct store_info *out)
 				    .bytes = st.bytes,
 				    .buckets = st.buckets,
 				    .last_seq = st.last_seq,
-				    .acked_seq = st.acked_seq };
+				    .acked_seq = st.acked_seq,
+				    .lag_us = writer_lag_us(ls) };
 	out->space = space_state(ls, &out->free_bytes);
 	memcpy(out->deployment_id, ls->deployment_id,
 	       sizeof(out->deployment_id));

@@ -85,8 +85,10 @@ put_new(struct local *ls, uint64_t size, struct local_put **out)
 {
 	uint64_t reserved = size == UINT64_MAX ? 0 : size;
 	struct local_put *p;
-	enum s3_error err = space_reserve(ls, reserved);
+	enum s3_error err = writer_admit(ls);
 
+	if (err == S3_OK)
+		err = space_reserve(ls, reserved);
 	if (err != S3_OK)
 		return err;
 	p = calloc(1, sizeof(*p));

@@ -138,13 +138,11 @@ space_unreserve(struct local *ls, uint64_t size)
 }
 
 enum s3_error
-space_admit(struct local *ls, enum writer_kind kind)
+space_admit(struct local *ls)
 {
 	struct space *s = &ls->space;
 	enum s3_error err = S3_OK;
 
-	if (kind != WRITER_CHANGE)
-		return S3_OK;
 	pthread_mutex_lock(&s->mu);
 	look_if_old(s);
 	if (s->state == STORE_SPACE_HARD)

@@ -421,6 +421,7 @@ struct store_info {
 	 * each; without the ballast. */
 	uint64_t free_bytes;
 	enum store_space space;
+	int64_t lag_us; /* how long the oldest commit has been waited for */
 };
 
 struct store_ops {

@@ -13,6 +13,7 @@
 
 #define BATCH_OPS 256u
 #define BATCH_BYTES (8u << 20)
+#define LAG_MAX_US (5 * US_PER_S)
 
 /*
  * A commit that failed before it wrote LMDB's meta page did not happen. One
@@ -54,8 +55,8 @@ publish(struct local *ls, const struct local_state *st)
 
 /*
  * One transaction for the operations linked from @ops. Returns 0 when each
- * has its result (also after a failed commit), or
- * the LMDB error of a put: nothing happened then.
+ * has its result (also after a failed commit), or the LMDB error of a put:
+ * nothing happened then.
  */
 static int
 attempt(struct local *ls, struct writer_op *ops)
@@ -180,6 +181,14 @@ lead(struct local *ls, struct writer_op *own)
 	}
 }
 
+static enum s3_error
+admit(struct local *ls, enum writer_kind kind)
+{
+	enum s3_error err = kind == WRITER_GRANTED ? S3_OK : writer_admit(ls);
+
+	return err == S3_OK && kind == WRITER_CHANGE ? space_admit(ls) : err;
+}
+
 enum s3_error
 writer_run(struct local *ls, struct writer_op *op)
 {
@@ -189,7 +198,7 @@ writer_run(struct local *ls, struct writer_op *op)
 	op->next = NULL;
 	op->leads = false;
 	op->queued_us = time_mono_us();
-	op->result = space_admit(ls, op->kind);
+	op->result = admit(ls, op->kind);
 	if (op->result != S3_OK)
 		return op->result;
 	sem_init(&op->woken, 0, 0);
@@ -221,6 +230,12 @@ writer_lag_us(struct local *ls)
 	since = w->began_us ? w->began_us : w->head ? w->head->queued_us : 0;
 	pthread_mutex_unlock(&w->mu);
 	return since ? time_mono_us() - since : 0;
+}
+
+enum s3_error
+writer_admit(struct local *ls)
+{
+	return writer_lag_us(ls) > LAG_MAX_US ? S3_ERR_SLOW_DOWN : S3_OK;
 }
 
 struct local_state

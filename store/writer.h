@@ -46,10 +46,9 @@ struct writer_txn {
 
 /* Which operations the state of the disk refuses before they queue. */
 enum writer_kind {
-	WRITER_GRANTED, /* none: it was admitted before, or is the store's own
-			 */
-	WRITER_CHANGE,	/* refused below the hard mark */
-	WRITER_REMOVAL	/* frees: on a full disk it gets the ballast's room */
+	WRITER_GRANTED, /* none: admitted before, or the store's own */
+	WRITER_CHANGE,	/* refused by a slow disk, and below the hard mark */
+	WRITER_REMOVAL	/* by a slow one; of a full one it gets the ballast */
 };
 
 struct writer_op {
@@ -83,6 +82,10 @@ void writer_stop(struct local *ls);
 enum s3_error writer_run(struct local *ls, struct writer_op *op);
 /* For how long the oldest operation has been waiting, 0 when none is. */
 int64_t writer_lag_us(struct local *ls);
+/* May a request that will write begin? SLOW_DOWN while the disk is so slow
+ * that the oldest operation has waited for 5 s: threads that wait for commits
+ * are no longer there for readers. */
+enum s3_error writer_admit(struct local *ls);
 struct local_state writer_state(struct local *ls);
 /* As store_events_wait(). */
 enum s3_error writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms);

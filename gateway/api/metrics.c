@@ -37,6 +37,9 @@ put_store(struct api_call *c, struct buf *b)
 		buf_printf(b, "reelgate_store_space{state=\"%s\"} %d\n",
 			   store_space_name((enum store_space)s),
 			   info.space == (enum store_space)s);
+	gauge(b, "reelgate_store_commit_lag_microseconds",
+	      (uint64_t)info.lag_us,
+	      "For how long the oldest commit has been waited for.");
 	gauge(b, "reelgate_outbox_last_seq", info.last_seq,
 	      "Sequence of the newest event.");
 	gauge(b, "reelgate_outbox_lag", info.last_seq - info.acked_seq,

@@ -4,34 +4,48 @@ waiting with signs of life, and a failure that comes late is told in the body.""
 import hashlib
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
 from gateway import Gateway
 from signed import signed
 from sigv4 import Signer, head
+from wire import request
 
 SHIM = pathlib.Path(__file__).parents[1] / "lib" / "slow_sync.c"
 SECONDS = 3
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory):
-    """A gateway whose disk is slow while gateway.marker exists."""
+def make(tmp_path_factory):
+    """Makes gateways whose disk is slow while gateway.marker exists."""
     where = tmp_path_factory.mktemp("slow")
-    shim, marker = where / "slow_sync.so", where / "slow"
+    shim, made = where / "slow_sync.so", []
     subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1",
                     "-D_GNU_SOURCE", "-o", shim, SHIM], check=True)
-    g = Gateway({"LD_PRELOAD": str(shim), "SLOW_SYNC_FILE": str(marker),
-                 "SLOW_SYNC_SECONDS": str(SECONDS)}).start()
-    g.marker = marker
-    yield g
-    marker.unlink(missing_ok=True)
-    g.close()
+
+    def start(seconds):
+        marker = where / f"slow{len(made)}"
+        made.append(Gateway({"LD_PRELOAD": str(shim),
+                             "SLOW_SYNC_FILE": str(marker),
+                             "SLOW_SYNC_SECONDS": str(seconds)}))
+        made[-1].marker = marker
+        return made[-1].start()
+    yield start
+    for g in made:
+        g.marker.unlink(missing_ok=True)
+        g.close()
+
+
+@pytest.fixture(scope="module")
+def slow(make):
+    return make(SECONDS)
 
 
 @pytest.fixture
@@ -131,3 +145,45 @@ def test_client_that_leaves_does_not_undo_the_completion(slow, upload):
         time.sleep(0.1)
     assert got.code == "NoSuchUpload"
     assert signed(slow, "GET", f"/{bucket}/k").body == b"data"
+
+
+# ---- a commit that takes longer than threads should wait ----------------------
+
+def before_body(gateway, method, target):
+    """The answer to the head of a request whose body waits to be asked for."""
+    path, _, query = target.partition("?")
+    pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
+    h = Signer().headers(method, path, f"127.0.0.1:{gateway.port}",
+                         "UNSIGNED-PAYLOAD", pairs)
+    h.update({"Content-Length": "5", "Expect": "100-continue"})
+    return request(gateway.port, head(method, target, h))
+
+
+def test_nothing_new_is_let_in_while_a_commit_takes_over_5_s(make):
+    gateway = make(8)
+    bucket = "behind"
+    signed(gateway, "PUT", f"/{bucket}")
+    assert signed(gateway, "PUT", f"/{bucket}/there", b"v").status == 200
+    made = signed(gateway, "POST", f"/{bucket}/k?uploads")
+    part = f"/{bucket}/k?partNumber=1&uploadId={made.element('UploadId')}"
+    assert before_body(gateway, "PUT", part).status == 100
+    gateway.marker.touch()
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(
+        signed(gateway, "PUT", f"/{bucket}/waiting", b"w")))
+    waiting.start()
+    time.sleep(6)  # its commit is now older than 5 s, and goes on for 2 s
+    for refused in (before_body(gateway, "PUT", f"/{bucket}/new"),
+                    before_body(gateway, "PUT", part),
+                    signed(gateway, "DELETE", f"/{bucket}/there"),
+                    signed(gateway, "POST", f"/{bucket}/new?uploads"),
+                    signed(gateway, "PUT", "/another-bucket")):
+        assert (refused.status, refused.code) == (503, "SlowDown")
+    assert signed(gateway, "GET", f"/{bucket}/there").body == b"v"
+    gateway.marker.unlink()
+    waiting.join()
+    assert answers[0].status == 200
+    assert signed(gateway, "PUT", f"/{bucket}/new", b"n").status == 200
+    listing = signed(gateway, "GET", f"/{bucket}?list-type=2").text
+    assert re.findall("<Key>(.*?)</Key>", listing) == ["new", "there",
+                                                       "waiting"]

@@ -1,8 +1,13 @@
 """Services die, files lie: what the supervisor, the queue and the sandbox
 make of it."""
+import http.client
 import os
 import signal
+from errno import EIO
 
+import pytest
+
+from faults import Faults
 from up import descendants
 from web import request, wait_for
 
@@ -29,6 +34,38 @@ def test_gateway_killed_is_started_again_at_its_address(make_up):
             return False
     wait_for("gateway", object_is_there)
     assert "gateway ended (signal 9, Killed)" in up.text()
+    assert up.stop() == (0, [])
+
+
+def test_failed_meta_page_ends_the_gateway_and_it_is_started_again(make_up):
+    """Whether that commit happened the disk alone knows: nobody is answered,
+    the next start reads it."""
+    up = make_up(args=("--no-processor",))
+    where = up.home / "faults"
+    where.mkdir()
+    where.chmod(0o777)  # up leaves root
+    faults = Faults(where)
+    up.env.update(faults.settings())
+    up.start()
+
+    def send(method, name, body=None):
+        target = f"s3://socialitix-videos/{name}"
+        return request(method, up.command("presign", method, target), body)
+
+    def is_served():
+        try:
+            return send("GET", "before").body == b"v"
+        except OSError:
+            return False
+    assert send("PUT", "before", b"v").status == 200
+    faults.set(("write", "*/index/data.mdb@dsync", EIO))
+    with pytest.raises((OSError, http.client.HTTPException)):
+        send("PUT", "unknown", b"v")
+    assert faults.clear() == 1
+    wait_for("gateway", is_served)
+    assert "gateway ended (status 70), it is started again" in up.text()
+    assert send("GET", "unknown").status in (200, 404)
+    assert send("PUT", "after", b"v").status == 200
     assert up.stop() == (0, [])
 
 

@@ -38,10 +38,6 @@ class SmallDisk:
                 os.posix_fallocate(f.fileno(), 0, size)
         assert self.free() == left
 
-    def remount(self, how):
-        subprocess.run(["mount", "-o", f"remount,{how}", self.where],
-                       check=True)
-
 
 class LoggedGateway(Gateway):
     """One whose address is in its log alone: a full disk has no room for the

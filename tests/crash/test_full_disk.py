@@ -1,4 +1,4 @@
-"""A full disk and no descriptors left, seen over HTTP: each request gets a
+"""A full or read-only disk and no descriptors left, seen over HTTP: each request gets a
 clear answer, what was acknowledged stays whole, and the service goes on once
 there is room again. Each single failing call: tests/unit/test_store_faults.c.
 """
@@ -6,6 +6,8 @@ import os
 import random
 import resource
 import socket
+import subprocess
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -49,7 +51,7 @@ def check_all(client, there):
 
 
 def files(gateway):
-    return sum(1 for p in (gateway.data / "blobs").rglob("*") if p.is_file())
+    return sum(1 for p in (gateway.data / "blobs/f").rglob("*") if p.is_file())
 
 
 def fill(client, there, sizes=SIZES):
@@ -153,3 +155,65 @@ def test_no_descriptors_left_is_a_503_and_passes(own_gateway):
     there["after"] = MIB
     check_all(gateway.client(), there)
     assert files(gateway) == 2
+
+
+# ---- index and blobs on disks of their own -----------------------------------
+
+@pytest.fixture
+def two_disks(tmp_path):
+    """A gateway, and its two disks by name."""
+    data, disks = tmp_path / "data", {}
+    data.mkdir()
+    for name in ("index", "blobs"):
+        disks[name] = SmallDisk(data / name, 24)
+    gateway = LoggedGateway({"REELGATE_INDEX_MAP_SIZE": "1G"}, data=data)
+    gateway.log_path = tmp_path / "log"
+    yield gateway.start(), disks
+    gateway.close()
+    for disk in disks.values():
+        disk.close()
+
+
+@pytest.mark.parametrize("full", ["index", "blobs"])
+def test_one_of_two_disks_is_full(two_disks, full):
+    gateway, disks = two_disks
+    client, there = gateway.client(), {}
+    for n, size in enumerate(SIZES):
+        assert put(client, f"k{n}", size) is None
+        there[f"k{n}"] = size
+    before = files(gateway)
+    disks[full].leave(0)
+    time.sleep(1.1)  # the age of a reading
+    for n, size in enumerate(SIZES):
+        assert put(client, f"new{n}", size) == (507, "InsufficientStorage")
+        assert put(client, f"k{n}", size) == (507, "InsufficientStorage")
+    check_all(client, there)
+    assert files(gateway) == before
+    gateway.kill()
+    client = gateway.start().client()
+    check_all(client, there)
+    disks[full].leave(8 * MIB)
+    assert put(client, "room", MIB) is None
+    there["room"] = MIB
+    check_all(client, there)
+
+
+# ---- a data directory that cannot be written ----------------------------------
+
+def test_read_only_data_directory_is_one_line_at_the_start(small_disk):
+    gateway = LoggedGateway(data=small_disk / "data")
+    gateway.log_path = small_disk.parent / "log"
+    gateway.start()
+    assert put(gateway.client(), "k", 10) is None
+    assert gateway.stop() == 0
+    said = len(gateway.log())
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(RuntimeError, match="ended with 78"):
+        gateway.start()
+    lines = gateway.log()[said:].splitlines()
+    assert len(lines) == 1 and str(small_disk / "data") in lines[0]
+    assert "Read-only file system" in lines[0]
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    gateway.start()
+    check_all(gateway.client(), {"k": 10})
+    gateway.close()
