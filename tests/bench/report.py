@@ -3,12 +3,13 @@
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 
 UNITS = {"ops_s": "/s", "mb_s": " MB/s", "p50_us": " us", "p50_ms": " ms",
          "mib": " MiB"}
 LESS_IS_BETTER = ("p50_us", "p50_ms", "mib")
-HEAD = ("work", "ours", "limit", "ratio", "bar", "aim", "met")
+HEAD = ("work", "ours", "limit", "ratio", "each round", "bar", "aim", "met")
 
 
 def _first_line(*command):
@@ -50,10 +51,24 @@ def amount(metric, value):
         UNITS[metric]
 
 
+def beside(row, names, ours, name, theirs):
+    """A line without a bar: medians, their ratio, and that of each round."""
+    line = (row.text.format(**names),
+            amount(row.metric, statistics.median(ours)))
+    if theirs is None:
+        return line + ("", "", " ".join(f"{v:.3g}" for v in ours), "", "", "")
+    return line + (
+        f"{name} {amount(row.metric, statistics.median(theirs))}",
+        f"{statistics.median(ours) / statistics.median(theirs):.2f}",
+        " ".join(f"{a / b:.2f}" for a, b in zip(ours, theirs)), "", "", "")
+
+
 def compared(row, names, ours, limit, theirs):
-    """A line: ours beside a limit's, or a bar that is a figure itself."""
+    """A line with a bar, for the ratio or, without theirs, for the figure."""
     less = row.metric in LESS_IS_BETTER
-    measured = ours if theirs is None else ours / theirs
+    measured = statistics.median(ours)
+    if theirs is not None:
+        measured /= statistics.median(theirs)
 
     def bound(value):
         if value is None:
@@ -63,16 +78,8 @@ def compared(row, names, ours, limit, theirs):
 
     line = beside(row, names, ours, limit.name.format(**names), theirs)
     met = measured <= limit.bar if less else measured >= limit.bar
-    return line[:4] + (bound(limit.bar), bound(limit.aim),
+    return line[:5] + (bound(limit.bar), bound(limit.aim),
                        "yes" if met else "NO")
-
-
-def beside(row, names, ours, name, theirs):
-    """A line without a bar."""
-    return (row.text.format(**names), amount(row.metric, ours),
-            "" if theirs is None else
-            f"{name} {amount(row.metric, theirs)}",
-            "" if theirs is None else f"{ours / theirs:.2f}", "", "", "")
 
 
 def table(lines):
