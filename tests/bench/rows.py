@@ -16,6 +16,7 @@ MIB = 1 << 20
 @dataclasses.dataclass
 class Requests:
     """Requests of one kind to any server."""
+    anywhere: typing.ClassVar = True  # with nothing but a URL
     op: str
     size: int
     connections: int
@@ -36,6 +37,7 @@ class Requests:
 @dataclasses.dataclass
 class Pages:
     """LIST pages: of one prefix after another, or of common prefixes."""
+    anywhere: typing.ClassVar = False
     by_delimiter: bool = False
     few: bool = False  # of the smaller index
 
@@ -58,17 +60,21 @@ class Pages:
 @dataclasses.dataclass
 class Large:
     """Completions or copies of an object of many parts."""
+    anywhere: typing.ClassVar = True
     op: str
+    count: int
 
     def prepare(self, b, server):
         pass
 
     def run(self, b, server):
         return b.load(server, self.op, size=5 * MIB, parts=b.effort.parts,
-                      count=3)
+                      count=self.count)
 
 
 class Idle:
+    anywhere = False
+
     def prepare(self, b, server):
         pass
 
@@ -200,9 +206,9 @@ ROWS = [
     Row("put64m4", "PUT 64 MiB, 4 connections, signed payload", "mb_s",
         put(64 * MIB, 4, 4, **LARGE), [nginx(1.2)]),
     Row("complete", "Complete of {parts:,} x 5 MiB parts", "p50_ms",
-        Large("complete"), [absolute(50, 10)], rounds=1),
+        Large("complete", 3), [absolute(50, 10)], rounds=1),
     Row("copy", "Copy of the object of {parts:,} x 5 MiB", "p50_ms",
-        Large("copy"), [absolute(50, 10)], rounds=1),
+        Large("copy", 25), [absolute(50, 10)], rounds=1),
     Row("list", "LIST page of 1,000 of {keys:,} keys", "p50_us", Pages(),
         [cursor_page(15, 8),
          on_server("of {few_keys:,} keys", 1.5, None,
