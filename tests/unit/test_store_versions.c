@@ -392,7 +392,7 @@ test_order_survives_a_clock_that_steps_back(void **state)
 	struct fixture *f = *state;
 	struct writer_op op = { .run = run_clock_ahead };
 	struct id last = { "" };
-	char body[8];
+	char body[16];
 
 	versioning(f, STORE_VERSIONING_ENABLED);
 	for (int i = 0; i < 20; i++) {
