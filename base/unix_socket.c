@@ -200,8 +200,39 @@ unix_server_stop(struct unix_server *s)
 
 /* ---- lines -------------------------------------------------------------- */
 
-int
-unix_read_line(int fd, int stop, int timeout_ms, struct buf *line)
+union fd_message {
+	char space[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+/* As recv(); a second descriptor replaces the first. */
+static ssize_t
+receive(int fd, void *room, size_t n, int *passed)
+{
+	union fd_message control = { { 0 } };
+	struct iovec iov = { room, n };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.space,
+			      .msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c;
+	ssize_t got;
+
+	if (!passed)
+		return recv(fd, room, n, MSG_DONTWAIT);
+	got = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	c = got > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (*passed >= 0)
+			close(*passed);
+		memcpy(passed, CMSG_DATA(c), sizeof(int));
+	}
+	return got;
+}
+
+static int
+read_line(int fd, int stop, int timeout_ms, struct buf *line, int *passed)
 {
 	int64_t until = time_mono_us() + timeout_ms * 1000LL;
 
@@ -222,7 +253,7 @@ unix_read_line(int fd, int stop, int timeout_ms, struct buf *line)
 			return -1;
 		if (p[1].revents)
 			return -1;
-		n = recv(fd, room, step, MSG_DONTWAIT);
+		n = receive(fd, room, step, passed);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
@@ -234,6 +265,53 @@ unix_read_line(int fd, int stop, int timeout_ms, struct buf *line)
 			return 0;
 		}
 	}
+}
+
+int
+unix_read_line(int fd, int stop, int timeout_ms, struct buf *line)
+{
+	return read_line(fd, stop, timeout_ms, line, NULL);
+}
+
+int
+unix_read_line_fd(int fd, int stop, int timeout_ms, struct buf *line,
+		  int *passed)
+{
+	*passed = -1;
+	if (read_line(fd, stop, timeout_ms, line, passed) == 0)
+		return 0;
+	if (*passed >= 0)
+		close(*passed);
+	*passed = -1;
+	return -1;
+}
+
+int
+unix_send_fd(int fd, struct slice data, int passed)
+{
+	union fd_message control = { { 0 } };
+	/* sendmsg() takes void * but never writes through it. */
+	union {
+		const char *in;
+		char *out;
+	} p = { .in = data.p };
+	struct iovec iov = { p.out, data.n };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.space,
+			      .msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	ssize_t sent;
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &passed, sizeof(int));
+	do
+		sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	/* the descriptor travelled with the first byte */
+	return sent <= 0 ? -1 : unix_send(fd, slice_from(data, (size_t)sent));
 }
 
 int

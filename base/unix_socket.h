@@ -45,6 +45,12 @@ void unix_set_timeout(int fd, int timeout_s);
  */
 int MUST_CHECK unix_read_line(int fd, int stop, int timeout_ms,
 			      struct buf *line);
+/* The same, and a descriptor when one came with the line: *passed, the
+ * caller's to close, or -1. */
+int MUST_CHECK unix_read_line_fd(int fd, int stop, int timeout_ms,
+				 struct buf *line, int *passed);
+/* Sends a line and a descriptor for the peer, as unix_send(). */
+int MUST_CHECK unix_send_fd(int fd, struct slice data, int passed);
 /* All of it, each wait bounded by unix_set_timeout(). 0 or -1. */
 int MUST_CHECK unix_send(int fd, struct slice data);
 /*

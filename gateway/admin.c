@@ -44,7 +44,7 @@ static const struct {
 } commands[] = {
 	{ "user add", admin_user_add },	      { "user list", admin_user_list },
 	{ "user remove", admin_user_remove }, { "key add", admin_key_add },
-	{ "key remove", admin_key_remove },
+	{ "key remove", admin_key_remove },   { "backup", admin_backup },
 };
 
 struct slice
@@ -90,7 +90,7 @@ admin_answer_early(struct admin_command *c)
 
 /* One that has answered early has left nothing to send. */
 static void
-serve_line(const struct peer *p, struct slice line, struct buf *out)
+serve_line(const struct peer *p, struct slice line, int passed, struct buf *out)
 {
 	cJSON *request = json_parse(line);
 	struct admin_command c = { .store = p->server->store,
@@ -99,7 +99,7 @@ serve_line(const struct peer *p, struct slice line, struct buf *out)
 				   .answer = out,
 				   .fd = p->fd,
 				   .stop = p->stop,
-				   .passed = -1 };
+				   .passed = passed };
 
 	arena_init(&c.arena, ARENA_MAX);
 	json_open_object(out, NULL);
@@ -119,11 +119,15 @@ static void
 serve(const struct peer *p)
 {
 	struct buf line = BUF_MAX(LINE_MAX_BYTES), out = BUF_INIT;
+	int passed;
 
 	buf_reserve(&out, 4096); /* a secret is not to be moved about */
 	unix_set_timeout(p->fd, PEER_TIMEOUT_MS / 1000);
-	if (unix_read_line(p->fd, p->stop, PEER_TIMEOUT_MS, &line) == 0)
-		serve_line(p, buf_slice(&line), &out);
+	if (unix_read_line_fd(p->fd, p->stop, PEER_TIMEOUT_MS, &line,
+			      &passed) == 0)
+		serve_line(p, buf_slice(&line), passed, &out);
+	if (passed >= 0)
+		close(passed);
 	secret_release(&out);
 	secret_release(&line);
 }

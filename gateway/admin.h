@@ -12,10 +12,14 @@
  *   key remove   name, access_key   -> {}
  *   user list    -> {"users":[{"name","id","number","display_name","created",
  *                    "keys":[{"access_key","created"}]}]}; [name]: that one
+ *   backup       and with it a descriptor of an empty file, for the index
+ *                -> {"deployment","epoch"} once it is written; the
+ *                   blobs it refers to stay until the peer closes
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
  * Each peer has a thread and one command, so a long one holds up no other.
- * Both ends: gateway/admin_*.c serve, tools/cmd_accounts.c asks.
+ * Both ends: gateway/admin_*.c serve, tools/cmd_accounts.c and
+ * tools/cmd_backup.c ask.
  */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H

@@ -44,5 +44,6 @@ int admin_user_list(struct admin_command *c);
 int admin_user_remove(struct admin_command *c);
 int admin_key_add(struct admin_command *c);
 int admin_key_remove(struct admin_command *c);
+int admin_backup(struct admin_command *c); /* admin_store.c */
 
 #endif

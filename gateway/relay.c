@@ -4,6 +4,10 @@
  * the database did (connection lost in mid-commit) ends in reading the cursor
  * again.
  *
+ * Each epoch has a cursor of its own. After a restore the outbox holds events
+ * of earlier epochs: these are ended first, oldest first, each by its own
+ * cursor, so what was delivered before the restore is not delivered again.
+ *
  * Shared state: r->state and r->stopping under r->lock; the rest belongs to
  * the thread.
  */
@@ -26,7 +30,9 @@
 struct relay {
 	struct relay_conf conf;
 	struct store_info info; /* deployment and epoch; fixed for a run */
-	struct queue_cursor cursor;
+	size_t era; /* index of info.pasts; n_pasts: the present epoch */
+	struct queue_cursor cursor; /* of that epoch, in the database */
+	uint64_t after;		    /* the events up to here are done with */
 	bool have_cursor;
 	unsigned backoff_ms; /* 0: the last step went well */
 	pthread_t thread;
@@ -205,29 +211,133 @@ fill_batch(const struct relay *r, const struct store_event *events, size_t n,
 	return a->err ? NULL : out;
 }
 
-/* The cursor of the last step is our own: only a fresh one is compared with
- * the outbox. */
-static enum queue_error
-read_cursor(struct relay *r, struct arena *a, struct queue_cursor *expect)
-{
-	enum queue_error err;
+/* ---- epochs -------------------------------------------------------------- */
 
-	if (r->have_cursor) {
-		*expect = r->cursor;
-		return QUEUE_OK;
-	}
-	err = queue_cursor_get(r->conf.queue, r->info.deployment_id,
-			       r->info.epoch, &r->cursor);
-	if (err != QUEUE_OK)
-		return err;
-	return outbox_at_cursor(r, a, expect) == S3_OK ? QUEUE_OK
-						       : QUEUE_INTERNAL;
+static const char *
+era_epoch(const struct relay *r, size_t era)
+{
+	return era < r->info.n_pasts ? r->info.pasts[era].epoch : r->info.epoch;
+}
+
+static uint64_t
+era_end(const struct relay *r)
+{
+	return r->era < r->info.n_pasts ? r->info.pasts[r->era].last_seq
+					: UINT64_MAX;
+}
+
+/* The next epoch, whose cursor is at its beginning. */
+static void
+next_era(struct relay *r, uint64_t after)
+{
+	r->era++;
+	r->after = after;
+	r->cursor = (struct queue_cursor){ 0 };
+}
+
+/* Events after r->after that are of the epoch being worked on. */
+static enum s3_error
+read_events(struct relay *r, uint64_t until, struct arena *a,
+	    struct store_event **events, size_t *n)
+{
+	enum s3_error err =
+	    store_events(r->conf.store, r->after, BATCH, a, events, n);
+
+	while (err == S3_OK && *n && (*events)[*n - 1].seq > until)
+		(*n)--;
+	return err;
+}
+
+static enum queue_error
+count_known(struct relay *r, uint64_t until, uint64_t *known, size_t *n)
+{
+	enum queue_error err = QUEUE_INTERNAL;
+	struct queue_event *batch;
+	struct store_event *events;
+	struct arena a;
+
+	arena_init(&a, BATCH_BYTES);
+	*known = 0;
+	if (read_events(r, until, &a, &events, n) == S3_OK &&
+	    (batch = fill_batch(r, events, *n, &a)))
+		err =
+		    queue_known_events(r->conf.queue, r->info.deployment_id,
+				       era_epoch(r, r->era), batch, *n, known);
+	arena_release(&a);
+	return err;
+}
+
+/*
+ * The database went on in this epoch with events that the restored outbox does
+ * not have. What both have is done with; what only the outbox has, because it
+ * was written before the new epoch was begun, goes into the next one.
+ */
+static enum queue_error
+leave_era(struct relay *r)
+{
+	uint64_t until = era_end(r), known;
+	struct store_info now;
+	size_t n;
+
+	if (store_info(r->conf.store, &now) != S3_OK)
+		return QUEUE_INTERNAL;
+	if (r->cursor.seq < until)
+		until = r->cursor.seq;
+	/* what was acknowledged, both had */
+	r->after = now.acked_seq < until ? now.acked_seq : until;
+	do {
+		enum queue_error err = count_known(r, until, &known, &n);
+
+		if (err != QUEUE_OK)
+			return err;
+		if (known > r->after)
+			r->after = known;
+	} while (n == BATCH && known);
+	log_info("relay_epoch",
+		 "up to event %" PRIu64 " the outbox is that of epoch %s",
+		 r->after, era_epoch(r, r->era));
+	next_era(r, r->after);
+	return QUEUE_OK;
 }
 
 static bool
 same_place(const struct queue_cursor *a, const struct queue_cursor *b)
 {
 	return a->seq == b->seq && !strcmp(a->event_id, b->event_id);
+}
+
+/*
+ * Where to go on: at the cursor of the newest epoch that has one. It is
+ * compared with the outbox once; the cursor of the last step is our own.
+ */
+static enum queue_error
+read_cursor(struct relay *r, struct arena *a, struct queue_cursor *expect)
+{
+	size_t era = r->info.n_pasts;
+	enum queue_error err;
+
+	*expect = r->cursor;
+	if (r->have_cursor)
+		return QUEUE_OK;
+	for (;; era--) {
+		err = queue_cursor_get(r->conf.queue, r->info.deployment_id,
+				       era_epoch(r, era), &r->cursor);
+		if (err != QUEUE_OK)
+			return err;
+		if (r->cursor.seq > 0 || era == 0)
+			break;
+	}
+	r->era = era;
+	r->after = r->cursor.seq;
+	if (outbox_at_cursor(r, a, expect) != S3_OK)
+		return QUEUE_INTERNAL;
+	if (same_place(expect, &r->cursor) && r->cursor.seq <= era_end(r))
+		return QUEUE_OK;
+	if (era == r->info.n_pasts)
+		return QUEUE_EPOCH;
+	err = leave_era(r);
+	*expect = r->cursor;
+	return err;
 }
 
 /* One batch; *n tells how many events it had. */
@@ -243,21 +353,23 @@ relay_batch(struct relay *r, struct arena *a, size_t *n)
 	err = read_cursor(r, a, &expect);
 	if (err != QUEUE_OK)
 		return err;
-	if (!same_place(&expect, &r->cursor))
-		return QUEUE_EPOCH;
 	r->have_cursor = true;
-	if (store_events(r->conf.store, r->cursor.seq, BATCH, a, &events, n) !=
-	    S3_OK)
+	if (read_events(r, era_end(r), a, &events, n) != S3_OK)
 		return QUEUE_INTERNAL;
+	if (*n == 0 && r->era < r->info.n_pasts) {
+		next_era(r, era_end(r));
+		return QUEUE_OK;
+	}
 	if (*n == 0)
 		return QUEUE_OK;
 	batch = fill_batch(r, events, *n, a);
 	if (!batch)
 		return QUEUE_INTERNAL;
-	err = queue_relay(r->conf.queue, r->info.deployment_id, r->info.epoch,
-			  &expect, batch, *n, &r->cursor);
+	err = queue_relay(r->conf.queue, r->info.deployment_id,
+			  era_epoch(r, r->era), &expect, batch, *n, &r->cursor);
 	if (err != QUEUE_OK)
 		return err;
+	r->after = r->cursor.seq;
 	/* Only the trimming of old rows depends on it. */
 	if (store_events_ack(r->conf.store, r->cursor.seq) != S3_OK)
 		log_warn("relay_ack", "event %" PRIu64 " not acknowledged",
@@ -281,15 +393,15 @@ relay_step(struct relay *r)
 	case QUEUE_OK:
 		went_well(r);
 		if (n < BATCH)
-			wait = store_events_wait(r->conf.store, r->cursor.seq,
+			wait = store_events_wait(r->conf.store, r->after,
 						 IDLE_WAIT_MS);
 		return wait != S3_ERR_SERVICE_UNAVAILABLE;
 	case QUEUE_EPOCH:
 		log_error("relay_stopped",
 			  "the database's cursor is at event %" PRIu64
 			  ", which this store's outbox does not have: it was "
-			  "restored from a backup. No jobs are made until a "
-			  "new epoch is begun",
+			  "restored from a backup. No jobs are made until "
+			  "'reelgate admin new-epoch' was run",
 			  r->cursor.seq);
 		set_state(r, RELAY_STOPPED);
 		return false;

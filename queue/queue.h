@@ -100,6 +100,17 @@ enum queue_error MUST_CHECK queue_relay(struct queue *q, const char *deployment,
 					const struct queue_event *events,
 					size_t n, struct queue_cursor *out);
 
+/*
+ * queue_known_events - which events of an epoch the database has: the highest
+ * seq of @events that it knows under the same id, 0: none. Of an event only
+ * seq and id are read.
+ */
+enum queue_error MUST_CHECK queue_known_events(struct queue *q,
+					       const char *deployment,
+					       const char *epoch,
+					       const struct queue_event *events,
+					       size_t n, uint64_t *highest);
+
 /* ---- uploads and videos: the API ---------------------------------------- */
 
 struct queue_intent {

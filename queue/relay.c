@@ -3,7 +3,10 @@
  * transaction with the cursor that says how far we are. What an event does is
  * in SQL (relay_event), where a poisonous one is undone alone.
  */
+#include "base/buf.h"
 #include "queue/pg.h"
+
+#include <inttypes.h>
 
 static void
 read_cursor(const PGresult *r, struct queue_cursor *out)
@@ -165,5 +168,48 @@ queue_relay(struct queue *q, const char *deployment, const char *epoch,
 	err = pg_finish(&tx, err);
 	if (!err)
 		*out = cursor;
+	return err;
+}
+
+/* ---- another past -------------------------------------------------------- */
+
+enum queue_error
+queue_known_events(struct queue *q, const char *deployment, const char *epoch,
+		   const struct queue_event *events, size_t n,
+		   uint64_t *highest)
+{
+	static const struct pg_stmt stmt = {
+		"known_events",
+		"SELECT max(e.seq) FROM object_events e"
+		" JOIN unnest($3::bigint[], $4::text[]) AS known (seq, id)"
+		" ON e.seq = known.seq AND e.event_id = known.id"
+		" WHERE e.deployment = $1 AND e.epoch = $2"
+	};
+	struct buf numbers = BUF_INIT, ids = BUF_INIT;
+	struct pg_args args = { 0 };
+	enum queue_error err = QUEUE_INTERNAL;
+	PGresult *r;
+
+	*highest = 0;
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&numbers, "%c%" PRIu64, i ? ',' : '{',
+			   events[i].seq);
+		buf_printf(&ids, "%c%s", i ? ',' : '{', events[i].id);
+	}
+	buf_put(&numbers, slice_str(n ? "}" : "{}"));
+	buf_put(&ids, slice_str(n ? "}" : "{}"));
+	if (buf_ok(&numbers) && buf_ok(&ids)) {
+		pg_text(&args, deployment);
+		pg_text(&args, epoch);
+		pg_text(&args, numbers.p);
+		pg_text(&args, ids.p);
+		err = pg_run(q, NULL, &stmt, &args, &r);
+	}
+	if (!err) {
+		*highest = (uint64_t)pg_get_int(r, 0, 0, 0);
+		PQclear(r);
+	}
+	buf_release(&numbers);
+	buf_release(&ids);
 	return err;
 }

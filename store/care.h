@@ -14,6 +14,8 @@
 
 #include "store/store.h"
 
+#define STORE_LOCAL_FORMAT 2u /* of the disk, see docs/store-format.md */
+
 /* How far a long command is: so many of so many @what (0: nobody knows). */
 typedef void store_progress(void *ctx, const char *what, uint64_t done,
 			    uint64_t of);
@@ -58,5 +60,83 @@ struct store_fsck_result {
  */
 int MUST_CHECK store_fsck(const struct store_fsck_conf *conf,
 			  struct store_fsck_result *out, char err[512]);
+
+/* ---- epochs: local_epoch.c ---------------------------------------------- */
+
+struct store_identity {
+	char deployment_id[40];
+	char epoch[40];
+	uint64_t last_seq; /* of events */
+	uint64_t objects;
+	uint64_t bytes;
+};
+
+/*
+ * store_new_epoch - for a store that was brought back to an earlier state,
+ * before a gateway uses it: the events that follow are others than those that
+ * were written before under the same numbers, and the relay tells them apart
+ * by the epoch. Also passes over the ids of all files below blobs/, which may
+ * be newer than the index.
+ */
+int MUST_CHECK store_new_epoch(const char *data_dir, struct store_identity *out,
+			       char err[512]);
+
+/* ---- backup: local_backup.c, local_copies.c ----------------------------- */
+
+/*
+ * Of an open store: from the return of store_backup_begin to
+ * store_backup_end no blob is unlinked that the copy of the index refers to.
+ * The index as it is, without its free pages, is written to @fd, one read
+ * transaction long: pages that are replaced meanwhile are not reused.
+ * INSUFFICIENT_STORAGE, INTERNAL_ERROR: nothing is held then.
+ */
+enum s3_error MUST_CHECK store_backup_begin(struct store *s, int fd);
+void store_backup_end(struct store *s);
+
+struct store_copies_conf {
+	const char *from; /* directories that hold index/ and blobs/ */
+	const char *to;
+	bool index_only;
+	/* One line for each blob that is not as it was written. */
+	void (*damaged)(void *ctx, const char *line);
+	store_progress *progress;
+	void *ctx;
+};
+
+struct store_copies_result {
+	struct store_identity identity;
+	uint64_t blobs; /* that the index refers to */
+	uint64_t blob_bytes;
+	uint64_t copied;
+	uint64_t copied_bytes;
+	uint64_t removed;
+	uint64_t damaged;
+};
+
+/*
+ * A backup into conf->to, step by step: the lock and a file for the new index,
+ * whose bytes the caller provides; the blobs that it refers to and the folder
+ * lacks; the index in place of the last one, and what nobody refers to any
+ * more removed. Until the last step the folder holds the backup it held.
+ * A damaged blob is copied as it is, and one that is missing left out: both
+ * are told, and a restored store answers with an error, not with its bytes.
+ */
+struct store_copies;
+struct store_copies *store_backup_open(const struct store_copies_conf *conf,
+				       char err[512]);
+int store_backup_fd(const struct store_copies *c); /* for the new index */
+int MUST_CHECK store_backup_blobs(struct store_copies *c, char err[512]);
+int MUST_CHECK store_backup_finish(struct store_copies *c, char err[512]);
+const struct store_copies_result *
+store_copies_result(const struct store_copies *c);
+void store_copies_close(struct store_copies *c); /* NULL is fine */
+
+/*
+ * store_restore - the backup conf->from as the store conf->to, which has no
+ * index, and begins a new epoch. The index comes last: before, no gateway
+ * starts there. With index_only the blobs are those that lie there.
+ */
+int MUST_CHECK store_restore(const struct store_copies_conf *conf,
+			     struct store_copies_result *out, char err[512]);
 
 #endif

@@ -6,7 +6,7 @@
  *   writer.mu   queue of operations, committed state, stop flag, waiters
  *   blobs.mu    directories, ids, files in flight
  *   space.mu    free bytes, announced bytes, the ballast
- *   keeper.mu   stop flag of the housekeeping thread
+ *   keeper.mu   stop flag of the housekeeping thread, holds of backups
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
  * The LMDB write transaction belongs to the thread that leads the writer.
@@ -45,6 +45,9 @@ enum local_table {
 #undef X
 	    TABLE_COUNT
 };
+
+/* Epochs before the present one whose events may be in the outbox. */
+#define LOCAL_PASTS_MAX 32u
 
 struct blob_dir;
 struct blob_file;
@@ -88,6 +91,7 @@ struct keeper {
 	pthread_cond_t wake;
 	bool started;
 	bool stop;
+	unsigned holds; /* backups: no blob is unlinked while there is one */
 };
 
 struct local_read;
@@ -109,6 +113,8 @@ struct local {
 	MDB_dbi dbi[TABLE_COUNT];
 	char deployment_id[40];
 	char epoch[40];
+	struct store_past pasts[LOCAL_PASTS_MAX];
+	size_t n_pasts;
 	struct writer writer;
 	struct blob_space blobs;
 	struct space space;
@@ -123,6 +129,8 @@ local_of(struct store *s)
 {
 	return (struct local *)s;
 }
+/* NULL when @s is of another backend. local_open.c */
+struct local *local_only(struct store *s);
 
 /* Logs an LMDB failure and translates it: INSUFFICIENT_STORAGE, SLOW_DOWN or
  * INTERNAL_ERROR. */
@@ -150,11 +158,16 @@ int local_meta_open_readonly(struct local *ls, const char *data_dir,
 			     struct local_state *st, char err[512]);
 int local_meta_open_file(struct local *ls, const char *file,
 			 struct local_state *st, char err[512]);
+/* The same file for writing, by one thread alone. */
+int local_meta_open_alone(struct local *ls, const char *file,
+			  struct local_state *st, char err[512]);
 const char *local_table_name(enum local_table t);
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
 		      const struct local_state *st);
 int local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st);
+/* Writes deployment id, epoch and the epochs before it. */
+int local_identity_store(struct local *ls, MDB_txn *txn);
 /* A read transaction; LMDB code. End with mdb_txn_abort(). */
 int local_read_begin(struct local *ls, MDB_txn **txn);
 /* Plain rows. */
@@ -292,6 +305,10 @@ int gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id);
 
 int keeper_start(struct local *ls);
 void keeper_stop(struct local *ls);
+/* From its return to keeper_release() no blob is unlinked that a snapshot
+ * begun meanwhile refers to. Holds add up. */
+void keeper_hold(struct local *ls);
+void keeper_release(struct local *ls);
 
 /* ---- local_read.c: reads that are open ------------------------------- */
 

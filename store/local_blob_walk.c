@@ -128,28 +128,3 @@ blob_next(struct local *ls, MDB_txn *txn, uint64_t *id, struct blob_row *row)
 	row->size = record_get_int(&r, 8);
 	return record_done(&r) == 0 ? 0 : MDB_CORRUPTED;
 }
-
-int
-blob_sum(struct blob_sums *s, uint64_t block, uint32_t *crc)
-{
-	uint64_t first = block - block % BLOB_SUMS_PER_ROW;
-	size_t at = (size_t)(block - first) * 4;
-	struct record_reader r;
-	struct slice value;
-	uint8_t key[12];
-
-	if (!s->row.p || s->first != first) {
-		be_put(key, s->id, 8);
-		be_put(key + 8, first, 4);
-		if (local_row_get(s->ls, s->txn, TABLE_CRC, slice_mem(key, 12),
-				  &value) != 0 ||
-		    record_open(value, RECORD_CRCS, &r, NULL) != 0)
-			return -1;
-		s->row = r.rest;
-		s->first = first;
-	}
-	if (at + 4 > s->row.n)
-		return -1;
-	*crc = (uint32_t)be_get(s->row.p + at, 4);
-	return 0;
-}

@@ -1,7 +1,7 @@
 /*
  * local_blob_walk.h - blob files seen from outside the store: all names below
- * blobs/f, and the bytes of one blob against its checksums. For check, backup
- * and restore. LMDB codes, or errno through -1 where said. Threads: any.
+ * blobs/f, and all rows in order. For check, backup and restore. LMDB codes, or
+ * errno through -1 where said. Threads: any.
  */
 #ifndef STORE_LOCAL_BLOB_WALK_H
 #define STORE_LOCAL_BLOB_WALK_H
@@ -23,18 +23,5 @@ int MUST_CHECK blob_walk(int root, blob_visit *f, void *ctx);
  * MDB_BAD_VALSIZE: a key that no blob has. */
 int blob_next(struct local *ls, MDB_txn *txn, uint64_t *id,
 	      struct blob_row *row);
-
-/* The checksums of a blob as its rows have them, read as they are asked for. */
-struct blob_sums {
-	struct local *ls;
-	MDB_txn *txn;
-	uint64_t id;
-	uint64_t first; /* block of row */
-	struct slice row;
-};
-/* The CRC-32C of @block: 0, or -1: there is none. */
-int MUST_CHECK blob_sum(struct blob_sums *s, uint64_t block, uint32_t *crc);
-
-#define BLOB_SUMS_PER_ROW 1024u
 
 #endif

@@ -40,7 +40,6 @@ static void
 check_bytes(struct blobs *b, int fd, uint64_t id, uint64_t size)
 {
 	struct check *c = b->c;
-	struct blob_sums sums = { .ls = &c->ls, .txn = c->txn, .id = id };
 	size_t n;
 
 	for (uint64_t at = 0; at < size; at += n) {
@@ -55,7 +54,7 @@ check_bytes(struct blobs *b, int fd, uint64_t id, uint64_t size)
 				    (unsigned long long)block, strerror(errno));
 			return;
 		}
-		if (blob_sum(&sums, block, &crc) == 0 &&
+		if (gc_blob_crcs(&c->ls, c->txn, id, block, 1, &crc) == 0 &&
 		    crc32c(0, b->block, n) != crc)
 			check_found(c, "blob",
 				    "blob %016llx, block %llu: its bytes are "

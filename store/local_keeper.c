@@ -55,7 +55,8 @@ may_unlink(struct local *ls, MDB_txn *txn, uint64_t id)
 }
 
 static bool
-take_due(struct local *ls, MDB_txn *txn, struct slice value, struct due *d)
+take_due(struct local *ls, MDB_txn *txn, struct slice value, bool held,
+	 struct due *d)
 {
 	static const enum record_kind kinds[] = { RECORD_DUE, RECORD_DUE_SET,
 						  RECORD_DUE_PARTS,
@@ -72,14 +73,29 @@ take_due(struct local *ls, MDB_txn *txn, struct slice value, struct due *d)
 		d->what = kinds[i];
 		if (d->what != RECORD_DUE)
 			return true;
-		return !reads_need(&ls->reads, d->id, since) &&
+		return !held && !reads_need(&ls->reads, d->id, since) &&
 		       may_unlink(ls, txn, d->id);
 	}
 	log_error("gc_damaged", "a row of table gc is damaged");
 	return false;
 }
 
-/* The rows that are due, at most REAP_MAX. */
+static bool
+is_held(struct keeper *k)
+{
+	bool held;
+
+	pthread_mutex_lock(&k->mu);
+	held = k->holds > 0;
+	pthread_mutex_unlock(&k->mu);
+	return held;
+}
+
+/*
+ * The rows that are due, at most REAP_MAX. The hold is read after the snapshot
+ * was taken: a backup that holds later has a later snapshot, in which the
+ * blobs found here have no references either.
+ */
 static int
 find_due(struct local *ls, struct reap *p)
 {
@@ -87,11 +103,13 @@ find_due(struct local *ls, struct reap *p)
 	MDB_cursor *c;
 	MDB_txn *txn;
 	MDB_val k, v;
+	bool held;
 	int rc = local_read_begin(ls, &txn);
 
 	p->n = 0;
 	if (rc != 0)
 		return rc;
+	held = is_held(&ls->keeper);
 	reads_bar(&ls->reads, mdb_txn_id(txn));
 	rc = mdb_cursor_open(txn, ls->dbi[TABLE_GC], &c);
 	if (rc != 0) {
@@ -109,7 +127,8 @@ find_due(struct local *ls, struct reap *p)
 		*d = (struct due){ .due_us = be_get(k.mv_data, 8),
 				   .id =
 				       be_get((const char *)k.mv_data + 8, 8) };
-		p->n += take_due(ls, txn, slice_mem(v.mv_data, v.mv_size), d);
+		p->n +=
+		    take_due(ls, txn, slice_mem(v.mv_data, v.mv_size), held, d);
 	}
 	mdb_cursor_close(c);
 	mdb_txn_abort(txn);
@@ -321,4 +340,20 @@ keeper_stop(struct local *ls)
 	pthread_cond_destroy(&k->wake);
 	pthread_mutex_destroy(&k->mu);
 	k->started = false;
+}
+
+void
+keeper_hold(struct local *ls)
+{
+	pthread_mutex_lock(&ls->keeper.mu);
+	ls->keeper.holds++;
+	pthread_mutex_unlock(&ls->keeper.mu);
+}
+
+void
+keeper_release(struct local *ls)
+{
+	pthread_mutex_lock(&ls->keeper.mu);
+	ls->keeper.holds--;
+	pthread_mutex_unlock(&ls->keeper.mu);
 }

@@ -23,6 +23,7 @@
 
 #define TABLES_MAX 32u /* room for tables of later formats */
 #define READERS_DEFAULT 1024u
+#define EXTRA_MAP_BYTES (1u << 24) /* to write a few rows in */
 /* At least what LMDB takes for a reader, and before them. */
 #define READER_BYTES 64
 #define LOCK_HEAD_BYTES 8192
@@ -174,6 +175,27 @@ local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st)
 
 /* ---- a new store, or one found ---------------------------------------- */
 
+int
+local_identity_store(struct local *ls, MDB_txn *txn)
+{
+	struct buf b = BUF_INIT;
+	int rc = ENOMEM;
+
+	record_begin(&b, RECORD_IDENTITY);
+	record_bytes(&b, slice_str(ls->deployment_id));
+	record_bytes(&b, slice_str(ls->epoch));
+	for (size_t i = 0; i < ls->n_pasts; i++) {
+		record_bytes(&b, slice_str(ls->pasts[i].epoch));
+		record_int(&b, ls->pasts[i].last_seq, 8);
+	}
+	record_end(&b);
+	if (buf_ok(&b))
+		rc = local_row_put(ls, txn, TABLE_META, SLICE("identity"),
+				   buf_slice(&b));
+	buf_release(&b);
+	return rc;
+}
+
 static int
 create(struct local *ls, MDB_txn *txn)
 {
@@ -186,13 +208,8 @@ create(struct local *ls, MDB_txn *txn)
 	record_begin(&b, RECORD_FORMAT_MARK);
 	record_end(&b);
 	rc = local_row_put(ls, txn, TABLE_META, SLICE("format"), buf_slice(&b));
-	record_begin(&b, RECORD_IDENTITY);
-	record_bytes(&b, slice_str(ls->deployment_id));
-	record_bytes(&b, slice_str(ls->epoch));
-	record_end(&b);
 	if (rc == 0)
-		rc = local_row_put(ls, txn, TABLE_META, SLICE("identity"),
-				   buf_slice(&b));
+		rc = local_identity_store(ls, txn);
 	if (rc == 0)
 		rc = local_state_store(ls, txn, &st);
 	if (!buf_ok(&b))
@@ -212,6 +229,28 @@ copy_uuid(struct record_reader *r, char out[40])
 	return 0;
 }
 
+static int
+identity_decode(struct local *ls, struct slice value)
+{
+	struct record_reader r;
+
+	ls->n_pasts = 0;
+	if (record_open(value, RECORD_IDENTITY, &r, NULL) != 0 ||
+	    copy_uuid(&r, ls->deployment_id) != 0 ||
+	    copy_uuid(&r, ls->epoch) != 0)
+		return -1;
+	while (r.rest.n && !r.err) {
+		struct store_past *past = &ls->pasts[ls->n_pasts];
+
+		if (ls->n_pasts == LOCAL_PASTS_MAX ||
+		    copy_uuid(&r, past->epoch) != 0)
+			return -1;
+		past->last_seq = record_get_int(&r, 8);
+		ls->n_pasts++;
+	}
+	return record_done(&r);
+}
+
 /* Reads what create() wrote. 0, or -1 with a line in err. */
 static int
 check(struct local *ls, MDB_txn *txn, struct slice format,
@@ -228,10 +267,7 @@ check(struct local *ls, MDB_txn *txn, struct slice format,
 			    RECORD_FORMAT);
 	if (record_open(format, RECORD_FORMAT_MARK, &r, NULL) != 0 ||
 	    local_row_get(ls, txn, TABLE_META, SLICE("identity"), &v) != 0 ||
-	    record_open(v, RECORD_IDENTITY, &r, NULL) != 0 ||
-	    copy_uuid(&r, ls->deployment_id) != 0 ||
-	    copy_uuid(&r, ls->epoch) != 0 || record_done(&r) != 0 ||
-	    local_state_load(ls, txn, st) != 0)
+	    identity_decode(ls, v) != 0 || local_state_load(ls, txn, st) != 0)
 		return fail(err, "the store's index is damaged (table meta)");
 	return 0;
 }
@@ -459,9 +495,9 @@ open_tables_readonly(struct local *ls, struct local_state *st, char err[512])
 	return rc == 0 ? 0 : 1;
 }
 
-int
-local_meta_open_file(struct local *ls, const char *file, struct local_state *st,
-		     char err[512])
+static int
+open_file(struct local *ls, const char *file, unsigned flags,
+	  struct local_state *st, char err[512])
 {
 	struct stat file_stat;
 	int rc;
@@ -470,13 +506,14 @@ local_meta_open_file(struct local *ls, const char *file, struct local_state *st,
 		return fail(err, "%s: %s", file, strerror(errno));
 	rc = mdb_env_create(&ls->env);
 	if (rc == 0)
-		rc = mdb_env_set_mapsize(ls->env, (size_t)file_stat.st_size);
+		rc = mdb_env_set_mapsize(ls->env, (size_t)file_stat.st_size +
+						      EXTRA_MAP_BYTES);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(ls->env, TABLES_MAX);
 	if (rc == 0)
-		rc = mdb_env_open(
-		    ls->env, file,
-		    MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS | MDB_NOSUBDIR, 0);
+		rc = mdb_env_open(ls->env, file,
+				  flags | MDB_NOLOCK | MDB_NOTLS | MDB_NOSUBDIR,
+				  0);
 	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
 	    rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND) {
 		fail(err, "%s: %s", file, mdb_strerror(rc));
@@ -485,6 +522,20 @@ local_meta_open_file(struct local *ls, const char *file, struct local_state *st,
 	if (rc != 0)
 		return fail(err, "%s: %s", file, mdb_strerror(rc));
 	return open_tables_readonly(ls, st, err);
+}
+
+int
+local_meta_open_file(struct local *ls, const char *file, struct local_state *st,
+		     char err[512])
+{
+	return open_file(ls, file, MDB_RDONLY, st, err);
+}
+
+int
+local_meta_open_alone(struct local *ls, const char *file,
+		      struct local_state *st, char err[512])
+{
+	return open_file(ls, file, 0, st, err);
 }
 
 int

@@ -24,6 +24,8 @@ local_info(struct store *s, struct store_info *out)
 	memcpy(out->deployment_id, ls->deployment_id,
 	       sizeof(out->deployment_id));
 	memcpy(out->epoch, ls->epoch, sizeof(out->epoch));
+	out->pasts = ls->pasts;
+	out->n_pasts = ls->n_pasts;
 	return S3_OK;
 }
 
@@ -82,6 +84,12 @@ static const struct store_ops local_ops = {
 	.info = local_info,
 	.close = local_close,
 };
+
+struct local *
+local_only(struct store *s)
+{
+	return s->ops == &local_ops ? local_of(s) : NULL;
+}
 
 /* Each part stands on the ones before it. */
 static int

@@ -409,11 +409,21 @@ enum store_space { STORE_SPACE_OK, STORE_SPACE_SOFT, STORE_SPACE_HARD };
 /* "ok", "soft", "hard" */
 const char *store_space_name(enum store_space s);
 
+/* An epoch that ended when a new one was begun: its events are those of the
+ * outbox up to last_seq, from the end of the one before on. */
+struct store_past {
+	char epoch[40];
+	uint64_t last_seq;
+};
+
 struct store_info {
 	char deployment_id[40]; /* UUID made with the store */
 	char epoch[40];		/* UUID, new after a restore */
-	uint64_t objects;	/* versions, without delete markers */
-	uint64_t bytes;		/* of them */
+	/* Those before it, oldest first; they live as long as the store. */
+	const struct store_past *pasts;
+	size_t n_pasts;
+	uint64_t objects; /* versions, without delete markers */
+	uint64_t bytes;	  /* of them */
 	uint64_t buckets;
 	uint64_t last_seq;
 	uint64_t acked_seq;

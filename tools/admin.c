@@ -1,12 +1,19 @@
 /*
- * What the long commands of `reelgate admin` share.
+ * What the commands of `reelgate admin` on a store share.
  */
 #include "tools/admin.h"
+#include "base/hash.h"
+#include "base/io.h"
 #include "base/timeval.h"
+#include "tools/command.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #define SHOW_US (US_PER_S / 5)
+#define SMALL_FILE_MAX (64u << 20) /* every account there may be */
 
 void
 progress_show(struct progress *p, const char *what, uint64_t done, uint64_t of)
@@ -21,9 +28,11 @@ progress_show(struct progress *p, const char *what, uint64_t done, uint64_t of)
 		fprintf(stderr, "\r\033[K%s: %llu of %llu (%llu %%)", what,
 			(unsigned long long)done, (unsigned long long)of,
 			(unsigned long long)(done * 100 / of));
-	else
+	else if (done)
 		fprintf(stderr, "\r\033[K%s: %llu", what,
 			(unsigned long long)done);
+	else
+		fprintf(stderr, "\r\033[K%s", what);
 }
 
 void
@@ -32,4 +41,75 @@ progress_clear(struct progress *p)
 	if (p->shown)
 		fputs("\r\033[K", stderr);
 	p->shown = false;
+}
+
+int
+admin_no_gateway(const char *data)
+{
+	if (errno == EACCES || errno == EPERM)
+		return complain(EX_NOPERM,
+				"the gateway on %s is another user's: be that "
+				"user, or root",
+				data);
+	return complain(EX_UNAVAILABLE,
+			"no gateway answers on %s (%s): does reelgate up run?",
+			data, strerror(errno));
+}
+
+int
+admin_path(const char *dir, const char *name, char *out, size_t size)
+{
+	if (snprintf(out, size, "%s/%s", dir, name) < (int)size)
+		return GO_ON;
+	return complain(EX_USAGE, "%s: its name is too long", dir);
+}
+
+bool
+admin_dir_empty(const char *dir)
+{
+	struct dirent *e;
+	bool empty = true;
+	DIR *d = opendir(dir);
+
+	if (!d)
+		return false;
+	while (empty && (e = readdir(d)))
+		empty = strcmp(e->d_name, ".") == 0 ||
+			strcmp(e->d_name, "..") == 0 ||
+			strcmp(e->d_name, "lost+found") == 0;
+	closedir(d);
+	return empty;
+}
+
+static int
+copy_file(const char *from, const char *to, const char *name, bool keep)
+{
+	struct buf b = BUF_MAX(SMALL_FILE_MAX);
+	char source[PATH_MAX], target[PATH_MAX];
+	int status = admin_path(from, name, source, sizeof(source));
+
+	if (status == GO_ON)
+		status = admin_path(to, name, target, sizeof(target));
+	if (status != GO_ON || (keep && access(target, F_OK) == 0))
+		return status;
+	if (io_read_file(source, &b) == 0) {
+		if (io_write_file(target, buf_slice(&b), 0600) != 0)
+			status = complain(EX_CANTCREAT, "%s: %s", target,
+					  strerror(errno));
+	} else if (errno != ENOENT) {
+		status = complain(errno == EACCES ? EX_NOPERM : EX_NOINPUT,
+				  "%s: %s", source, strerror(errno));
+	}
+	secret_release(&b);
+	return status;
+}
+
+int
+admin_copy_files(const char *from, const char *to, bool credentials, bool keep)
+{
+	int status = copy_file(from, to, "accounts", keep);
+
+	if (status == GO_ON && credentials)
+		status = copy_file(from, to, "credentials", keep);
+	return status;
 }

@@ -9,8 +9,8 @@
 #include "base/json_write.h"
 #include "base/rundir.h"
 #include "base/unix_socket.h"
+#include "tools/admin.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -181,19 +181,6 @@ put_request(struct buf *line, const struct action *a, char **args,
 }
 
 static int
-no_gateway(const char *data)
-{
-	if (errno == EACCES || errno == EPERM)
-		return complain(EX_NOPERM,
-				"the gateway on %s is another user's: be that "
-				"user, or root",
-				data);
-	return complain(EX_UNAVAILABLE,
-			"no gateway answers on %s (%s): does reelgate up run?",
-			data, strerror(errno));
-}
-
-static int
 print_answer(const struct action *a, const struct options *o,
 	     struct slice answer)
 {
@@ -226,7 +213,7 @@ ask(const struct action *a, char **args, const struct options *o,
 	if (!buf_ok(&line))
 		status = complain(EX_OSERR, "out of memory");
 	else if (unix_ask(path, buf_slice(&line), ANSWER_S, &answer) != 0)
-		status = no_gateway(data);
+		status = admin_no_gateway(data);
 	else
 		status = print_answer(a, o, buf_slice(&answer));
 	secret_release(&line);

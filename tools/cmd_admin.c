@@ -20,6 +20,12 @@ static const struct {
 	  "access keys of S3 accounts" },
 	{ "fsck", "[DIR]", cmd_admin_fsck,
 	  "check a store that is not in use, or a backup" },
+	{ "backup", "DIR", cmd_admin_backup,
+	  "copy a running store, incrementally" },
+	{ "restore", "--from DIR", cmd_admin_restore,
+	  "make a data directory of a backup" },
+	{ "new-epoch", "", cmd_admin_new_epoch,
+	  "for a store that was restored by other means" },
 };
 
 /* The first word that is no option and no value of the common ones. */

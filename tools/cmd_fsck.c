@@ -232,8 +232,6 @@ cmd_admin_fsck(int argc, char **argv)
 
 	if (status != GO_ON)
 		return status;
-	if (n == 2 && data)
-		return complain(FSCK_FAILED, "give DIR or --data, not both");
 	if (n == 2)
 		snprintf(dir, sizeof(dir), "%s", argv[2]);
 	else if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)

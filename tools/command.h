@@ -23,6 +23,9 @@ int cmd_admin_info(int argc, char **argv);
 int cmd_admin_jobs(int argc, char **argv);
 int cmd_admin_accounts(int argc, char **argv); /* `user` and `key` */
 int cmd_admin_fsck(int argc, char **argv);
+int cmd_admin_backup(int argc, char **argv);
+int cmd_admin_restore(int argc, char **argv);
+int cmd_admin_new_epoch(int argc, char **argv);
 
 /* One line on stderr, "reelgate: " before it; returns @status. */
 int complain(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -227,6 +227,42 @@ test_unix_read_line_refuses_long_late_and_unended_lines(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
+static void
+test_unix_send_fd_passes_a_descriptor_with_the_line(void **state)
+{
+	struct buf line = BUF_MAX(64);
+	int pair[2], pipe_ends[2], got;
+	char ch = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(pipe(pipe_ends), 0);
+	assert_int_equal(unix_send_fd(pair[0], SLICE("take\n"), pipe_ends[1]),
+			 0);
+	assert_int_equal(unix_read_line_fd(pair[1], -1, 5000, &line, &got), 0);
+	assert_string_equal(line.p, "take");
+	assert_true(got >= 0);
+	assert_int_equal(fcntl(got, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(got, "x", 1), 1);
+	assert_int_equal(read(pipe_ends[0], &ch, 1), 1);
+	close(got);
+	/* without one, and one that nobody asked for */
+	buf_clear(&line);
+	assert_int_equal(unix_send(pair[0], SLICE("none\n")), 0);
+	assert_int_equal(unix_read_line_fd(pair[1], -1, 5000, &line, &got), 0);
+	assert_int_equal(got, -1);
+	buf_clear(&line);
+	assert_int_equal(unix_send_fd(pair[0], SLICE("more\n"), pipe_ends[1]),
+			 0);
+	assert_int_equal(unix_read_line(pair[1], -1, 5000, &line), 0);
+	assert_string_equal(line.p, "more");
+	buf_release(&line);
+	for (size_t i = 0; i < 2; i++) {
+		close(pair[i]);
+		close(pipe_ends[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -241,6 +277,7 @@ main(void)
 		TEST(test_unix_connect_gives_up_on_a_silent_server),
 		TEST(test_unix_ask_carries_a_line_each_way),
 		TEST(test_unix_read_line_refuses_long_late_and_unended_lines),
+		TEST(test_unix_send_fd_passes_a_descriptor_with_the_line),
 	};
 
 	return cmocka_run_group_tests_name("base_unix_socket", tests, NULL,

@@ -1,0 +1,193 @@
+/*
+ * reelgate admin restore, reelgate admin new-epoch - a backup becomes a store
+ * again; a store that was brought back by other means is told so.
+ */
+#include "base/io.h"
+#include "store/care.h"
+#include "tools/admin.h"
+#include "tools/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+struct restore {
+	struct store_copies_conf conf;
+	struct progress progress;
+};
+
+static void
+show_progress(void *ctx, const char *what, uint64_t done, uint64_t of)
+{
+	struct restore *r = ctx;
+
+	progress_show(&r->progress, what, done, of);
+}
+
+static void
+show_damage(void *ctx, const char *line)
+{
+	struct restore *r = ctx;
+
+	progress_clear(&r->progress);
+	(void)complain(0, "damaged: %s", line);
+}
+
+static void
+print_store(const char *data, const struct store_identity *id)
+{
+	printf("%s: %llu objects of %llu bytes, events up to %llu, new epoch "
+	       "%s\n",
+	       data, (unsigned long long)id->objects,
+	       (unsigned long long)id->bytes, (unsigned long long)id->last_seq,
+	       id->epoch);
+}
+
+static bool
+has(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", dir, name) <
+		   (int)sizeof(path) &&
+	       access(path, F_OK) == 0;
+}
+
+/* Nothing is ever written over. */
+static int
+check_places(const struct restore *r)
+{
+	const char *from = r->conf.from, *to = r->conf.to;
+
+	if (!has(from, BACKUP_MANIFEST) || !has(from, "index/data.mdb"))
+		return complain(EX_NOINPUT, "%s holds no complete backup",
+				from);
+	if (!r->conf.index_only && !has(from, "blobs/f"))
+		return complain(EX_USAGE,
+				"%s was made with --index-only: restore it "
+				"with --index-only, over the blobs that are "
+				"left",
+				from);
+	if (has(to, "index/data.mdb"))
+		return complain(EX_USAGE,
+				"%s holds a store: move it (or its folder "
+				"index) away, or give another directory",
+				to);
+	if (r->conf.index_only && !has(to, "blobs/f"))
+		return complain(EX_USAGE,
+				"%s holds no blobs: --index-only is for a "
+				"store that lost its index alone",
+				to);
+	if (r->conf.index_only || access(to, F_OK) != 0 || admin_dir_empty(to))
+		return GO_ON;
+	if (has(to, "blobs"))
+		return complain(EX_USAGE,
+				"%s holds blobs, maybe of an interrupted "
+				"restore: move its folder blobs away",
+				to);
+	/* its services' files stay: the database, keys, logs */
+	if (has(to, "credentials") || has(to, "postgres") || has(to, "run"))
+		return GO_ON;
+	return complain(EX_USAGE,
+			"%s holds other things: give an empty directory, or a "
+			"data directory without index and blobs",
+			to);
+}
+
+static int
+run(struct restore *r)
+{
+	struct store_copies_result result;
+	char err[512];
+	int rc, status = check_places(r);
+
+	if (status != GO_ON)
+		return status;
+	if (io_mkdirs(r->conf.to, 0750) != 0)
+		return complain(EX_CANTCREAT, "%s: %s", r->conf.to,
+				strerror(errno));
+	status = admin_copy_files(r->conf.from, r->conf.to, true, true);
+	if (status != GO_ON)
+		return status;
+	rc = store_restore(&r->conf, &result, err);
+	progress_clear(&r->progress);
+	if (rc != 0)
+		return complain(EX_IOERR, "%s", err);
+	print_store(r->conf.to, &result.identity);
+	return result.damaged ? EXIT_FAILURE : EX_OK;
+}
+
+int
+cmd_admin_restore(int argc, char **argv)
+{
+	const char *config = NULL, *data = NULL;
+	struct restore r = { .conf = { .damaged = show_damage,
+				       .progress = show_progress } };
+	const struct option options[] = {
+		OPTIONS_COMMON(config, data),
+		{ "--from", "DIR", &r.conf.from, NULL, "the backup; required" },
+		{ "--index-only", NULL, NULL, &r.conf.index_only,
+		  "the index alone, for the blobs that are there" },
+	};
+	const struct command_line line = {
+		.usage = "reelgate admin restore --from DIR [OPTIONS]",
+		.about =
+		    "Brings the backup in DIR back into a data directory that "
+		    "is absent, empty, or has\nneither index nor blobs, and "
+		    "begins a new epoch, by which the database tells its\n"
+		    "further events from those it knows. Blobs are verified as "
+		    "they are copied. After\nan interrupted restore no "
+		    "gateway starts there: remove blobs and begin anew. See\n"
+		    "docs/backup.md.\nEnds with status 1 when blobs were "
+		    "damaged: all the others are restored.\n",
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+		.args_min = 1,
+		.args_max = 1,
+	};
+	char dir[PATH_MAX], err[CONF_ERROR_MAX];
+	int n, status = options_parse(&line, argc, argv, &n);
+
+	if (status != GO_ON)
+		return status;
+	if (!r.conf.from)
+		return complain(EX_USAGE, "--from is missing (usage: %s)",
+				line.usage);
+	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
+		return complain(EX_CONFIG, "%s", err);
+	r.conf.to = dir;
+	r.conf.ctx = &r;
+	return run(&r);
+}
+
+int
+cmd_admin_new_epoch(int argc, char **argv)
+{
+	const char *config = NULL, *data = NULL;
+	const struct option options[] = { OPTIONS_COMMON(config, data) };
+	const struct command_line line = {
+		.usage = "reelgate admin new-epoch [OPTIONS]",
+		.about =
+		    "Begins a new epoch of the store in a data directory that "
+		    "was brought back to an\nearlier state by other means "
+		    "than reelgate admin restore (a snapshot, rsync),\nwhile "
+		    "no gateway runs on it. Without it the relay stops rather "
+		    "than take new\nevents for old ones. See docs/backup.md.\n",
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+		.args_min = 1,
+		.args_max = 1,
+	};
+	char dir[PATH_MAX], err[CONF_ERROR_MAX], line_err[512];
+	struct store_identity id;
+	int n, status = options_parse(&line, argc, argv, &n);
+
+	if (status != GO_ON)
+		return status;
+	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
+		return complain(EX_CONFIG, "%s", err);
+	if (store_new_epoch(dir, &id, line_err) != 0)
+		return complain(EXIT_FAILURE, "%s", line_err);
+	print_store(dir, &id);
+	return EX_OK;
+}
