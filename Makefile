@@ -167,7 +167,7 @@ $(BUILD)/tests/power/driver: $(foreach f,driver work model,\
 		$(BUILD)/tests/crash/power_$(f).o) \
 		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
-$(BUILD)/tests/power/replay: $(foreach f,replay disk cut expect check,\
+$(BUILD)/tests/power/replay: $(foreach f,replay disk cut expect see check,\
 		$(BUILD)/tests/crash/power_$(f).o) $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 

@@ -45,6 +45,11 @@ struct power_expect {
 
 /* 0, or -1: no such mark. True for an "ack" in *acked. */
 int power_expect_mark(struct power_expect *e, struct slice mark, bool *acked);
+/* The item as it was acknowledged; an empty state where it was not. */
+const struct power_item *power_acknowledged(const struct power_expect *e,
+					    struct slice name);
+/* Is @got the state @want, in which a word "?" stands for any? */
+bool power_matches(struct slice want, struct slice got);
 void power_expect_release(struct power_expect *e);
 
 /* Opens the store in @dir and compares. 0, or -1 with one line in err. */

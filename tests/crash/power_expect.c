@@ -16,6 +16,34 @@ item_of(struct power_expect *e, struct slice name)
 	return &e->v[e->n++];
 }
 
+bool
+power_matches(struct slice want, struct slice got)
+{
+	size_t i = 0, k = 0;
+
+	while (i < want.n) {
+		if (want.p[i] == '?') {
+			while (k < got.n && !strchr(" ;", got.p[k]))
+				k++;
+			i++;
+		} else if (k == got.n || want.p[i++] != got.p[k++]) {
+			return false;
+		}
+	}
+	return k == got.n;
+}
+
+const struct power_item *
+power_acknowledged(const struct power_expect *e, struct slice name)
+{
+	static const struct power_item none = { .state = { "", 0 } };
+
+	for (size_t i = 0; i < e->n; i++)
+		if (slice_eq(e->v[i].name, name))
+			return &e->v[i];
+	return &none;
+}
+
 static int
 parse(struct slice mark, struct power_op *op)
 {
