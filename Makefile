@@ -163,7 +163,7 @@ $(BUILD)/tests/power/record.so: tests/crash/power_record.c \
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
 $(BUILD)/tests/power/driver: LDFLAGS += -Wl,--wrap=outbox_append
-$(BUILD)/tests/power/driver: $(foreach f,driver work model,\
+$(BUILD)/tests/power/driver: $(foreach f,driver work model see,\
 		$(BUILD)/tests/crash/power_$(f).o) \
 		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)

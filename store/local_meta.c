@@ -305,6 +305,12 @@ open_tables(struct local *ls, struct local_state *st, char err[512])
 	if (rc == MDB_NOTFOUND) {
 		*st = (struct local_state){ 0 };
 		rc = create(ls, txn);
+	} else if (rc == 0) {
+		/* What LMDB shows may be a commit whose meta page is only in
+		 * memory: a process that was killed in it, or met an error,
+		 * left it there. One of our own makes it durable before
+		 * anybody sees it and before a file is unlinked. */
+		rc = local_state_store(ls, txn, st);
 	}
 	if (rc != 0) {
 		mdb_txn_abort(txn);

@@ -11,8 +11,9 @@
  *   u/BUCKET/KEY  of the open upload: ID NUMBER:ETAG:SIZE,...;
  *   a/ACCOUNT     its access keys, each with a comma behind it
  *   acked         the last event delivered
- * An empty state: not there. In "begin", a word "?" stands for any. EVENTS is
- * how many the operation adds for that item.
+ * After a process was killed, its successor tells in "seen 0" all that it
+ * found. An empty state: not there. In "begin", a word "?" stands for any.
+ * EVENTS is how many the operation adds for that item.
  */
 #ifndef TESTS_CRASH_POWER_CHECK_H
 #define TESTS_CRASH_POWER_CHECK_H
@@ -40,11 +41,10 @@ struct power_expect {
 	struct power_item *v;
 	size_t n;
 	struct power_op flying[POWER_WORKERS];
-	size_t acks;
 };
 
-/* 0, or -1: no such mark. True for an "ack" in *acked. */
-int power_expect_mark(struct power_expect *e, struct slice mark, bool *acked);
+/* 0, or -1: no such mark. */
+int power_expect_mark(struct power_expect *e, struct slice mark);
 /* The item as it was acknowledged; an empty state where it was not. */
 const struct power_item *power_acknowledged(const struct power_expect *e,
 					    struct slice name);

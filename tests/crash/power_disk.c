@@ -338,7 +338,9 @@ power_disk_end(struct power_disk *d, const struct power_record *r)
 {
 	struct node *n;
 
-	if (!power_disk_promises(d, r))
+	if (r->kind == POWER_MARK)
+		d->deaf = false;
+	if (d->deaf || !power_disk_promises(d, r))
 		return;
 	n = d->fds[r->fd].node;
 	if (r->kind == POWER_SYNCFS) {
@@ -354,12 +356,20 @@ power_disk_end(struct power_disk *d, const struct power_record *r)
 	} else if (n->is_folder) {
 		if (d->lie != POWER_NO_FOLDER_SYNC)
 			sync_node(d, n);
-	} else if (!n->is_file || d->lie == POWER_HONEST ||
-		   d->lie == POWER_NO_FOLDER_SYNC) {
-		sync_node(d, n);
-	} else if (d->lie == POWER_COMMIT_FIRST) {
+	} else if (n->is_file && d->lie == POWER_NO_FILE_SYNC) {
+		return;
+	} else if (n->is_file && d->lie == POWER_COMMIT_FIRST) {
 		if (d->n_late == ARRAY_LEN(d->late))
 			power_broken("too many syncs before a commit");
 		d->late[d->n_late++] = n;
+	} else {
+		sync_node(d, n);
 	}
+}
+
+void
+power_disk_kill(struct power_disk *d)
+{
+	memset(d->fds, 0, sizeof(d->fds));
+	d->deaf = d->lie == POWER_NO_FIRST_COMMIT;
 }

@@ -33,10 +33,12 @@ extern const char *const power_outcome_names[POWER_OUTCOMES];
 /* Promises that are not kept, for negative controls. */
 enum power_lie {
 	POWER_HONEST,
-	POWER_NO_FILE_SYNC,   /* syncs of files do nothing, but of the index */
-	POWER_NO_FOLDER_SYNC, /* syncs of folders do nothing */
-	POWER_COMMIT_FIRST    /* those syncs happen only after the next commit
-				 of the index */
+	POWER_NO_FILE_SYNC,    /* syncs of files do nothing, but of the index */
+	POWER_NO_FOLDER_SYNC,  /* syncs of folders do nothing */
+	POWER_NO_FIRST_COMMIT, /* nothing is synced from a kill to the next mark
+				*/
+	POWER_COMMIT_FIRST     /* those syncs happen only after the next commit
+				  of the index */
 };
 
 struct power_disk;
@@ -53,6 +55,10 @@ void power_disk_begin(struct power_disk *d, const struct power_record *r,
 bool power_disk_promises(const struct power_disk *d,
 			 const struct power_record *r);
 void power_disk_end(struct power_disk *d, const struct power_record *r);
+
+/* The process was killed, the machine runs on: nothing is lost, nothing becomes
+ * durable. */
+void power_disk_kill(struct power_disk *d);
 
 /* Writes a disk after a cut at this moment into the new folder @path. @seed
  * chooses where the outcome is left to chance. */

@@ -4,10 +4,12 @@
  * is closed and opened on the way, and blobs and events are reclaimed within
  * milliseconds. Ends with status 1 when the store refuses anything.
  *
- * usage: power_driver DIR SEED WORKERS STEPS [events-late]
+ * usage: power_driver DIR SEED WORKERS STEPS [events-late|recover]
  * events-late: a negative control; events are written in a transaction of
  * their own, after the change they tell of.
+ * recover: after one that was killed; tells all that it finds, and goes on.
  */
+#include "tests/crash/power_see.h"
 #include "tests/crash/power_work.h"
 #include "base/hash.h"
 #include "store/bytes.h"
@@ -192,6 +194,45 @@ together(struct worker *w, unsigned n, struct store *s)
 		pthread_join(w[i].thread, NULL);
 }
 
+static void
+tell_seen(struct store *s, const char *dir)
+{
+	struct buf b = BUF_INIT;
+	struct power_found f;
+	char err[512];
+
+	power_found_init(&f, s, err);
+	CHECK(power_see(&f, dir) == 0);
+	buf_puts(&b, "seen 0\n");
+	for (size_t i = 0; i < f.n; i++)
+		buf_printf(&b, "0\t%.*s\t%.*s\n", SLICE_ARG(f.v[i].name),
+			   SLICE_ARG(f.v[i].state));
+	CHECK(buf_ok(&b));
+	if (power_mark)
+		power_mark(b.p, b.n);
+	buf_release(&b);
+	power_found_release(&f);
+}
+
+/* Keys of its own, as worker 7, where the buckets were all made. */
+static void
+recover(struct worker *w, const char *dir, unsigned steps, uint32_t seed)
+{
+	struct store_info info;
+
+	init_worker(w, POWER_WORKERS - 1, steps, seed);
+	unique_from(1000000);
+	w->accounts = open_accounts(dir);
+	w->s = open_store(dir);
+	tell_seen(w->s, dir);
+	CHECK(store_info(w->s, &info) == S3_OK);
+	if (info.objects)
+		together(w, 1, w->s);
+	usleep(10000); /* for the keeper */
+	store_close(w->s);
+	accounts_close(w->accounts);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -205,6 +246,10 @@ main(int argc, char **argv)
 	events_late = argc > 5 && strcmp(argv[5], "events-late") == 0;
 	w = calloc(POWER_WORKERS, sizeof(*w));
 	CHECK(w && n >= 1 && n <= POWER_WORKERS);
+	if (argc > 5 && strcmp(argv[5], "recover") == 0) {
+		recover(w, argv[1], steps, seed);
+		return 0;
+	}
 	for (unsigned i = 0; i < n; i++)
 		init_worker(&w[i], i, steps, seed);
 	for (unsigned i = 0; i < n; i++)

@@ -132,12 +132,18 @@ rnd(struct worker *w, uint32_t below)
 	return (uint32_t)(((uint64_t)(w->seed >> 4) * below) >> 28);
 }
 
+static _Atomic unsigned last;
+
 unsigned
 unique(void)
 {
-	static _Atomic unsigned last;
-
 	return ++last;
+}
+
+void
+unique_from(unsigned n)
+{
+	last = n;
 }
 
 void

@@ -69,6 +69,7 @@ struct power_disk {
 	struct node *late[64]; /* to be synced after the next commit */
 	size_t n_late;
 	bool committed; /* the index was, a moment ago */
+	bool deaf;	/* see POWER_NO_FIRST_COMMIT */
 };
 
 _Noreturn void power_broken(const char *what);

@@ -8,7 +8,12 @@
  *            and at acknowledgements, then any
  *   -s SEED  for what is left to chance
  *   -j JOBS  processes
- *   -l LIE   file-sync, folder-sync, commit-first: a promise not kept
+ *   -l LIE   file-sync, folder-sync, first-commit or commit-first: a promise
+ *            that is not kept
+ *   -k N     the N-th of many moments at which the program is killed: leaves
+ *            what the page cache has then in WORK/killed, and ends
+ *   -r TRACE with -k: of the program that was started there afterwards; the
+ *            power is cut while it runs
  *   -x       the cuts must be caught: fails when none is
  *   -o I     state I alone, left behind in WORK
  * Prints one line, and the first violations with the number of their state.
@@ -51,16 +56,16 @@ struct verdict {
 };
 
 struct run {
-	const char *trace_path, *work, *compare;
+	const char *trace_path, *work, *compare, *after_kill;
 	size_t max;
 	unsigned seed, jobs;
 	enum power_lie lie;
 	bool must_catch;
 	long only;
-	const char *trace; /* mapped: not copied by a fork */
-	size_t trace_n;
-	const struct power_record **records;
+	const struct power_record **records; /* mapped: no fork copies them */
 	size_t n_records, n_ops;
+	long kill;     /* or -1 */
+	size_t killed; /* the record that did not return, or SIZE_MAX */
 	struct state *states;
 	size_t n_states;
 	struct verdict *verdicts; /* shared with the workers */
@@ -119,6 +124,13 @@ add_state(struct run *r, size_t record, enum power_outcome o, bool before,
 	r->n_states++;
 }
 
+/* The power is cut from here on. */
+static size_t
+first_record(const struct run *r)
+{
+	return r->after_kill ? r->killed + 1 : 0;
+}
+
 /* The outcomes that differ from those at the record before. */
 static void
 add_states_of(struct run *r, size_t i, bool promises)
@@ -133,7 +145,7 @@ add_states_of(struct run *r, size_t i, bool promises)
 	bool change = names || bytes;
 
 	/* Of a store that is being made, all; then after each commit. */
-	uint32_t rank = i < FIRST_RECORDS ? 0 : BY_CHANCE;
+	uint32_t rank = i < first_record(r) + FIRST_RECORDS ? 0 : BY_CHANCE;
 	uint32_t dropped = rec->kind == POWER_WRITE ? 0 : 1;
 
 	if (change)
@@ -171,6 +183,16 @@ by_place(const void *a, const void *b)
 	return (x->place > y->place) - (x->place < y->place);
 }
 
+/* The end of a record, unless the program was killed in it. */
+static void
+end(const struct run *r, struct power_disk *d, size_t i)
+{
+	if (i == r->killed)
+		power_disk_kill(d);
+	else
+		power_disk_end(d, r->records[i]);
+}
+
 /* Those of one rank by chance: over the whole trace. */
 static void
 choose_states(struct run *r)
@@ -181,7 +203,9 @@ choose_states(struct run *r)
 		const struct power_record *rec = r->records[i];
 
 		power_disk_begin(d, rec, data_of(rec));
-		add_states_of(r, i, power_disk_promises(d, rec));
+		if (i >= first_record(r))
+			add_states_of(r, i, power_disk_promises(d, rec));
+		end(r, d, i);
 	}
 	power_disk_free(d);
 	qsort(r->states, r->n_states, sizeof(*r->states), by_rank);
@@ -266,6 +290,14 @@ do_state(struct run *r, const struct power_disk *d,
 		remove_all(path);
 }
 
+static void
+hear(struct power_expect *e, const struct power_record *rec)
+{
+	if (rec->kind == POWER_MARK &&
+	    power_expect_mark(e, slice_mem(data_of(rec), rec->first)) != 0)
+		fatal("a mark that cannot be read");
+}
+
 /* Every worker walks the whole trace, and does each jobs-th state. */
 static void
 work(struct run *r, unsigned worker)
@@ -276,31 +308,22 @@ work(struct run *r, unsigned worker)
 
 	for (size_t i = 0; i < r->n_records && next < r->n_states; i++) {
 		const struct power_record *rec = r->records[i];
-		bool acked, ended = false;
 
 		power_disk_begin(d, rec, data_of(rec));
-		for (; next < r->n_states && r->states[next].record == i;
-		     next++) {
-			if (!r->states[next].before && !ended) {
-				power_disk_end(d, rec);
-				ended = true;
-				if (rec->kind == POWER_MARK)
-					(void)power_expect_mark(
-					    &e,
-					    slice_mem(data_of(rec), rec->first),
-					    &acked);
+		for (int before = 1; before >= 0; before--) {
+			if (!before) {
+				end(r, d, i);
+				hear(&e, rec);
 			}
-			if (r->only >= 0 ? (size_t)r->only == next
-					 : next % r->jobs == worker)
-				do_state(r, d, &e, next, worker);
+			while (next < r->n_states &&
+			       r->states[next].record == i &&
+			       r->states[next].before == before) {
+				if (r->only >= 0 ? (size_t)r->only == next
+						 : next % r->jobs == worker)
+					do_state(r, d, &e, next, worker);
+				next++;
+			}
 		}
-		if (ended)
-			continue;
-		power_disk_end(d, rec);
-		if (rec->kind == POWER_MARK &&
-		    power_expect_mark(&e, slice_mem(data_of(rec), rec->first),
-				      &acked) != 0)
-			fatal("a mark that cannot be read");
 	}
 	power_expect_release(&e);
 	power_disk_free(d);
@@ -310,30 +333,75 @@ work(struct run *r, unsigned worker)
  */
 
 static void
-read_trace(struct run *r)
+read_trace(struct run *r, const char *path)
 {
 	const struct power_record *rec;
-	int fd = open(r->trace_path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
+	const char *p;
+	size_t n;
 
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0)
-		fatal(r->trace_path);
-	r->trace_n = (size_t)st.st_size;
-	r->trace = mmap(NULL, r->trace_n, PROT_READ, MAP_SHARED, fd, 0);
-	if (r->trace == MAP_FAILED)
+		fatal(path);
+	n = (size_t)st.st_size;
+	p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
 		fatal(strerror(errno));
 	close(fd);
-	r->records = calloc(r->trace_n / sizeof(*rec) + 1, sizeof(rec));
+	r->records = realloc(r->records,
+			     (r->n_records + n / sizeof(*rec)) * sizeof(rec));
 	if (!r->records)
 		fatal("no memory");
-	for (size_t at = 0; at < r->trace_n; at += power_record_size(rec)) {
-		rec = (const void *)(r->trace + at);
-		if (r->trace_n - at < sizeof(*rec) ||
-		    r->trace_n - at < power_record_size(rec))
+	for (size_t at = 0; at < n; at += power_record_size(rec)) {
+		rec = (const void *)(p + at);
+		if (n - at < sizeof(*rec) || n - at < power_record_size(rec))
 			fatal("the trace ends in a record");
 		r->records[r->n_records++] = rec;
 		r->n_ops += rec->kind != POWER_MARK;
 	}
+}
+
+/* Every other one in the commit of the index, all others anywhere. */
+static void
+choose_kill(struct run *r)
+{
+	size_t *at = calloc(r->n_records + 1, sizeof(*at)), n = 0;
+	struct power_disk *d = power_disk_new(POWER_HONEST);
+
+	if (!at)
+		fatal("no memory");
+	for (size_t i = 0; i < r->n_records; i++) {
+		const struct power_record *rec = r->records[i];
+		bool commit =
+		    rec->kind == POWER_WRITE && power_disk_promises(d, rec);
+
+		power_disk_begin(d, rec, data_of(rec));
+		power_disk_end(d, rec);
+		if (commit || (r->kill % 2 && rec->kind != POWER_MARK))
+			at[n++] = i;
+	}
+	power_disk_free(d);
+	if (n == 0)
+		fatal("nothing to be killed in");
+	r->killed = at[mix((uint32_t)r->kill, r->seed) % n];
+	r->n_records = r->killed + 1;
+	free(at);
+}
+
+static void
+leave_killed(const struct run *r)
+{
+	struct power_disk *d = power_disk_new(POWER_HONEST);
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < r->n_records; i++) {
+		power_disk_begin(d, r->records[i], data_of(r->records[i]));
+		end(r, d, i);
+	}
+	snprintf(path, sizeof(path), "%s/killed", r->work);
+	remove_all(path);
+	power_disk_cut(d, POWER_KEEP, r->seed, path);
+	power_disk_free(d);
 }
 
 static void
@@ -344,7 +412,7 @@ compare_real(struct run *r)
 
 	for (size_t i = 0; i < r->n_records; i++) {
 		power_disk_begin(d, r->records[i], data_of(r->records[i]));
-		power_disk_end(d, r->records[i]);
+		end(r, d, i);
 	}
 	if (power_disk_compare(d, r->compare, err) != 0)
 		fatal(err);
@@ -403,12 +471,13 @@ lie_of(const char *name)
 		enum power_lie lie;
 	} lies[] = { { "file-sync", POWER_NO_FILE_SYNC },
 		     { "folder-sync", POWER_NO_FOLDER_SYNC },
+		     { "first-commit", POWER_NO_FIRST_COMMIT },
 		     { "commit-first", POWER_COMMIT_FIRST } };
 
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++)
 		if (strcmp(name, lies[i].name) == 0)
 			return lies[i].lie;
-	fatal("-l file-sync, folder-sync or commit-first");
+	fatal("-l file-sync, folder-sync, first-commit or commit-first");
 	return POWER_HONEST;
 }
 
@@ -417,7 +486,7 @@ options(struct run *r, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:n:s:j:l:xo:")) != -1) {
+	while ((c = getopt(argc, argv, "c:n:s:j:l:k:r:xo:")) != -1) {
 		unsigned long n = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -435,6 +504,12 @@ options(struct run *r, int argc, char **argv)
 			break;
 		case 'l':
 			r->lie = lie_of(optarg);
+			break;
+		case 'k':
+			r->kill = (long)n;
+			break;
+		case 'r':
+			r->after_kill = optarg;
 			break;
 		case 'x':
 			r->must_catch = true;
@@ -455,7 +530,9 @@ options(struct run *r, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct run r = { .seed = 1, .jobs = 2, .only = -1 };
+	struct run r = {
+		.seed = 1, .jobs = 2, .only = -1, .kill = -1, .killed = SIZE_MAX
+	};
 
 	options(&r, argc, argv);
 	/* Large blocks of the children come zeroed, not from our heap, which
@@ -465,7 +542,15 @@ main(int argc, char **argv)
 		fatal("no MD5");
 	if (mkdir(r.work, 0750) != 0 && errno != EEXIST)
 		fatal(r.work);
-	read_trace(&r);
+	read_trace(&r, r.trace_path);
+	if (r.kill >= 0)
+		choose_kill(&r);
+	if (r.kill >= 0 && !r.after_kill) {
+		leave_killed(&r);
+		return 0;
+	}
+	if (r.after_kill)
+		read_trace(&r, r.after_kill);
 	if (r.compare)
 		compare_real(&r);
 	choose_states(&r);

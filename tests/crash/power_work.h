@@ -100,6 +100,7 @@ void tell_item(unsigned worker, const char *what, const char *item,
 
 uint32_t rnd(struct worker *w, uint32_t below);
 unsigned unique(void);
+void unique_from(unsigned n);
 /* The bytes of a part, and those of a new one. */
 void fill(char *p, size_t n, uint32_t seed);
 char *make_part(struct part *p, size_t size);

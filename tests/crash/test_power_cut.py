@@ -6,6 +6,7 @@ power_record.c records, power_driver.c is recorded, power_replay.c cuts."""
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ import pytest
 LONG = bool(os.environ.get("REELGATE_TEST_LONG"))
 SEEDS = range(1, 21) if LONG else (1, 2)
 STATES = 0 if LONG else 1200  # 0: all
+KILLS = 200 if LONG else 8
 CAUGHT_OF = 2000 if LONG else 200
 PROGRAMS = pathlib.Path(os.environ.get("REELGATE_BIN", "build/debug/bin")) \
     .resolve().parent / "tests" / "power"
@@ -27,35 +29,42 @@ def work():
     shutil.rmtree(where)
 
 
-def record(work, seed, workers=3, steps=40, late=False, lmdb=""):
-    data = work / "data"
-    data.mkdir()
+def run_recorded(data, trace, *args, lmdb=""):
     env = dict(os.environ, LD_PRELOAD=PROGRAMS / "record.so", POWER_DIR=data,
-               POWER_TRACE=work / "trace", POWER_SYNC_US="200",
-               POWER_LMDB=lmdb)
-    run = subprocess.run(
-        [PROGRAMS / "driver", data, str(seed), str(workers), str(steps)] +
-        ["events-late"] * late, env=env, capture_output=True, text=True)
+               POWER_TRACE=trace, POWER_SYNC_US="200", POWER_LMDB=lmdb)
+    run = subprocess.run([PROGRAMS / "driver", data, *map(str, args)],
+                         env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
 
 
-def replay(work, capsys, title, *options):
-    """The replayer's report; its last line is shown."""
+def record(work, seed, workers=3, steps=40, late=False, lmdb=""):
+    (work / "data").mkdir()
+    run_recorded(work / "data", work / "trace", seed, workers, steps,
+                 *["events-late"] * late, lmdb=lmdb)
+
+
+def replay(work, *options):
+    """Exit status and report of the replayer."""
     run = subprocess.run(
-        [PROGRAMS / "replay", work / "trace", work / "cuts", "-c",
-         work / "data", "-j", str(os.cpu_count()), *map(str, options)],
+        [PROGRAMS / "replay", work / "trace", work / "cuts", "-j",
+         str(os.cpu_count()), *map(str, options)],
         capture_output=True, text=True)
-    report = (run.stdout + run.stderr).strip()
-    with capsys.disabled():
-        print(f"\npower cut: {title}: {report.splitlines()[-1]}", end=" ")
-    return run.returncode, report
+    return run.returncode, (run.stdout + run.stderr).strip()
+
+
+@pytest.fixture
+def show(capsys):
+    def show(title, report):
+        with capsys.disabled():
+            print(f"\npower cut: {title}: {report.splitlines()[-1]}", end=" ")
+    return show
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_acknowledged_survives_and_nothing_is_half_there(work, capsys, seed):
+def test_acknowledged_survives_and_nothing_is_half_there(work, show, seed):
     record(work, seed)
-    code, report = replay(work, capsys, f"correct order, seed {seed}",
-                          "-n", STATES, "-s", seed)
+    code, report = replay(work, "-c", work / "data", "-n", STATES, "-s", seed)
+    show(f"correct order, seed {seed}", report)
     assert code == 0, report
 
 
@@ -67,8 +76,30 @@ def test_acknowledged_survives_and_nothing_is_half_there(work, capsys, seed):
     ("MDB_NOSYNC", None, {"lmdb": "nosync"}),
     ("events in a transaction of their own", None,
      {"late": True, "workers": 1})])
-def test_broken_promise_is_caught(work, capsys, title, lie, how):
+def test_broken_promise_is_caught(work, show, title, lie, how):
     record(work, 1, steps=15, **how)
-    code, report = replay(work, capsys, title, "-x", "-n", CAUGHT_OF,
+    code, report = replay(work, "-x", "-n", CAUGHT_OF,
                           *(("-l", lie) if lie else ()))
+    show(title, report)
     assert code == 0, report
+
+
+def test_what_was_seen_after_a_kill_survives_a_cut(work, show):
+    """What a killed process had not synced is in the page cache: its successor
+    sees it, and must make it durable before it builds on it. Without the
+    commit that does so the cut must be caught."""
+    record(work, 1, steps=25)
+    states = caught = 0
+    for kill in range(KILLS):
+        trace, where = work / "trace-after", work / "cuts" / "killed"
+        assert replay(work, "-k", kill)[0] == 0
+        run_recorded(where, trace, kill, 1, 6, "recover")
+        after = ("-k", kill, "-r", trace, "-n", 60)
+        code, report = replay(work, *after, "-c", where)
+        assert code == 0, f"kill {kill}: {report}"
+        states += int(re.search(r"(\d+) crash states", report)[1])
+        _, report = replay(work, *after, "-x", "-l", "first-commit")
+        caught += int(re.search(r"caught in (\d+)", report)[1])
+    show("after a kill", f"{KILLS} kills, {states} crash states, 0 violations")
+    show("no commit at opening", f"caught in {caught} of {states} crash states")
+    assert caught > 0

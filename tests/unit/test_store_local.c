@@ -112,6 +112,27 @@ test_unfinished_index_is_made_anew(void **state)
 	assert_int_equal(info.buckets, 0);
 }
 
+static size_t
+last_txn(struct fixture *f)
+{
+	MDB_envinfo info;
+
+	assert_int_equal(mdb_env_info(local_of(f->s)->env, &info), 0);
+	return info.me_last_txnid;
+}
+
+/* What it shows from now on is durable, whatever the process before left in
+ * memory (tests/crash/test_power_cut.py). */
+static void
+test_opening_is_a_commit(void **state)
+{
+	struct fixture *f = *state;
+	size_t before = last_txn(f);
+
+	fixture_reopen(f);
+	assert_true(last_txn(f) > before);
+}
+
 /* ---- group commit ----------------------------------------------------- */
 
 struct slow_op {
@@ -625,6 +646,7 @@ main(void)
 		cmocka_unit_test(test_open_says_why_it_cannot),
 		STORE_TEST(test_unknown_format_is_refused),
 		STORE_TEST(test_unfinished_index_is_made_anew),
+		STORE_TEST(test_opening_is_a_commit),
 		STORE_TEST(test_failing_operation_spares_its_batch),
 		STORE_TEST(test_replaced_blobs_go_after_the_delay),
 		STORE_TEST(test_damaged_row_does_not_stop_reclamation),
