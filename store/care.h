@@ -61,6 +61,23 @@ struct store_fsck_result {
 int MUST_CHECK store_fsck(const struct store_fsck_conf *conf,
 			  struct store_fsck_result *out, char err[512]);
 
+/* ---- the index: local_watch.c ------------------------------------------- */
+
+struct store_index_status {
+	uint64_t bytes;	     /* of its file, as far as it is in use */
+	uint64_t used_bytes; /* the others are free for what comes */
+	uint64_t map_bytes;  /* it can grow to */
+	unsigned readers;    /* read transactions, a second ago at most */
+	/* For how long the oldest of them has kept replaced pages from being
+	 * used again: 0, or as seen once a second. */
+	int64_t oldest_reader_us;
+	unsigned backups; /* that hold back what is to be unlinked */
+};
+
+/* Of an open store; cheap. */
+enum s3_error MUST_CHECK store_index_status(struct store *s,
+					    struct store_index_status *out);
+
 /* ---- epochs: local_epoch.c ---------------------------------------------- */
 
 struct store_identity {

@@ -6,7 +6,8 @@
  *   writer.mu   queue of operations, committed state, stop flag, waiters
  *   blobs.mu    directories, ids, files in flight
  *   space.mu    free bytes, announced bytes, the ballast
- *   keeper.mu   stop flag of the housekeeping thread, holds of backups
+ *   keeper.mu   stop flag of the housekeeping thread, holds of backups,
+ *               what it saw of readers
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
  * The LMDB write transaction belongs to the thread that leads the writer.
@@ -94,6 +95,15 @@ struct keeper {
 	unsigned holds; /* backups: no blob is unlinked while there is one */
 };
 
+/* What was last seen of the readers of the index; keeper.mu. */
+struct watch {
+	uint64_t oldest; /* snapshot that is behind; UINT64_MAX: none */
+	int64_t since_us;
+	int64_t age_us;
+	unsigned readers;
+	bool told;
+};
+
 struct local_read;
 struct open_reads {
 	pthread_mutex_t mu;
@@ -119,6 +129,7 @@ struct local {
 	struct blob_space blobs;
 	struct space space;
 	struct keeper keeper;
+	struct watch watch;
 	struct open_reads reads;
 	struct verified verified;
 	_Atomic uint64_t damage_seen; /* since the start, by whoever read */
@@ -305,6 +316,8 @@ int gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id);
 
 int keeper_start(struct local *ls);
 void keeper_stop(struct local *ls);
+/* local_watch.c: once a second, by the keeper. */
+void watch_readers(struct local *ls);
 /* From its return to keeper_release() no blob is unlinked that a snapshot
  * begun meanwhile refers to. Holds add up. */
 void keeper_hold(struct local *ls);

@@ -19,6 +19,7 @@
 
 #define REAP_MAX 256u
 #define PERIOD_MAX_US (60 * US_PER_S)
+#define WATCH_US US_PER_S
 
 struct due {
 	enum record_kind what;
@@ -292,21 +293,34 @@ sleep_unless_stopped(struct keeper *k, int64_t us)
 	return !stop;
 }
 
+static void
+tend(struct local *ls)
+{
+	int dead;
+
+	upload_expire(ls);
+	reap(ls);
+	(void)outbox_trim(ls);
+	space_tend(ls);
+	mdb_reader_check(ls->env, &dead);
+}
+
 static void *
 keeper_main(void *arg)
 {
 	struct local *ls = arg;
 	int64_t period =
 	    ls->gc_delay_us < PERIOD_MAX_US ? ls->gc_delay_us : PERIOD_MAX_US;
-	int dead;
+	int64_t due_us = 0;
 
 	do {
-		upload_expire(ls);
-		reap(ls);
-		(void)outbox_trim(ls);
-		space_tend(ls);
-		mdb_reader_check(ls->env, &dead);
-	} while (sleep_unless_stopped(&ls->keeper, period));
+		watch_readers(ls);
+		if (time_mono_us() < due_us)
+			continue;
+		tend(ls);
+		due_us = time_mono_us() + period;
+	} while (sleep_unless_stopped(&ls->keeper,
+				      period < WATCH_US ? period : WATCH_US));
 	return NULL;
 }
 

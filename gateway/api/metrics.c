@@ -3,7 +3,9 @@
  * relay, the API's answers, the jobs. Job types are our own few words, so
  * labels need no escaping.
  */
+#include "base/timeval.h"
 #include "gateway/api/call.h"
+#include "store/care.h"
 
 #include <inttypes.h>
 
@@ -44,6 +46,29 @@ put_store(struct api_call *c, struct buf *b)
 	      "Sequence of the newest event.");
 	gauge(b, "reelgate_outbox_lag", info.last_seq - info.acked_seq,
 	      "Events not delivered to the database yet.");
+}
+
+static void
+put_index(struct api_call *c, struct buf *b)
+{
+	struct store_index_status s;
+
+	if (store_index_status(c->api->conf.store, &s) != S3_OK)
+		return;
+	gauge(b, "reelgate_index_bytes", s.bytes, "Bytes of the index's file.");
+	gauge(b, "reelgate_index_used_bytes", s.used_bytes,
+	      "Bytes of it in use; the rest is free for what comes.");
+	gauge(b, "reelgate_index_map_bytes", s.map_bytes,
+	      "Bytes that the index can grow to.");
+	gauge(b, "reelgate_index_readers", s.readers,
+	      "Read transactions of the index.");
+	head(b, "reelgate_index_oldest_reader_seconds", "gauge",
+	     "For how long the oldest of them has kept pages from being used "
+	     "again.");
+	buf_printf(b, "reelgate_index_oldest_reader_seconds %.3f\n",
+		   (double)s.oldest_reader_us / US_PER_S);
+	gauge(b, "reelgate_backups_running", s.backups,
+	      "Backups that hold back the unlinking of blobs.");
 }
 
 static void
@@ -161,6 +186,7 @@ api_metrics(struct api_call *c)
 	struct buf b = BUF_INIT;
 
 	put_store(c, &b);
+	put_index(c, &b);
 	put_relay(c, &b);
 	put_answers(c, &b);
 	put_jobs(c, &b);

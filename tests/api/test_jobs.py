@@ -154,6 +154,10 @@ def test_metrics_are_prometheus_text(stack, user):
         values[found[1]] = float(found[2])
     assert values["reelgate_store_objects"] >= 1
     assert values["reelgate_outbox_lag"] == 0
+    assert 0 < values["reelgate_index_used_bytes"] <= values[
+        "reelgate_index_bytes"] < values["reelgate_index_map_bytes"]
+    assert values["reelgate_index_oldest_reader_seconds"] == 0
+    assert values["reelgate_backups_running"] == 0
     assert values["reelgate_database_up"] == 1
     assert values['reelgate_relay_state{state="running"}'] == 1
     assert values['reelgate_jobs{type="process_video",status="pending"}'] >= 1

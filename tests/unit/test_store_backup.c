@@ -345,6 +345,70 @@ test_new_epoch_without_a_store_makes_none(void **state)
 	assert_int_equal(rmdir(to), 0); /* still empty */
 }
 
+/* ---- long readers -------------------------------------------------------- */
+
+static struct store_index_status
+status(struct fixture *f)
+{
+	struct store_index_status s;
+
+	assert_int_equal(store_index_status(f->s, &s), S3_OK);
+	return s;
+}
+
+static void
+test_reader_is_old_from_the_first_change_after_it(void **state)
+{
+	struct fixture *f = *state;
+	MDB_txn *txn;
+
+	f->conf.gc_delay_ms = DELAY_MS;
+	fixture_reopen(f);
+	put(f, "a", 100, 1);
+	assert_int_equal(local_read_begin(local_of(f->s), &txn), 0);
+	wait_ms(5 * DELAY_MS);
+	assert_int_equal(status(f).readers, 1);
+	/* of the newest state: it keeps nothing */
+	assert_int_equal(status(f).oldest_reader_us, 0);
+	put(f, "a", 100, 2);
+	for (size_t i = 0;
+	     status(f).oldest_reader_us < 3 * DELAY_MS * 1000 && i < 500; i++)
+		wait_ms(DELAY_MS);
+	assert_true(status(f).oldest_reader_us >= 3 * DELAY_MS * 1000);
+	mdb_txn_abort(txn);
+	for (size_t i = 0; status(f).oldest_reader_us && i < 500; i++)
+		wait_ms(DELAY_MS);
+	assert_int_equal(status(f).oldest_reader_us, 0);
+}
+
+static void
+test_index_status_tells_used_and_free(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_note note = fixture_note("ObjectRemoved:Delete");
+	struct store_index_status full, empty;
+	char key[16];
+
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		put(f, key, 4000, i);
+	}
+	full = status(f);
+	assert_true(full.used_bytes > 200 * 4000u);
+	assert_true(full.bytes >= full.used_bytes);
+	assert_int_equal(full.map_bytes, f->conf.map_size);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		assert_int_equal(
+		    store_remove(f->s, &STORE_REF(BUCKET, slice_str(key)), NULL,
+				 &note, NULL),
+		    S3_OK);
+	}
+	empty = status(f);
+	assert_true(empty.bytes >= full.bytes);
+	assert_true(empty.used_bytes + 200 * 4000u < full.used_bytes + 400000u);
+}
+
 int
 main(void)
 {
@@ -359,6 +423,8 @@ main(void)
 		    test_index_restored_alone_keeps_newer_blobs_and_their_ids),
 		STORE_TEST(test_new_epoch_remembers_the_ones_with_events),
 		STORE_TEST(test_new_epoch_without_a_store_makes_none),
+		STORE_TEST(test_reader_is_old_from_the_first_change_after_it),
+		STORE_TEST(test_index_status_tells_used_and_free),
 	};
 
 	return cmocka_run_group_tests_name("store_backup", tests, NULL, NULL);
