@@ -219,6 +219,50 @@ power_disk_cut(const struct power_disk *d, enum power_outcome o, uint64_t seed,
 	cut_folder(&c, d->nodes[0], path);
 }
 
+/* ---- what a cut left, as a disk -------------------------------------------
+ */
+
+static void
+load_folder(struct power_disk *d, struct node *folder, const char *path,
+	    bool in_index)
+{
+	char name[PATH_MAX];
+	struct dirent *e;
+	struct stat st;
+	DIR *dir = opendir(path);
+
+	while (dir && (e = readdir(dir))) {
+		struct name_change c = { .name = e->d_name };
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
+		if (lstat(name, &st) != 0)
+			power_broken(strerror(errno));
+		c.node = power_new_node(d, S_ISDIR(st.st_mode));
+		power_apply_name(&folder->now, &c);
+		power_apply_name(&folder->durable, &c);
+		c.node->bytes.max = 1u << 30;
+		c.node->is_file = !c.node->is_folder && !in_index;
+		if (c.node->is_folder)
+			load_folder(d, c.node, name,
+				    strcmp(e->d_name, "index") == 0);
+		else if (io_read_file(name, &c.node->bytes) != 0)
+			power_broken(strerror(errno));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+struct power_disk *
+power_disk_load(enum power_lie lie, const char *path)
+{
+	struct power_disk *d = power_disk_new(lie);
+
+	load_folder(d, d->nodes[0], path, false);
+	return d;
+}
+
 /* ---- was everything recorded? ---------------------------------------------
  */
 

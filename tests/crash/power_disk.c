@@ -88,8 +88,8 @@ power_release_names(struct names *n)
 	*n = (struct names){ 0 };
 }
 
-static struct node *
-new_node(struct power_disk *d, bool is_folder)
+struct node *
+power_new_node(struct power_disk *d, bool is_folder)
 {
 	struct node *n = calloc(1, sizeof(*n));
 
@@ -211,7 +211,7 @@ power_disk_new(enum power_lie lie)
 	if (!d)
 		power_broken("no memory");
 	d->lie = lie;
-	new_node(d, true);
+	power_new_node(d, true);
 	return d;
 }
 
@@ -256,7 +256,7 @@ begin_open(struct power_disk *d, const struct power_record *r, const char *path)
 	struct node *n;
 
 	if (r->at) {
-		n = new_node(d, false);
+		n = power_new_node(d, false);
 		n->is_file = strncmp(path, "index/", 6) != 0;
 		rename_in(d, path, n, NULL);
 	}
@@ -314,7 +314,7 @@ power_disk_begin(struct power_disk *d, const struct power_record *r,
 		rename_in(d, a, NULL, NULL);
 		break;
 	case POWER_MKDIR:
-		rename_in(d, a, new_node(d, true), NULL);
+		rename_in(d, a, power_new_node(d, true), NULL);
 		break;
 	case POWER_MAPPED:
 		d->fds[r->fd].node->is_mapped = true;

@@ -43,6 +43,8 @@ enum power_lie {
 
 struct power_disk;
 struct power_disk *power_disk_new(enum power_lie lie);
+/* Holds what is in the folder @path, all of it durable. */
+struct power_disk *power_disk_load(enum power_lie lie, const char *path);
 void power_disk_free(struct power_disk *d);
 
 /*

@@ -73,6 +73,7 @@ struct power_disk {
 };
 
 _Noreturn void power_broken(const char *what);
+struct node *power_new_node(struct power_disk *d, bool is_folder);
 struct node *power_find(const struct names *in, const char *name, size_t n);
 void power_apply_name(struct names *to, const struct name_change *c);
 void power_apply(struct buf *b, const struct change *c);

@@ -12,6 +12,7 @@
  *            that is not kept
  *   -k N     the N-th of many moments at which the program is killed: leaves
  *            what the page cache has then in WORK/killed, and ends
+ *   -p       with -k: the power is cut there, and that is what is left
  *   -r TRACE with -k: of the program that was started there afterwards; the
  *            power is cut while it runs
  *   -x       the cuts must be caught: fails when none is
@@ -64,8 +65,9 @@ struct run {
 	long only;
 	const struct power_record **records; /* mapped: no fork copies them */
 	size_t n_records, n_ops;
-	long kill;     /* or -1 */
-	size_t killed; /* the record that did not return, or SIZE_MAX */
+	long kill;	/* or -1 */
+	size_t killed;	/* the record that did not return, or SIZE_MAX */
+	bool cut_twice; /* the power was cut there, too */
 	struct state *states;
 	size_t n_states;
 	struct verdict *verdicts; /* shared with the workers */
@@ -183,40 +185,6 @@ by_place(const void *a, const void *b)
 	return (x->place > y->place) - (x->place < y->place);
 }
 
-/* The end of a record, unless the program was killed in it. */
-static void
-end(const struct run *r, struct power_disk *d, size_t i)
-{
-	if (i == r->killed)
-		power_disk_kill(d);
-	else
-		power_disk_end(d, r->records[i]);
-}
-
-/* Those of one rank by chance: over the whole trace. */
-static void
-choose_states(struct run *r)
-{
-	struct power_disk *d = power_disk_new(POWER_HONEST);
-
-	for (size_t i = 0; i < r->n_records; i++) {
-		const struct power_record *rec = r->records[i];
-
-		power_disk_begin(d, rec, data_of(rec));
-		if (i >= first_record(r))
-			add_states_of(r, i, power_disk_promises(d, rec));
-		end(r, d, i);
-	}
-	power_disk_free(d);
-	qsort(r->states, r->n_states, sizeof(*r->states), by_rank);
-	if (r->max && r->n_states > r->max)
-		r->n_states = r->max;
-	qsort(r->states, r->n_states, sizeof(*r->states), by_place);
-}
-
-/* ---- one state ------------------------------------------------------------
- */
-
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -231,6 +199,63 @@ remove_all(const char *path)
 {
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+static void
+first_cut(const struct run *r, const struct power_disk *d, const char *path)
+{
+	uint32_t seed = mix((uint32_t)r->killed, r->seed);
+
+	remove_all(path);
+	power_disk_cut(d,
+		       r->cut_twice
+			   ? (enum power_outcome)(seed / 8 % POWER_OUTCOMES)
+			   : POWER_KEEP,
+		       seed, path);
+}
+
+/* The end of a record, unless all ended in it. */
+static void
+end(const struct run *r, struct power_disk **d, size_t i)
+{
+	char path[PATH_MAX];
+
+	if (i != r->killed) {
+		power_disk_end(*d, r->records[i]);
+	} else if (!r->cut_twice) {
+		power_disk_kill(*d);
+	} else {
+		snprintf(path, sizeof(path), "%s/first-%d", r->work,
+			 (int)getpid());
+		first_cut(r, *d, path);
+		power_disk_free(*d);
+		*d = power_disk_load(r->lie, path);
+		remove_all(path);
+	}
+}
+
+/* Those of one rank by chance: over the whole trace. */
+static void
+choose_states(struct run *r)
+{
+	struct power_disk *d = power_disk_new(POWER_HONEST);
+
+	for (size_t i = 0; i < r->n_records; i++) {
+		const struct power_record *rec = r->records[i];
+
+		power_disk_begin(d, rec, data_of(rec));
+		if (i >= first_record(r))
+			add_states_of(r, i, power_disk_promises(d, rec));
+		end(r, &d, i);
+	}
+	power_disk_free(d);
+	qsort(r->states, r->n_states, sizeof(*r->states), by_rank);
+	if (r->max && r->n_states > r->max)
+		r->n_states = r->max;
+	qsort(r->states, r->n_states, sizeof(*r->states), by_place);
+}
+
+/* ---- one state ------------------------------------------------------------
+ */
 
 static _Noreturn void
 child(const char *dir, const struct power_expect *e, int out)
@@ -312,7 +337,7 @@ work(struct run *r, unsigned worker)
 		power_disk_begin(d, rec, data_of(rec));
 		for (int before = 1; before >= 0; before--) {
 			if (!before) {
-				end(r, d, i);
+				end(r, &d, i);
 				hear(&e, rec);
 			}
 			while (next < r->n_states &&
@@ -394,13 +419,13 @@ leave_killed(const struct run *r)
 	struct power_disk *d = power_disk_new(POWER_HONEST);
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < r->n_records; i++) {
+	for (size_t i = 0; i <= r->killed; i++) {
 		power_disk_begin(d, r->records[i], data_of(r->records[i]));
-		end(r, d, i);
+		if (i < r->killed)
+			power_disk_end(d, r->records[i]);
 	}
 	snprintf(path, sizeof(path), "%s/killed", r->work);
-	remove_all(path);
-	power_disk_cut(d, POWER_KEEP, r->seed, path);
+	first_cut(r, d, path);
 	power_disk_free(d);
 }
 
@@ -412,7 +437,7 @@ compare_real(struct run *r)
 
 	for (size_t i = 0; i < r->n_records; i++) {
 		power_disk_begin(d, r->records[i], data_of(r->records[i]));
-		end(r, d, i);
+		end(r, &d, i);
 	}
 	if (power_disk_compare(d, r->compare, err) != 0)
 		fatal(err);
@@ -486,7 +511,7 @@ options(struct run *r, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:n:s:j:l:k:r:xo:")) != -1) {
+	while ((c = getopt(argc, argv, "c:n:s:j:l:k:pr:xo:")) != -1) {
 		unsigned long n = optarg ? strtoul(optarg, NULL, 10) : 0;
 
 		switch (c) {
@@ -507,6 +532,9 @@ options(struct run *r, int argc, char **argv)
 			break;
 		case 'k':
 			r->kill = (long)n;
+			break;
+		case 'p':
+			r->cut_twice = true;
 			break;
 		case 'r':
 			r->after_kill = optarg;

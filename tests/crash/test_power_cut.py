@@ -15,8 +15,8 @@ import pytest
 
 LONG = bool(os.environ.get("REELGATE_TEST_LONG"))
 SEEDS = range(1, 21) if LONG else (1, 2)
-STATES = 0 if LONG else 1200  # 0: all
-KILLS = 200 if LONG else 8
+STATES = 0 if LONG else 1000  # 0: all
+AGAIN = 200 if LONG else 6
 CAUGHT_OF = 2000 if LONG else 200
 PROGRAMS = pathlib.Path(os.environ.get("REELGATE_BIN", "build/debug/bin")) \
     .resolve().parent / "tests" / "power"
@@ -84,22 +84,43 @@ def test_broken_promise_is_caught(work, show, title, lie, how):
     assert code == 0, report
 
 
+def go_on_and_cut(work, n, *how):
+    """The recorded program ends in n different places, another one goes on
+    from what is left, and the power of that one is cut. Yields the options for
+    the replayer."""
+    record(work, 1, steps=25)
+    trace, where = work / "trace-after", work / "cuts" / "killed"
+    for place in range(n):
+        end = (*how, "-k", place)
+        assert replay(work, *end)[0] == 0
+        run_recorded(where, trace, place, 1, 6, "recover")
+        yield *end, "-r", trace, "-n", 60, "-c", where
+
+
+def states_of(report):
+    return int(re.search(r"(\d+) crash states", report)[1])
+
+
 def test_what_was_seen_after_a_kill_survives_a_cut(work, show):
     """What a killed process had not synced is in the page cache: its successor
     sees it, and must make it durable before it builds on it. Without the
     commit that does so the cut must be caught."""
-    record(work, 1, steps=25)
     states = caught = 0
-    for kill in range(KILLS):
-        trace, where = work / "trace-after", work / "cuts" / "killed"
-        assert replay(work, "-k", kill)[0] == 0
-        run_recorded(where, trace, kill, 1, 6, "recover")
-        after = ("-k", kill, "-r", trace, "-n", 60)
-        code, report = replay(work, *after, "-c", where)
-        assert code == 0, f"kill {kill}: {report}"
-        states += int(re.search(r"(\d+) crash states", report)[1])
-        _, report = replay(work, *after, "-x", "-l", "first-commit")
+    for options in go_on_and_cut(work, AGAIN):
+        code, report = replay(work, *options)
+        assert code == 0, f"{options}: {report}"
+        states += states_of(report)
+        _, report = replay(work, *options, "-x", "-l", "first-commit")
         caught += int(re.search(r"caught in (\d+)", report)[1])
-    show("after a kill", f"{KILLS} kills, {states} crash states, 0 violations")
+    show("after a kill", f"{AGAIN} kills, {states} crash states, 0 violations")
     show("no commit at opening", f"caught in {caught} of {states} crash states")
     assert caught > 0
+
+
+def test_cut_while_it_recovers_from_a_cut(work, show):
+    states = 0
+    for options in go_on_and_cut(work, AGAIN, "-p"):
+        code, report = replay(work, *options)
+        assert code == 0, f"{options}: {report}"
+        states += states_of(report)
+    show("two cuts", f"{AGAIN} first cuts, {states} crash states, 0 violations")
