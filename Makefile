@@ -142,7 +142,8 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
 
 # The benchmark: its load generator, and the limits it is compared with.
-BENCH_OBJ = $(BUILD)/tests/bench/stats.o $(BUILD)/libcore.a
+BENCH_OBJ = $(BUILD)/tests/bench/stats.o $(BUILD)/tests/bench/data.o \
+	    $(BUILD)/libcore.a
 $(BUILD)/bench/bench-load: $(patsubst %.c,$(BUILD)/%.o,\
 		$(wildcard tests/bench/load*.c)) $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)

@@ -99,7 +99,7 @@ limit_repeat(const struct limit_conf *conf, limit_step step, void *const *ctx,
  */
 
 struct md5_work {
-	const char *data;
+	char *data;
 	size_t n;
 };
 
@@ -122,11 +122,11 @@ md5_step(void *ctx, uint64_t i)
 int
 limit_md5(const struct limit_conf *conf, struct bench_result *out)
 {
-	struct md5_work w = { .data = calloc(1, conf->size), .n = conf->size };
+	struct md5_work w = { .data = bench_data(conf->size), .n = conf->size };
 	void *ctx = &w;
 	int rc = w.data ? limit_repeat(conf, md5_step, &ctx, 1, w.n, out) : -1;
 
-	free((void *)(uintptr_t)w.data);
+	free(w.data);
 	return rc;
 }
 

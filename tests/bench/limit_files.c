@@ -77,7 +77,7 @@ run(const struct limit_conf *conf, limit_step step, size_t threads,
 {
 	struct files_work *w = calloc(threads, sizeof(*w));
 	void **ctx = calloc(threads, sizeof(*ctx));
-	char *data = calloc(1, data_bytes);
+	char *data = bench_data(data_bytes);
 	int dir = -1, fd = -1, rc = -1;
 
 	if (w && ctx && data &&
@@ -124,5 +124,5 @@ limit_files(const struct limit_conf *conf, struct bench_result *out)
 int
 limit_stream(const struct limit_conf *conf, struct bench_result *out)
 {
-	return run(conf, stream_step, 1, 1u << 20, out);
+	return run(conf, stream_step, conf->threads, 1u << 20, out);
 }

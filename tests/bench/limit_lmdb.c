@@ -217,7 +217,7 @@ limit_lmdb_put(const struct limit_conf *conf, struct bench_result *out)
 	int rc = ENOMEM;
 
 	g.tail = &g.head;
-	g.value = calloc(1, g.value_n);
+	g.value = bench_data(g.value_n);
 	if (puts && ctx && g.value)
 		rc = open_group(conf, &g);
 	for (size_t i = 0; rc == 0 && i < conf->threads; i++) {
@@ -272,9 +272,9 @@ page_step(void *ctx, uint64_t i)
 	int rc;
 
 	(void)i;
-	p->x = p->x * 6364136223846793005ull + 1442695040888963407ull;
-	snprintf(name, sizeof(name), "%03llu/",
-		 (unsigned long long)((p->x >> 33) % (p->keys / PAGE_STEPS)));
+	snprintf(
+	    name, sizeof(name), "%03llu/",
+	    (unsigned long long)(bench_random(&p->x) % (p->keys / PAGE_STEPS)));
 	memcpy(from, p->bucket, sizeof(p->bucket));
 	memcpy(from + 4, name, 4);
 	k = (MDB_val){ 8, from };
@@ -318,8 +318,10 @@ limit_lmdb_page(const struct limit_conf *conf, struct bench_result *out)
 {
 	struct page p = { .x = 1, .keys = conf->keys };
 	void *ctx = &p;
-	int rc = open_env(conf->dir, MDB_RDONLY, &p.env);
+	int rc = EINVAL;
 
+	if (conf->keys >= PAGE_STEPS)
+		rc = open_env(conf->dir, MDB_RDONLY, &p.env);
 	if (rc == 0)
 		rc = mdb_txn_begin(p.env, NULL, MDB_RDONLY, &p.txn);
 	if (rc == 0)

@@ -35,7 +35,7 @@ limit_mhd(const struct limit_conf *conf, struct bench_result *out)
 {
 	struct MHD_Response *answer;
 	struct MHD_Daemon *d;
-	char *data = calloc(1, conf->size);
+	char *data = bench_data(conf->size);
 	sigset_t stop;
 	int got;
 

@@ -15,27 +15,6 @@ static const char *const methods[LOAD_OP_COUNT] = {
 	[LOAD_DELETE] = "DELETE", [LOAD_LIST] = "GET",
 };
 
-/* xorshift64: repeatable, and nothing a disk could compress. */
-static uint64_t
-next_random(uint64_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
-static char *
-make_block(void)
-{
-	uint64_t x = 88172645463325252ull;
-	uint64_t *p = aligned_alloc(4096, LOAD_BLOCK_BYTES);
-
-	for (size_t i = 0; p && i < LOAD_BLOCK_BYTES / sizeof(*p); i++)
-		p[i] = next_random(&x);
-	return (char *)p;
-}
-
 static int
 body_sha256(const char *block, uint64_t n, char hex[SHA256_HEX_MAX])
 {
@@ -149,7 +128,7 @@ draw(const struct load_conf *conf, uint64_t *x)
 		return conf->op;
 	for (op = 0; op < LOAD_OP_COUNT; op++)
 		sum += conf->mix[op];
-	at = next_random(x) % sum;
+	at = bench_random(x) % sum;
 	for (op = 0; at >= conf->mix[op]; op++)
 		at -= conf->mix[op];
 	return (enum load_op)op;
@@ -200,7 +179,7 @@ load_plan_build(const struct load_conf *conf, struct load_plan *plan)
 	uint64_t x = 2463534242ull;
 	size_t at = 0;
 
-	*plan = (struct load_plan){ .block = make_block(),
+	*plan = (struct load_plan){ .block = bench_data(LOAD_BLOCK_BYTES),
 				    .v = calloc(conf->keys, sizeof(*plan->v)) };
 	if (!plan->block || !plan->v)
 		return -1;
@@ -214,7 +193,7 @@ load_plan_build(const struct load_conf *conf, struct load_plan *plan)
 	for (plan->n = 0; plan->n < conf->keys; plan->n++) {
 		enum load_op op = draw(conf, &x);
 		uint64_t key = conf->op == LOAD_MIXED
-				   ? next_random(&x) % conf->keys
+				   ? bench_random(&x) % conf->keys
 				   : plan->n;
 
 		if (add_request(conf, op, key, body_hash, plan,

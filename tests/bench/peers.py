@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 import gateway as product  # noqa: E402
 
 # Nothing here is slower than it could be: no access log, kernel defaults for
-# sockets, a worker a core. Files are opened for each request, as a store has
-# to that answers with what was written last.
+# sockets, a worker a core, bodies written 128 KiB at a time. Files are opened
+# for each request, as a store has to that answers with what was written last.
 NGINX = """
 daemon off;
 worker_processes auto;
@@ -32,6 +32,7 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 600;
     client_max_body_size 0;
+    client_body_buffer_size 128k;
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi;

@@ -65,6 +65,9 @@ def beside(row, names, ours, name, theirs):
 
 def compared(row, names, ours, limit, theirs):
     """A line with a bar, for the ratio or, without theirs, for the figure."""
+    line = beside(row, names, ours, limit.name.format(**names), theirs)
+    if limit.bar is None:
+        return line
     less = row.metric in LESS_IS_BETTER
     measured = statistics.median(ours)
     if theirs is not None:
@@ -76,7 +79,6 @@ def compared(row, names, ours, limit, theirs):
         return ("<= " if less else ">= ") + (
             amount(row.metric, value) if theirs is None else f"{value:g}")
 
-    line = beside(row, names, ours, limit.name.format(**names), theirs)
     met = measured <= limit.bar if less else measured >= limit.bar
     return line[:5] + (bound(limit.bar), bound(limit.aim),
                        "yes" if met else "NO")

@@ -96,7 +96,7 @@ class Uploads(Idle):
 @dataclasses.dataclass
 class Limit:
     name: str
-    bar: float
+    bar: typing.Optional[float]  # None: to know where the time goes
     aim: typing.Optional[float]
     # (bench, row) -> what to call for one measurement, in the row's metric
     side: typing.Callable
@@ -124,6 +124,12 @@ def nginx(bar, aim=None):
 def mhd(bar, aim=None):
     return on_server("libmicrohttpd", bar, aim,
                      lambda b, row: b.mhd(row.work.size))
+
+
+def file_stream(threads):
+    """The same bytes written to files, with one fdatasync each."""
+    return machine("file + fdatasync", None, None, "stream", size=64 * MIB,
+                   threads=threads, keys=4)
 
 
 def cursor_page(bar, aim):
@@ -202,9 +208,9 @@ ROWS = [
     Row("put64m1", "PUT 64 MiB, 1 connection, unsigned payload", "mb_s",
         put(64 * MIB, 1, 4, "unsigned", **LARGE),
         [machine("MD5, one core", 0.8, 0.95, "md5", size=64 * MIB),
-         nginx(1.3)]),
+         nginx(1.3), file_stream(1)]),
     Row("put64m4", "PUT 64 MiB, 4 connections, signed payload", "mb_s",
-        put(64 * MIB, 4, 4, **LARGE), [nginx(1.2)]),
+        put(64 * MIB, 4, 4, **LARGE), [nginx(1.2), file_stream(4)]),
     Row("complete", "Complete of {parts:,} x 5 MiB parts", "p50_ms",
         Large("complete", 3), [absolute(50, 10)], rounds=1),
     Row("copy", "Copy of the object of {parts:,} x 5 MiB", "p50_ms",

@@ -1,5 +1,6 @@
 /*
- * stats.h - times of requests or works, and what is printed of them.
+ * stats.h - what the programs of the benchmark share: times of requests or
+ * works, what is printed of them, and bytes to send or write.
  */
 #ifndef TESTS_BENCH_STATS_H
 #define TESTS_BENCH_STATS_H
@@ -32,5 +33,12 @@ void bench_result_json(struct buf *b, const struct bench_result *r);
 uint64_t bench_now_ns(void); /* monotonic */
 double bench_cpu_s(void);
 void bench_sleep_ms(uint64_t ms);
+
+/* ---- data.c -------------------------------------------------------------- */
+
+/* xorshift64, repeatable; *x is not 0. */
+uint64_t bench_random(uint64_t *x);
+/* n such bytes, for free(); NULL on memory shortage. */
+char *bench_data(size_t n);
 
 #endif
