@@ -9,7 +9,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SHOW_US (US_PER_S / 5)
@@ -112,4 +114,38 @@ admin_copy_files(const char *from, const char *to, bool credentials, bool keep)
 	if (status == GO_ON && credentials)
 		status = copy_file(from, to, "credentials", keep);
 	return status;
+}
+
+static struct stat owner;
+
+static int
+give(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)type;
+	(void)at;
+	return st->st_uid == owner.st_uid
+		   ? 0
+		   : lchown(path, owner.st_uid, owner.st_gid);
+}
+
+int
+admin_give_back(const char *data)
+{
+	static const char *const names[] = { "index", "blobs", "accounts",
+					     "credentials" };
+	char path[PATH_MAX];
+
+	if (geteuid() != 0 || stat(data, &owner) != 0 || owner.st_uid == 0)
+		return EX_OK;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		int status = admin_path(data, names[i], path, sizeof(path));
+
+		if (status != GO_ON)
+			return status;
+		if (nftw(path, give, 16, FTW_PHYS | FTW_MOUNT) != 0 &&
+		    errno != ENOENT)
+			return complain(EX_NOPERM, "%s: %s", path,
+					strerror(errno));
+	}
+	return EX_OK;
 }

@@ -37,4 +37,11 @@ bool admin_dir_empty(const char *dir);
 int MUST_CHECK admin_copy_files(const char *from, const char *to,
 				bool credentials, bool keep);
 
+/*
+ * admin_give_back - run as root, gives index, blobs, accounts and credentials
+ * below @data to whom that directory belongs, who could not use them else.
+ * EX_OK, or a status after a complaint.
+ */
+int MUST_CHECK admin_give_back(const char *data);
+
 #endif

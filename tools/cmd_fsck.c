@@ -20,6 +20,8 @@
 #define FSCK_CLEAN 0
 #define FSCK_FOUND 1
 #define FSCK_FAILED 2
+/* The child's, apart from those that a runtime ends a process with. */
+#define CHILD_STATUS 40
 
 struct fsck {
 	struct store_fsck_conf conf;
@@ -154,21 +156,34 @@ check(struct fsck *k)
 }
 
 static int
-crashed(struct fsck *k, int sig)
+crashed(struct fsck *k, const char *how)
 {
 	char text[160];
 	struct store_finding f = { .kind = "index", .text = text };
 
-	if (sig != SIGSEGV && sig != SIGBUS && sig != SIGABRT &&
-	    sig != SIGFPE && sig != SIGILL)
-		return complain(FSCK_FAILED, "the check was ended by %s",
-				strsignal(sig));
 	snprintf(text, sizeof(text),
 		 "the index is damaged (reading it ended with %s): restore the "
 		 "last backup",
-		 strsignal(sig));
+		 how);
 	print_finding(k, &f);
 	return FSCK_FOUND;
+}
+
+static int
+ended(struct fsck *k, int status)
+{
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	if (sig == SIGSEGV || sig == SIGBUS || sig == SIGABRT ||
+	    sig == SIGFPE || sig == SIGILL)
+		return crashed(k, strsignal(sig));
+	if (sig)
+		return complain(FSCK_FAILED, "the check was ended by %s",
+				strsignal(sig));
+	status = WEXITSTATUS(status) - CHILD_STATUS;
+	if (status >= FSCK_CLEAN && status <= FSCK_FAILED)
+		return status;
+	return crashed(k, "an error of memory");
 }
 
 static int
@@ -185,14 +200,12 @@ check_in_child(struct fsck *k)
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &no_core);
 		setvbuf(stdout, NULL, _IOLBF, 0); /* a crash loses no line */
-		_exit(check(k));
+		_exit(CHILD_STATUS + check(k));
 	}
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return complain(FSCK_FAILED, "%s", strerror(errno));
-	if (WIFSIGNALED(status))
-		return crashed(k, WTERMSIG(status));
-	return WEXITSTATUS(status);
+	return ended(k, status);
 }
 
 /* ---- the command line ---------------------------------------------------- */

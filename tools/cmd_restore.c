@@ -113,6 +113,9 @@ run(struct restore *r)
 	progress_clear(&r->progress);
 	if (rc != 0)
 		return complain(EX_IOERR, "%s", err);
+	status = admin_give_back(r->conf.to);
+	if (status != EX_OK)
+		return status;
 	print_store(r->conf.to, &result.identity);
 	return result.damaged ? EXIT_FAILURE : EX_OK;
 }
@@ -188,6 +191,8 @@ cmd_admin_new_epoch(int argc, char **argv)
 		return complain(EX_CONFIG, "%s", err);
 	if (store_new_epoch(dir, &id, line_err) != 0)
 		return complain(EXIT_FAILURE, "%s", line_err);
-	print_store(dir, &id);
-	return EX_OK;
+	status = admin_give_back(dir);
+	if (status == EX_OK)
+		print_store(dir, &id);
+	return status;
 }
