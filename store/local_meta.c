@@ -347,6 +347,12 @@ check_not_lost(const char *data_dir, char err[512])
 		    data_dir);
 }
 
+static unsigned
+readers_of(const struct store_local_conf *conf)
+{
+	return conf->max_readers ? conf->max_readers : READERS_DEFAULT;
+}
+
 static int
 allocate_lock(struct local *ls, off_t size)
 {
@@ -364,9 +370,9 @@ allocate_lock(struct local *ls, off_t size)
  * on a full disk ends a process by SIGBUS; so no hole is left.
  */
 static void
-fill_lock_file(struct local *ls, unsigned readers)
+fill_lock_file(struct local *ls, const struct store_local_conf *conf)
 {
-	off_t size = READER_BYTES * (off_t)readers + LOCK_HEAD_BYTES;
+	off_t size = READER_BYTES * (off_t)readers_of(conf) + LOCK_HEAD_BYTES;
 
 	/* Other errors are LMDB's to tell, which opens the file next. */
 	if (allocate_lock(ls, size) == 0 || errno != ENOSPC)
@@ -380,17 +386,14 @@ static int
 open_env(struct local *ls, const struct store_local_conf *conf,
 	 const char *path, unsigned flags, char err[512])
 {
-	unsigned readers =
-	    conf->max_readers ? conf->max_readers : READERS_DEFAULT;
 	int rc = mdb_env_create(&ls->env), dead;
 
-	fill_lock_file(ls, readers);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(ls->env, conf->map_size);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(ls->env, TABLES_MAX);
 	if (rc == 0)
-		rc = mdb_env_set_maxreaders(ls->env, readers);
+		rc = mdb_env_set_maxreaders(ls->env, readers_of(conf));
 	if (rc == 0)
 		rc = mdb_env_open(ls->env, path, MDB_NOTLS | flags, 0640);
 	if (rc == 0)
@@ -460,6 +463,7 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 
 	if (lock_index(ls, conf->data_dir, path, true, err) != 0)
 		return -1;
+	fill_lock_file(ls, conf);
 	if (make_index(ls, conf, st, err) != 0 ||
 	    open_env(ls, conf, path, 0, err) != 0 ||
 	    open_tables(ls, st, err) != 0)

@@ -505,6 +505,25 @@ test_default_mark_is_bounded_by_the_disk(void **state)
 	assert_true(local_of(f->s)->space.disks[0].soft == 4096);
 }
 
+/* A first write to a hole of a mapped file on a full disk is SIGBUS. */
+static void
+test_table_of_readers_has_no_holes(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	struct stat st;
+
+	f->conf.max_readers = 4000;
+	store_close(f->s);
+	snprintf(path, sizeof(path), "%s/index/lock.mdb", f->dir);
+	assert_int_equal(unlink(path), 0);
+	f->s = NULL;
+	fixture_reopen(f);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 4000 * 64);
+	assert_true(st.st_blocks * 512 >= st.st_size);
+}
+
 static uint64_t
 ballast_blocks(const struct fixture *f)
 {
@@ -658,6 +677,7 @@ main(void)
 		    test_events_stay_until_delivered_and_then_for_a_while),
 		STORE_TEST(test_puts_are_refused_when_space_is_short),
 		STORE_TEST(test_default_mark_is_bounded_by_the_disk),
+		STORE_TEST(test_table_of_readers_has_no_holes),
 		STORE_TEST(test_ballast_is_never_free_and_comes_back),
 		STORE_TEST(test_damage_is_an_error_not_an_answer),
 		STORE_TEST(test_missing_blob_is_an_error),
