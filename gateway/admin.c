@@ -42,9 +42,15 @@ static const struct {
 	const char *name;
 	int (*run)(struct admin_command *c);
 } commands[] = {
-	{ "user add", admin_user_add },	      { "user list", admin_user_list },
-	{ "user remove", admin_user_remove }, { "key add", admin_key_add },
-	{ "key remove", admin_key_remove },   { "backup", admin_backup },
+	{ "user add", admin_user_add },
+	{ "user list", admin_user_list },
+	{ "user remove", admin_user_remove },
+	{ "key add", admin_key_add },
+	{ "key remove", admin_key_remove },
+	{ "backup", admin_backup },
+	{ "scrub start", admin_scrub_start },
+	{ "scrub stop", admin_scrub_stop },
+	{ "scrub status", admin_scrub_status },
 };
 
 struct slice

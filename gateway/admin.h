@@ -15,6 +15,13 @@
  *   backup       and with it a descriptor of an empty file, for the index
  *                -> {"deployment","epoch"} once it is written; the
  *                   blobs it refers to stay until the peer closes
+ *   scrub start  [rate: bytes/s, 0: unbounded] -> {}
+ *   scrub stop   -> {}
+ *   scrub status [objects: whose the damage is] -> {"running","in_index",
+ *                "rate","started","finished","next","passes","bytes",
+ *                "bytes_of","blobs","damage":[{"text","place","block","found",
+ *                "objects":[{"bucket","key","version_id","upload_id"}],
+ *                "more_objects"}],"damage_lost"}
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
  * Each peer has a thread and one command, so a long one holds up no other.

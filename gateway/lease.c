@@ -9,7 +9,9 @@
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/log.h"
+#include "base/timeval.h"
 #include "base/unix_socket.h"
+#include "store/care.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -17,6 +19,10 @@
 
 #define LINE_MAX_BYTES 8192 /* a key of 1024 bytes, escaped, and a bucket */
 #define PEER_TIMEOUT_MS 2000
+/* Whoever leases reads all of it next, so this only warms the page cache; but
+ * others wait meanwhile. */
+#define VERIFY_US (3 * US_PER_S)
+#define VERIFY_STEP (16u << 20)
 
 struct lease_server {
 	struct store *store;
@@ -163,6 +169,29 @@ struct lease {
 	size_t n;
 };
 
+/*
+ * The bytes go out of our sight, so they are verified first, as far as the time
+ * allows; behind that, what is known to be damaged is refused.
+ */
+static enum s3_error
+verify(const struct lease *l)
+{
+	int64_t end = time_mono_us() + VERIFY_US;
+	uint64_t size = l->object.size, at = 0;
+
+	while (at < size && time_mono_us() < end) {
+		uint64_t n = size - at < VERIFY_STEP ? size - at : VERIFY_STEP;
+
+		if (store_read_verify(l->read, at, n) != S3_OK)
+			return store_read_is_damaged(l->read)
+				   ? S3_ERR_BAD_DIGEST
+				   : S3_ERR_INTERNAL_ERROR;
+		at += n;
+	}
+	return at < size && store_read_is_damaged(l->read) ? S3_ERR_BAD_DIGEST
+							   : S3_OK;
+}
+
 static enum s3_error
 open_lease(struct lease_server *l, struct slice line, struct lease *out)
 {
@@ -184,7 +213,7 @@ open_lease(struct lease_server *l, struct slice line, struct lease *out)
 				 &out->n);
 	if (err != S3_OK && out->n > req.extents_max)
 		err = S3_ERR_ENTITY_TOO_LARGE;
-	return err;
+	return err == S3_OK ? verify(out) : err;
 }
 
 static void

@@ -166,6 +166,9 @@ open_store(struct gateway *g, char err[ERR_MAX])
 		.max_readers = 2 * (unsigned)g->conf.max_connections + 64,
 		.upload_age_max_ms =
 		    (int64_t)g->conf.upload_age_max_days * MS_PER_DAY,
+		.scrub_bytes_per_s = g->conf.scrub_bytes_per_s,
+		.scrub_interval_ms =
+		    (int64_t)g->conf.scrub_interval_days * MS_PER_DAY,
 	};
 
 	if (strcmp(g->conf.backend, "local") != 0) {

@@ -43,6 +43,7 @@ job_fail_store(struct job_run *run, enum s3_error err, const char *what)
 		{ S3_ERR_NO_SUCH_KEY, "object_missing" },
 		{ S3_ERR_NO_SUCH_BUCKET, "bucket_missing" },
 		{ S3_ERR_ENTITY_TOO_LARGE, "object_too_large" },
+		{ S3_ERR_BAD_DIGEST, "object_damaged" },
 	};
 
 	log_warn("job_store", "job %s: %s: %s", run->job.id, what,

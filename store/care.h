@@ -156,4 +156,65 @@ void store_copies_close(struct store_copies *c); /* NULL is fine */
 int MUST_CHECK store_restore(const struct store_copies_conf *conf,
 			     struct store_copies_result *out, char err[512]);
 
+/* ---- scrubbing: local_scrub.c ------------------------------------------- */
+
+/*
+ * One thread reads the index and then every blob in order of its id, from the
+ * disk, and compares: a pass. Passes begin by themselves an interval after the
+ * last one ended (store_local_conf) or when asked for; where one is, and the
+ * list of damage, is kept in DATA/scrub, so it goes on after a restart.
+ */
+
+/* An object or, with upload_id, a part of an open upload that a damaged block
+ * belongs to. */
+struct store_damaged_object {
+	struct slice bucket;
+	struct slice key;
+	char version_id[STORE_VERSION_ID_MAX];
+	char upload_id[STORE_UPLOAD_ID_MAX]; /* or "" */
+};
+
+#define STORE_DAMAGED_OBJECTS_MAX 32u /* told for each block */
+
+struct store_damage {
+	const char *text;  /* "the block's CRC-32C differs", ... */
+	const char *place; /* below DATA: "blobs/f/..."; or the row */
+	uint64_t block;	   /* of 1 MiB, in the file */
+	int64_t found_us;
+	struct store_damaged_object *objects; /* where asked for */
+	size_t n_objects;
+	bool more_objects;
+};
+
+struct store_scrub_status {
+	bool running;
+	bool in_index;	     /* its first phase: index, then blobs */
+	uint64_t rate;	     /* bytes per second, 0: unbounded */
+	int64_t started_us;  /* of the pass that runs, or was the last */
+	int64_t finished_us; /* of the last that came to its end; 0: none */
+	int64_t next_us;     /* when one begins by itself; 0: never */
+	uint64_t passes;     /* that came to their end */
+	/* of the pass that runs, or was the last */
+	uint64_t bytes;
+	uint64_t bytes_of; /* all together, as far as it was known then */
+	uint64_t blobs;
+	const struct store_damage *damage; /* in order of the blobs' ids */
+	size_t n_damage;
+	uint64_t damage_lost; /* found no room in the list */
+	uint64_t damage_met;  /* since the start, by readers and passes */
+};
+
+/* Begins a pass, or changes the rate of the one that runs. @rate: bytes per
+ * second; 0: as fast as it goes; UINT64_MAX: the configured one, or 20 MB/s. */
+enum s3_error MUST_CHECK store_scrub_start(struct store *s, uint64_t rate);
+/* Ends the pass that runs, if any; the next is an interval away. */
+enum s3_error MUST_CHECK store_scrub_stop(struct store *s);
+/* Does a block that holds bytes of this read stand in the list of damage? */
+bool store_read_is_damaged(struct store_read *r);
+/* @objects: also what the damage belongs to, which reads the records of all
+ * objects when there is damage. */
+enum s3_error MUST_CHECK store_scrub_status(struct store *s, bool objects,
+					    struct arena *a,
+					    struct store_scrub_status *out);
+
 #endif

@@ -10,6 +10,8 @@
  *               what it saw of readers
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
+ *   damages.mu  list of damage (local_damage.h)
+ *   scrub.mu    what the scrubber does, and shall (local_scrub.c)
  * The LMDB write transaction belongs to the thread that leads the writer.
  */
 #ifndef STORE_LOCAL_H
@@ -111,6 +113,17 @@ struct open_reads {
 	size_t barred; /* earlier snapshots come too late */
 };
 
+struct damage_item;
+struct damages {
+	pthread_mutex_t mu;
+	struct damage_item *v;
+	size_t n;
+	uint64_t met;  /* since the start, by whoever read */
+	uint64_t lost; /* found no room in the list */
+	bool unsaved;
+};
+
+struct scrub;
 struct local {
 	struct store base; /* first */
 	uint64_t inline_max;
@@ -132,7 +145,8 @@ struct local {
 	struct watch watch;
 	struct open_reads reads;
 	struct verified verified;
-	_Atomic uint64_t damage_seen; /* since the start, by whoever read */
+	struct damages damages;
+	struct scrub *scrub;
 };
 
 static inline struct local *
@@ -228,11 +242,14 @@ enum damage {
 	DAMAGE_NONE,
 	DAMAGE_BYTES,	   /* a block's bytes are not those that were written */
 	DAMAGE_SHORT,	   /* the file ends before them */
+	DAMAGE_LONG,	   /* the file goes on behind them */
 	DAMAGE_UNREADABLE, /* the disk has an error in their place */
 	DAMAGE_MISSING,	   /* there is no file */
-	DAMAGE_CHECKSUM	   /* the index has lost the block's checksum */
+	DAMAGE_CHECKSUM,   /* the index has lost the block's checksum */
+	DAMAGE_ROW,	   /* a row of the index */
+	DAMAGE_KINDS
 };
-/* Logs it and counts it. */
+/* Somebody met it: it is logged, counted and listed. Not of DAMAGE_ROW. */
 void damage_found(struct local *ls, enum damage what, uint64_t blob_id,
 		  uint64_t block);
 
@@ -322,6 +339,13 @@ void watch_readers(struct local *ls);
  * begun meanwhile refers to. Holds add up. */
 void keeper_hold(struct local *ls);
 void keeper_release(struct local *ls);
+
+/* ---- local_scrub.c ---------------------------------------------------- */
+
+int scrub_start(struct local *ls, const struct store_local_conf *conf);
+void scrub_end(struct local *ls); /* before the writer stops */
+/* There is something to be saved. */
+void scrub_wake(struct local *ls);
 
 /* ---- local_read.c: reads that are open ------------------------------- */
 

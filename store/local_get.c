@@ -63,7 +63,7 @@ local_get(struct store *s, const struct store_ref *ref,
 	  struct store_object *out, struct store_read **read)
 {
 	struct local *ls = local_of(s);
-	uint64_t missing = 0;
+	uint64_t missing = UINT64_MAX;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
 		struct local_read *r = NULL;
@@ -81,14 +81,16 @@ local_get(struct store *s, const struct store_ref *ref,
 			*read = &r->base;
 			return S3_OK;
 		}
-		missing = r->n ? r->at[0].blob_id : 0;
+		if (!r->stale)
+			missing = r->at[0].blob_id;
 		if (errno != ENOENT)
 			err = local_io_error("open");
 		local_read_close(&r->base);
 		if (err != S3_OK)
 			return err;
 	}
-	damage_found(ls, DAMAGE_MISSING, missing, 0);
+	if (missing != UINT64_MAX)
+		damage_found(ls, DAMAGE_MISSING, missing, 0);
 	return S3_ERR_INTERNAL_ERROR;
 }
 

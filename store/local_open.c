@@ -3,6 +3,7 @@
  */
 #include "store/local.h"
 #include "base/timeval.h"
+#include "store/local_damage.h"
 
 #define GC_DELAY_US (15 * 60 * US_PER_S)
 #define EVENT_RETENTION_US (7 * 24 * 3600 * US_PER_S)
@@ -36,6 +37,7 @@ local_close(struct store *s)
 {
 	struct local *ls = local_of(s);
 
+	scrub_end(ls);
 	keeper_stop(ls);
 	blob_space_close(ls);
 	writer_stop(ls);
@@ -43,6 +45,7 @@ local_close(struct store *s)
 	local_meta_close(ls);
 	reads_release(&ls->reads);
 	verified_release(&ls->verified);
+	damages_release(&ls->damages);
 	free(ls);
 }
 
@@ -107,6 +110,10 @@ start(struct local *ls, const struct store_local_conf *conf, char err[512])
 		snprintf(err, 512, "the housekeeping thread cannot be started");
 		return -1;
 	}
+	if (scrub_start(ls, conf) != 0) {
+		snprintf(err, 512, "the scrubber cannot be started");
+		return -1;
+	}
 	return 0;
 }
 
@@ -133,6 +140,7 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 				    : COMPLETED_KEEP_US;
 	ls->upload_age_max_us = conf->upload_age_max_ms * 1000;
 	reads_init(&ls->reads);
+	damages_init(&ls->damages);
 	if (verified_init(&ls->verified) != 0)
 		snprintf(err, 512, "out of memory");
 	else if (start(ls, conf, err) == 0)

@@ -6,29 +6,31 @@
  */
 #include "store/local_verify.h"
 #include "base/hash.h"
-#include "base/log.h"
+#include "store/local_damage.h"
 
 #include <errno.h>
 #include <unistd.h>
 
+#define BUFFER_BYTES 65536u
 #define CRCS_MAX 1024u /* loaded at once, of bytes in many pieces */
 
 /* ---- one block ---------------------------------------------------------- */
 
-/* One piece of at most VERIFY_BUFFER_BYTES: how much came, or -1. */
+/* How much came, or -1. */
 static ssize_t
-read_some(int fd, char *buffer, uint64_t at)
+read_some(int fd, char *buffer, size_t max, uint64_t at)
 {
 	ssize_t n;
 
 	do
-		n = pread(fd, buffer, VERIFY_BUFFER_BYTES, (off_t)at);
+		n = pread(fd, buffer, max, (off_t)at);
 	while (n < 0 && errno == EINTR);
 	return n;
 }
 
 enum damage
-verify_block(int fd, uint64_t size, uint64_t block, uint32_t want, char *buffer)
+verify_block(int fd, uint64_t size, uint64_t block, uint32_t want, char *buffer,
+	     size_t buffer_n)
 {
 	uint64_t at = block * BLOB_BLOCK_BYTES, left;
 	uint32_t crc = 0;
@@ -37,7 +39,7 @@ verify_block(int fd, uint64_t size, uint64_t block, uint32_t want, char *buffer)
 		return DAMAGE_SHORT;
 	left = size - at < BLOB_BLOCK_BYTES ? size - at : BLOB_BLOCK_BYTES;
 	while (left) {
-		ssize_t n = read_some(fd, buffer, at);
+		ssize_t n = read_some(fd, buffer, buffer_n, at);
 		size_t take = (uint64_t)n < left ? (size_t)n : (size_t)left;
 
 		if (n <= 0)
@@ -136,10 +138,11 @@ check_block(struct check *c, uint64_t block)
 	if (rc != 0)
 		return local_error("crc", rc);
 	if (!c->buffer)
-		c->buffer = malloc(VERIFY_BUFFER_BYTES);
+		c->buffer = malloc(BUFFER_BYTES);
 	if (!c->buffer)
 		return S3_ERR_INTERNAL_ERROR;
-	what = verify_block(c->fd, c->file.size, block, want, c->buffer);
+	what = verify_block(c->fd, c->file.size, block, want, c->buffer,
+			    BUFFER_BYTES);
 	return what == DAMAGE_NONE ? S3_OK : damaged(c, what, block);
 }
 
@@ -284,4 +287,23 @@ local_read_is_verified(struct store_read *read, uint64_t offset, uint64_t n)
 	first = (r->at[0].offset + offset) / BLOB_BLOCK_BYTES;
 	last = (r->at[0].offset + offset + n - 1) / BLOB_BLOCK_BYTES;
 	return is_sure(r, 0, first, last) || is_known(r, first, last);
+}
+
+bool
+store_read_is_damaged(struct store_read *read)
+{
+	struct local_read *r = (struct local_read *)read;
+
+	if (!local_only(read->store) || damage_count(r->ls) == 0)
+		return false;
+	for (size_t i = 0; i < r->n; i++) {
+		uint64_t from = r->at[i].offset;
+		uint64_t n = r->at[i + 1].start - r->at[i].start;
+
+		if (n && damage_known(r->ls, r->at[i].blob_id,
+				      from / BLOB_BLOCK_BYTES,
+				      (from + n - 1) / BLOB_BLOCK_BYTES))
+			return true;
+	}
+	return false;
 }

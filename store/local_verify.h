@@ -10,16 +10,14 @@
 
 #include "store/local_read.h"
 
-/* Pieces by which a block is read; a multiple of what O_DIRECT asks for. */
-#define VERIFY_BUFFER_BYTES 65536u
-
 /*
- * verify_block - reads a block of a file that is @size bytes long.
- * @buffer: VERIFY_BUFFER_BYTES, aligned as the descriptor demands
- * Returns DAMAGE_NONE, or what is wrong.
+ * verify_block - reads a block of a file that is @size bytes long, in pieces
+ * of @buffer_n bytes, which divide a block. Buffer and its size are aligned as
+ * the descriptor demands.
+ * Returns DAMAGE_NONE, or what is wrong; errno of DAMAGE_UNREADABLE is set.
  */
 enum damage verify_block(int fd, uint64_t size, uint64_t block, uint32_t want,
-			 char *buffer);
+			 char *buffer, size_t buffer_n);
 
 /* Loads the CRCs of bytes [from, to) of the blob of @piece. LMDB code. */
 int verify_load_crcs(struct local_read *r, MDB_txn *txn, size_t piece,

@@ -547,7 +547,10 @@ struct store_local_conf {
 	uint64_t min_free_bytes;  /* the soft mark; the hard one is a quarter */
 	bool min_free_is_default; /* then at most 5 % of the file system */
 	unsigned max_readers;	  /* LMDB reader slots; 0: 1024 */
-	int64_t upload_age_max_ms; /* older uploads are aborted; 0: never */
+	int64_t upload_age_max_ms;  /* older uploads are aborted; 0: never */
+	uint64_t scrub_bytes_per_s; /* of the passes that begin by themselves;
+				       0: none do (care.h) */
+	int64_t scrub_interval_ms;  /* from the end of one to the next */
 	/* For tests; 0 is the default. */
 	int64_t gc_delay_ms;	    /* replaced bytes stay: 15 minutes */
 	int64_t event_retention_ms; /* delivered events stay: 7 days */

@@ -18,6 +18,8 @@ static const struct {
 	{ "user", "add|list|remove", cmd_admin_accounts, "S3 accounts" },
 	{ "key", "add|list|remove", cmd_admin_accounts,
 	  "access keys of S3 accounts" },
+	{ "scrub", "start|status|stop", cmd_admin_scrub,
+	  "look for damaged bytes in the whole store" },
 	{ "fsck", "[DIR]", cmd_admin_fsck,
 	  "check a store that is not in use, or a backup" },
 	{ "backup", "DIR", cmd_admin_backup,

@@ -22,6 +22,7 @@ int cmd_admin(int argc, char **argv);
 int cmd_admin_info(int argc, char **argv);
 int cmd_admin_jobs(int argc, char **argv);
 int cmd_admin_accounts(int argc, char **argv); /* `user` and `key` */
+int cmd_admin_scrub(int argc, char **argv);
 int cmd_admin_fsck(int argc, char **argv);
 int cmd_admin_backup(int argc, char **argv);
 int cmd_admin_restore(int argc, char **argv);

@@ -3,8 +3,8 @@
  * relay, the API's answers, the jobs. Job types are our own few words, so
  * labels need no escaping.
  */
-#include "base/timeval.h"
 #include "gateway/api/call.h"
+#include "base/timeval.h"
 #include "store/care.h"
 
 #include <inttypes.h>
@@ -46,6 +46,30 @@ put_store(struct api_call *c, struct buf *b)
 	      "Sequence of the newest event.");
 	gauge(b, "reelgate_outbox_lag", info.last_seq - info.acked_seq,
 	      "Events not delivered to the database yet.");
+}
+
+/* Damage that was met says that a disk fails: an alert belongs on these. */
+static void
+put_scrub(struct api_call *c, struct buf *b)
+{
+	struct store_scrub_status st;
+
+	if (store_scrub_status(c->api->conf.store, false, &c->arena, &st) !=
+	    S3_OK)
+		return;
+	gauge(b, "reelgate_scrub_running", st.running,
+	      "1 while the store is read and compared.");
+	gauge(b, "reelgate_scrub_pass_bytes", st.bytes,
+	      "Bytes read by the pass that runs, or was the last.");
+	gauge(b, "reelgate_scrub_finished_seconds",
+	      (uint64_t)(st.finished_us / US_PER_S),
+	      "When the last whole pass ended, as Unix time; 0: never.");
+	gauge(b, "reelgate_scrub_damage", st.n_damage + st.damage_lost,
+	      "Blocks and rows known to be damaged.");
+	head(b, "reelgate_store_damage_met_total", "counter",
+	     "Times that a reader or the scrubber met damage.");
+	buf_printf(b, "reelgate_store_damage_met_total %" PRIu64 "\n",
+		   st.damage_met);
 }
 
 static void
@@ -187,6 +211,7 @@ api_metrics(struct api_call *c)
 
 	put_store(c, &b);
 	put_index(c, &b);
+	put_scrub(c, &b);
 	put_relay(c, &b);
 	put_answers(c, &b);
 	put_jobs(c, &b);

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import socket
 import stat
 import subprocess
@@ -61,6 +62,18 @@ def test_lease_gives_the_bytes(stack, user, size):
         with pytest.raises(OSError):
             os.pwrite(fd, b"x", 0)
     assert read_all(answer, fds) == data
+
+
+def test_lease_of_a_damaged_object_is_refused(stack, user):
+    data = os.urandom((3 << 20) + 5)
+    upload = user.upload_url()
+    before = set(pathlib.Path(stack.data).glob("blobs/f/*/*/*"))
+    assert user.put(upload, data).status == 200
+    [path] = set(pathlib.Path(stack.data).glob("blobs/f/*/*/*")) - before
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert lease(stack, upload["key"]) == ({"error": "BadDigest"}, [])
+    path.write_bytes(data)
+    assert read_all(*lease(stack, upload["key"])) == data
 
 
 def test_lease_outlives_the_object(stack, user):

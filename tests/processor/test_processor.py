@@ -2,6 +2,7 @@
 import concurrent.futures
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -121,6 +122,20 @@ def test_text_named_mp4_fails_for_good_as_unsupported(machine):
     machine.wait_video(video, "failed")
     assert machine.video(video, "error") == "unsupported_media"
     assert machine.job(video) == ["failed", "1", "unsupported_media"]
+    assert machine.keys(f"derived/{video}/") == []
+
+
+def test_damaged_object_fails_for_good(machine, media):
+    film = media["noise"].read_bytes()
+    video = machine.upload(film)
+    [path] = [p for p in pathlib.Path(machine.data).glob("blobs/f/*/*/*")
+              if p.stat().st_size == len(film)]
+    with open(path, "r+b") as f:
+        f.seek(len(film) // 2)
+        f.write(b"a failing disk")
+    machine.processor()
+    machine.wait_video(video, "failed")
+    assert machine.job(video) == ["failed", "1", "object_damaged"]
     assert machine.keys(f"derived/{video}/") == []
 
 

@@ -124,7 +124,7 @@ test_lost_checksums_are_an_error(void **state)
 	assert_int_equal(
 	    store_get(f->s, &STORE_REF(BUCKET, KEY), NULL, &f->a, &o, &r),
 	    DAMAGED);
-	assert_int_equal(atomic_load(&local_of(f->s)->damage_seen), 1);
+	assert_int_equal(local_of(f->s)->damages.met, 1);
 }
 
 /* ---- several files, shared files ---------------------------------------- */

@@ -1,0 +1,550 @@
+/*
+ * The scrubber's thread: when a pass begins, at what pace it reads, and what
+ * is kept of it. Invariant: DATA/scrub is replaced as a whole, so a crash
+ * costs at most the last half minute of a pass.
+ */
+#include "store/local_scrub.h"
+#include "base/io.h"
+#include "base/json_write.h"
+#include "base/log.h"
+#include "base/timeval.h"
+#include "store/local_blob.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RATE 20000000u /* bytes per second, where none is configured */
+#define INTERVAL_US (30LL * 24 * 3600 * US_PER_S)
+#define FIRST_US (10LL * 60 * US_PER_S) /* after a start without a past */
+#define SAVE_US (30LL * US_PER_S)
+#define WAIT_MAX_US (3600LL * US_PER_S)
+#define BEHIND_MAX_US (US_PER_S) /* what was missed is not made up for */
+#define COUNT_MAX (1u << 30)	 /* bytes, then the pace is counted anew */
+#define INDEX_TRIES 3u
+#define STATE_MAX (1u << 20)
+/* <linux/ioprio.h> is no part of the C library */
+#define IOPRIO_THIS_THREAD 1
+#define IOPRIO_IDLE (3 << 13)
+#define NICE 10
+
+/* ---- the state file ----------------------------------------------------- */
+
+static void
+encode(struct scrub *s, struct buf *b)
+{
+	struct scrub_state st;
+
+	pthread_mutex_lock(&s->mu);
+	st = s->st;
+	s->unsaved = false;
+	pthread_mutex_unlock(&s->mu);
+	json_open_object(b, NULL);
+	json_put_bool(b, "running", st.running);
+	json_put_bool(b, "asked_for", st.asked_for);
+	json_put_bool(b, "in_index", st.in_index);
+	json_put_u64(b, "index_tries", st.index_tries);
+	json_put_u64(b, "rate", st.rate);
+	json_put_u64(b, "position", st.position);
+	json_put_u64(b, "bytes", st.bytes);
+	json_put_u64(b, "bytes_of", st.bytes_of);
+	json_put_u64(b, "blobs", st.blobs);
+	json_put_u64(b, "passes", st.passes);
+	json_put_int(b, "started_us", st.started_us);
+	json_put_int(b, "finished_us", st.finished_us);
+	json_put_int(b, "next_us", st.next_us);
+	damage_encode(s->ls, b, "damage");
+	json_close_object(b);
+	buf_putc(b, '\n');
+}
+
+/* A disk that is full, or broken, does not stop the pass. */
+static void
+save(struct scrub *s)
+{
+	struct buf b = BUF_INIT;
+
+	encode(s, &b);
+	if (!buf_ok(&b) || io_write_file(s->path, buf_slice(&b), 0640) != 0)
+		log_warn("scrub_state", "%s cannot be written: %s", s->path,
+			 strerror(errno));
+	buf_release(&b);
+	s->saved_us = time_mono_us();
+}
+
+static uint64_t
+number(const cJSON *doc, const char *name)
+{
+	int64_t v = 0;
+
+	(void)json_int(doc, name, &v);
+	return v < 0 ? 0 : (uint64_t)v;
+}
+
+/* One that makes no sense is as if it were absent. */
+static void
+load(struct scrub *s)
+{
+	struct buf b = BUF_MAX(STATE_MAX);
+	cJSON *doc = NULL;
+
+	if (io_read_file(s->path, &b) == 0)
+		doc = json_parse(buf_slice(&b));
+	else if (errno != ENOENT)
+		log_warn("scrub_state", "%s cannot be read: %s", s->path,
+			 strerror(errno));
+	s->st = (struct scrub_state){
+		.running = json_bool(doc, "running", false),
+		.asked_for = json_bool(doc, "asked_for", false),
+		.in_index = json_bool(doc, "in_index", false),
+		.index_tries = number(doc, "index_tries"),
+		.rate = number(doc, "rate"),
+		.position = number(doc, "position"),
+		.bytes = number(doc, "bytes"),
+		.bytes_of = number(doc, "bytes_of"),
+		.blobs = number(doc, "blobs"),
+		.passes = number(doc, "passes"),
+		.started_us = (int64_t)number(doc, "started_us"),
+		.finished_us = (int64_t)number(doc, "finished_us"),
+		.next_us = (int64_t)number(doc, "next_us"),
+	};
+	damage_decode(s->ls, cJSON_GetObjectItemCaseSensitive(doc, "damage"));
+	cJSON_Delete(doc);
+	buf_release(&b);
+}
+
+/* What is configured by now holds for what was not asked for. */
+static void
+load_and_adapt(struct scrub *s)
+{
+	int64_t now = time_now_us();
+	int64_t wait = s->interval_us;
+
+	load(s);
+	if (s->st.running && !s->st.asked_for) {
+		s->st.rate = s->conf_rate;
+		s->st.running = s->conf_rate > 0;
+	}
+	if (!s->st.next_us && wait > FIRST_US)
+		wait = FIRST_US;
+	/* never more than an interval away, should the clock have been wrong */
+	if (!s->st.next_us || s->st.next_us > now + s->interval_us)
+		s->st.next_us = now + wait;
+}
+
+/* ---- the pace ----------------------------------------------------------- */
+
+/* Until @until_us (monotonic), or somebody wants something; with mu. */
+static void
+wait_until(struct scrub *s, int64_t until_us)
+{
+	struct timespec t = { until_us / US_PER_S, until_us % US_PER_S * 1000 };
+
+	(void)pthread_cond_timedwait(&s->wake, &s->mu, &t);
+}
+
+/* When what was read until now may have been read; with mu. */
+static int64_t
+due(struct scrub *s)
+{
+	int64_t now = time_mono_us(), at;
+
+	if (!s->st.rate)
+		return now;
+	at = s->base_us +
+	     (int64_t)((s->st.bytes - s->base_bytes) * US_PER_S / s->st.rate);
+	if (at < now - BEHIND_MAX_US)
+		at = now;
+	if (at == now || s->st.bytes - s->base_bytes > COUNT_MAX) {
+		s->base_us = at;
+		s->base_bytes = s->st.bytes;
+	}
+	return at;
+}
+
+bool
+scrub_pace(struct scrub *s, uint64_t bytes)
+{
+	bool go_on;
+	int64_t at;
+
+	pthread_mutex_lock(&s->mu);
+	s->st.bytes += bytes;
+	while (!s->end && !s->give_up && (at = due(s)) > time_mono_us())
+		wait_until(s, at);
+	go_on = !s->end && !s->give_up;
+	pthread_mutex_unlock(&s->mu);
+	if (time_mono_us() - s->saved_us > SAVE_US)
+		save(s);
+	return go_on;
+}
+
+void
+scrub_advance(struct scrub *s, uint64_t position)
+{
+	pthread_mutex_lock(&s->mu);
+	s->st.position = position;
+	s->st.blobs++;
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* With mu. */
+static void
+count_from_here(struct scrub *s)
+{
+	s->base_us = time_mono_us();
+	s->base_bytes = s->st.bytes;
+}
+
+/* ---- a pass ------------------------------------------------------------- */
+
+static void
+begin(struct scrub *s)
+{
+	uint64_t of = scrub_count_bytes(s);
+
+	pthread_mutex_lock(&s->mu);
+	s->st = (struct scrub_state){
+		.running = true,
+		.asked_for = s->asked,
+		.in_index = true,
+		.rate = s->asked ? s->asked_rate : s->conf_rate,
+		.bytes_of = of,
+		.started_us = time_now_us(),
+		.passes = s->st.passes,
+		.finished_us = s->st.finished_us,
+		.next_us = s->st.next_us,
+	};
+	s->asked = false;
+	pthread_mutex_unlock(&s->mu);
+	log_info("scrub_begin", "%llu bytes of blobs", (unsigned long long)of);
+}
+
+/* Reading a damaged page of LMDB may end the process: not for ever again. */
+static bool
+walk_index(struct scrub *s)
+{
+	bool go_on = true;
+
+	if (s->st.index_tries >= INDEX_TRIES) {
+		damage_found_row(s->ls, "the index: the process ended "
+					"each time it was read; see "
+					"reelgate admin fsck");
+	} else {
+		pthread_mutex_lock(&s->mu);
+		s->st.index_tries++;
+		s->st.bytes = 0;
+		count_from_here(s);
+		pthread_mutex_unlock(&s->mu);
+		save(s);
+		go_on = scrub_walk_index(s);
+	}
+	pthread_mutex_lock(&s->mu);
+	s->st.index_tries = 0;
+	s->st.in_index = !go_on;
+	s->st.bytes_of += go_on ? s->st.bytes : 0;
+	pthread_mutex_unlock(&s->mu);
+	save(s);
+	return go_on;
+}
+
+static void
+finish(struct scrub *s, bool complete)
+{
+	int64_t now = time_now_us();
+
+	pthread_mutex_lock(&s->mu);
+	s->give_up = false;
+	s->st.running = false;
+	s->st.next_us = now + s->interval_us;
+	if (complete) {
+		s->st.finished_us = now;
+		s->st.passes++;
+	}
+	pthread_mutex_unlock(&s->mu);
+	log_info("scrub_end", "%s: %llu bytes in %llu blobs, damaged: %zu",
+		 complete ? "complete" : "stopped",
+		 (unsigned long long)s->st.bytes,
+		 (unsigned long long)s->st.blobs, damage_count(s->ls));
+}
+
+/* One that is to go on after a restart stays as it is. */
+static void
+run_pass(struct scrub *s)
+{
+	bool complete, ending;
+
+	if (!s->st.running)
+		begin(s);
+	pthread_mutex_lock(&s->mu);
+	count_from_here(s);
+	pthread_mutex_unlock(&s->mu);
+	complete = (!s->st.in_index || walk_index(s)) &&
+		   scrub_walk_blobs(s, s->st.position);
+	pthread_mutex_lock(&s->mu);
+	ending = s->end;
+	pthread_mutex_unlock(&s->mu);
+	if (complete || !ending)
+		finish(s, complete);
+	save(s);
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
+enum task { TASK_END, TASK_PASS, TASK_SAVE };
+
+static enum task
+wait_for_task(struct scrub *s)
+{
+	enum task task = TASK_END;
+
+	pthread_mutex_lock(&s->mu);
+	while (!s->end) {
+		int64_t left = s->st.next_us - time_now_us();
+
+		if (!s->asked && !s->st.running)
+			s->give_up = false; /* there is nothing to */
+		if (s->asked || s->st.running || (s->conf_rate && left <= 0)) {
+			task = TASK_PASS;
+			break;
+		}
+		if (s->unsaved) {
+			task = TASK_SAVE;
+			break;
+		}
+		if (!s->conf_rate || left > WAIT_MAX_US)
+			left = WAIT_MAX_US;
+		wait_until(s, time_mono_us() + left);
+	}
+	pthread_mutex_unlock(&s->mu);
+	return task;
+}
+
+/* The disk and the processors are for those who wait for them. */
+static void
+be_modest(void)
+{
+	if (syscall(SYS_ioprio_set, IOPRIO_THIS_THREAD, 0, IOPRIO_IDLE) != 0 ||
+	    setpriority(PRIO_PROCESS, 0, NICE) != 0)
+		log_debug("scrub_priority", "%s", strerror(errno));
+}
+
+static void *
+scrub_main(void *arg)
+{
+	struct scrub *s = arg;
+	enum task task;
+	bool unsaved;
+
+	pthread_setname_np(pthread_self(), "scrub");
+	be_modest();
+	while ((task = wait_for_task(s)) != TASK_END) {
+		if (task == TASK_PASS)
+			run_pass(s);
+		else
+			save(s);
+	}
+	pthread_mutex_lock(&s->mu);
+	unsaved = s->unsaved;
+	pthread_mutex_unlock(&s->mu);
+	if (unsaved)
+		save(s);
+	return NULL;
+}
+
+void
+scrub_wake(struct local *ls)
+{
+	struct scrub *s = ls->scrub;
+
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->mu);
+	s->unsaved = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->mu);
+}
+
+static void
+init(struct scrub *s)
+{
+	pthread_condattr_t mono;
+
+	pthread_mutex_init(&s->mu, NULL);
+	pthread_condattr_init(&mono);
+	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake, &mono);
+	pthread_condattr_destroy(&mono);
+	s->saved_us = time_mono_us();
+}
+
+int
+scrub_start(struct local *ls, const struct store_local_conf *conf)
+{
+	struct scrub *s = calloc(1, sizeof(*s));
+	struct buf path = BUF_INIT;
+
+	if (!s)
+		return -1;
+	s->ls = ls;
+	s->conf_rate = conf->scrub_bytes_per_s;
+	s->interval_us = conf->scrub_interval_ms
+			     ? conf->scrub_interval_ms * 1000
+			     : INTERVAL_US;
+	buf_printf(&path, "%s/scrub", conf->data_dir);
+	s->path = buf_steal(&path);
+	init(s);
+	ls->scrub = s;
+	if (!s->path)
+		return -1;
+	load_and_adapt(s);
+	s->started = pthread_create(&s->thread, NULL, scrub_main, s) == 0;
+	return s->started ? 0 : -1;
+}
+
+void
+scrub_end(struct local *ls)
+{
+	struct scrub *s = ls->scrub;
+
+	if (!s)
+		return;
+	if (s->started) {
+		pthread_mutex_lock(&s->mu);
+		s->end = true;
+		pthread_cond_signal(&s->wake);
+		pthread_mutex_unlock(&s->mu);
+		pthread_join(s->thread, NULL);
+	}
+	pthread_cond_destroy(&s->wake);
+	pthread_mutex_destroy(&s->mu);
+	ls->scrub = NULL;
+	free(s->path);
+	free(s);
+}
+
+/* ---- for operators ------------------------------------------------------ */
+
+enum s3_error
+store_scrub_start(struct store *store, uint64_t rate)
+{
+	struct local *ls = local_only(store);
+	struct scrub *s = ls ? ls->scrub : NULL;
+
+	if (!s)
+		return S3_ERR_NOT_IMPLEMENTED;
+	pthread_mutex_lock(&s->mu);
+	if (rate == UINT64_MAX)
+		rate = s->conf_rate ? s->conf_rate : RATE;
+	if (s->st.running && !s->give_up) {
+		s->st.rate = rate;
+		s->st.asked_for = true;
+		count_from_here(s);
+	} else {
+		s->give_up &= s->st.running;
+		s->asked = true;
+		s->asked_rate = rate;
+	}
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->mu);
+	return S3_OK;
+}
+
+enum s3_error
+store_scrub_stop(struct store *store)
+{
+	struct local *ls = local_only(store);
+	struct scrub *s = ls ? ls->scrub : NULL;
+
+	if (!s)
+		return S3_ERR_NOT_IMPLEMENTED;
+	pthread_mutex_lock(&s->mu);
+	s->give_up = s->st.running || s->asked;
+	s->asked = false;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->mu);
+	return S3_OK;
+}
+
+/* Of blobs that are gone, or will be, nobody wants to know. */
+static size_t
+drop_gone(struct local *ls, struct damage_item *v, size_t n)
+{
+	size_t kept = 0;
+	MDB_txn *txn;
+
+	if (n == 0 || local_read_begin(ls, &txn) != 0)
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		struct blob_row row = { 0, 0 };
+
+		if (v[i].what == DAMAGE_ROW ||
+		    gc_blob_get(ls, txn, v[i].blob_id, &row) == MDB_CORRUPTED ||
+		    row.refs > 0)
+			v[kept++] = v[i];
+	}
+	mdb_txn_abort(txn);
+	return kept;
+}
+
+static void
+describe(const struct damage_item *item, struct arena *a,
+	 struct store_damage *out)
+{
+	char name[BLOB_NAME_MAX];
+
+	*out = (struct store_damage){ .text = damage_text(item->what),
+				      .block = item->block,
+				      .found_us = item->found_us };
+	if (item->what == DAMAGE_ROW) {
+		out->place = arena_cstr(a, slice_str(item->row));
+		return;
+	}
+	blob_file_name(item->blob_id, name);
+	out->place = arena_printf(a, "blobs/f/%s", name).p;
+}
+
+enum s3_error
+store_scrub_status(struct store *store, bool objects, struct arena *a,
+		   struct store_scrub_status *out)
+{
+	struct local *ls = local_only(store);
+	struct scrub *s = ls ? ls->scrub : NULL;
+	struct damage_item *items;
+	struct store_damage *damage;
+	size_t n;
+
+	if (!s)
+		return S3_ERR_NOT_IMPLEMENTED;
+	pthread_mutex_lock(&s->mu);
+	*out = (struct store_scrub_status){
+		.running = s->st.running || s->asked,
+		.in_index = s->st.in_index || s->asked,
+		.rate = s->asked ? s->asked_rate : s->st.rate,
+		.started_us = s->st.started_us,
+		.finished_us = s->st.finished_us,
+		.next_us = s->conf_rate ? s->st.next_us : 0,
+		.passes = s->st.passes,
+		.bytes = s->asked ? 0 : s->st.bytes,
+		.bytes_of = s->st.bytes_of,
+		.blobs = s->asked ? 0 : s->st.blobs,
+	};
+	pthread_mutex_unlock(&s->mu);
+	pthread_mutex_lock(&ls->damages.mu);
+	out->damage_lost = ls->damages.lost;
+	out->damage_met = ls->damages.met;
+	pthread_mutex_unlock(&ls->damages.mu);
+	if (damage_list(ls, a, &items, &n) != 0)
+		return S3_ERR_INTERNAL_ERROR;
+	n = drop_gone(ls, items, n);
+	damage = arena_array(a, n + 1, sizeof(*damage));
+	for (size_t i = 0; damage && i < n; i++)
+		describe(&items[i], a, &damage[i]);
+	out->damage = damage;
+	out->n_damage = n;
+	if (a->err)
+		return S3_ERR_INTERNAL_ERROR;
+	return objects && n ? damage_owners(ls, items, damage, n, a) : S3_OK;
+}

@@ -1,0 +1,305 @@
+/*
+ * reelgate admin scrub - has the running gateway read its whole store and
+ * compare it with its checksums, by its admin socket (gateway/admin.h).
+ */
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/json_write.h"
+#include "base/rundir.h"
+#include "base/timeval.h"
+#include "base/unix_socket.h"
+#include "tools/admin.h"
+#include "tools/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#define ANSWER_S 30
+#define OWNERS_S 3600 /* the records of all objects are read */
+#define POLL_US 500000
+
+struct scrub_command {
+	char data[PATH_MAX];
+	uint64_t rate;
+	bool has_rate;
+	bool wait;
+};
+
+/* ---- asking ------------------------------------------------------------- */
+
+/* EX_OK with the answer in *out, to be deleted; else after a complaint. */
+static int
+ask(const struct scrub_command *s, const char *command, bool objects,
+    cJSON **out)
+{
+	struct buf line = BUF_INIT, answer = BUF_INIT;
+	char path[PATH_MAX];
+	int status = EX_OK;
+
+	*out = NULL;
+	rundir_path(s->data, "admin.sock", path, sizeof(path));
+	json_open_object(&line, NULL);
+	json_put_str(&line, "command", command);
+	json_put_bool(&line, "objects", objects);
+	if (s->has_rate)
+		json_put_u64(&line, "rate", s->rate);
+	json_close_object(&line);
+	buf_putc(&line, '\n');
+	if (!buf_ok(&line))
+		status = complain(EX_OSERR, "out of memory");
+	else if (unix_ask(path, buf_slice(&line), objects ? OWNERS_S : ANSWER_S,
+			  &answer) != 0)
+		status = admin_no_gateway(s->data);
+	else
+		*out = json_parse(buf_slice(&answer));
+	if (status == EX_OK && (!*out || json_str(*out, "error")))
+		status = complain(EXIT_FAILURE, "%s",
+				  *out ? json_str(*out, "error")
+				       : "the gateway's answer is not of this "
+					 "release");
+	buf_release(&line);
+	buf_release(&answer);
+	return status;
+}
+
+/* ---- printing ----------------------------------------------------------- */
+
+static int64_t
+number(const cJSON *doc, const char *name)
+{
+	int64_t v = 0;
+
+	(void)json_int(doc, name, &v);
+	return v;
+}
+
+static const char *
+text(const cJSON *doc, const char *name)
+{
+	const char *s = json_str(doc, name);
+
+	return s ? s : "-";
+}
+
+/* A key may hold what a terminal obeys. */
+static void
+print_plain(const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < ' ' || c == 0x7f)
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+}
+
+static void
+print_object(const cJSON *o)
+{
+	const char *upload = text(o, "upload_id");
+
+	printf("    %s%s/", *upload ? "part of an open upload of " : "",
+	       text(o, "bucket"));
+	print_plain(text(o, "key"));
+	if (*upload)
+		printf(", upload id %s\n", upload);
+	else
+		printf(", version %s\n", text(o, "version_id"));
+}
+
+/* EX_OK, or EXIT_FAILURE when there is some. */
+static int
+print_damage(const cJSON *doc)
+{
+	const cJSON *list = cJSON_GetObjectItem(doc, "damage"), *d, *o;
+	int64_t lost = number(doc, "damage_lost");
+
+	if (cJSON_GetArraySize(list) == 0 && !lost) {
+		printf("no damage is known\n");
+		return EX_OK;
+	}
+	printf("damaged:\n");
+	cJSON_ArrayForEach(d, list)
+	{
+		printf("  %s, block %lld: %s (found %s)\n", text(d, "place"),
+		       (long long)number(d, "block"), text(d, "text"),
+		       text(d, "found"));
+		cJSON_ArrayForEach(o, cJSON_GetObjectItem(d, "objects"))
+		    print_object(o);
+		if (json_bool(d, "more_objects", false))
+			printf("    and more objects\n");
+	}
+	if (lost)
+		printf("  and %lld more\n", (long long)lost);
+	printf("Reading these bytes is refused; other blocks of the objects "
+	       "can be read.\nPut each object again from where you have it, or "
+	       "delete it; or copy the\nfile back from a backup and scrub "
+	       "again. Damage in many places is a failing\ndisk.\n");
+	return EXIT_FAILURE;
+}
+
+static void
+print_status(const cJSON *doc)
+{
+	bool running = json_bool(doc, "running", false);
+	int64_t bytes = number(doc, "bytes"), of = number(doc, "bytes_of");
+
+	printf("%-10s %s\n", "state",
+	       !running				   ? "idle"
+	       : json_bool(doc, "in_index", false) ? "reading the index"
+						   : "reading the blobs");
+	printf("%-10s %s\n", "started", text(doc, "started"));
+	if (running)
+		printf("%-10s %lld of %lld bytes, %lld files\n", "read",
+		       (long long)bytes, (long long)of,
+		       (long long)number(doc, "blobs"));
+	if (running && number(doc, "rate"))
+		printf("%-10s %lld bytes/s\n", "rate",
+		       (long long)number(doc, "rate"));
+	printf("%-10s %s\n%-10s %s\n", "finished", text(doc, "finished"),
+	       "next", text(doc, "next"));
+}
+
+/* ---- the commands ------------------------------------------------------- */
+
+static int
+scrub_status(const struct scrub_command *s)
+{
+	cJSON *doc;
+	int status = ask(s, "scrub status", true, &doc);
+
+	if (status == EX_OK) {
+		print_status(doc);
+		status = print_damage(doc);
+	}
+	cJSON_Delete(doc);
+	return status;
+}
+
+static void
+show(struct progress *p, const cJSON *doc, int64_t since_us, int64_t from)
+{
+	int64_t bytes = number(doc, "bytes"), of = number(doc, "bytes_of");
+	double s = (double)(time_mono_us() - since_us) / US_PER_S;
+	double rate = s > 0 ? (double)(bytes - from) / s : 0;
+	char what[96];
+
+	snprintf(what, sizeof(what), "bytes, %.1f MB/s, %.0f s left",
+		 rate / 1e6, rate > 0 ? (double)(of - bytes) / rate : 0.0);
+	progress_show(p, what, (uint64_t)bytes, (uint64_t)of);
+}
+
+/* Until no pass runs; a gateway that ends meanwhile goes on at its start. */
+static int
+wait_for_end(const struct scrub_command *s)
+{
+	struct progress p = { .shown = false };
+	int64_t since = time_mono_us(), from = -1;
+	bool running;
+
+	do {
+		cJSON *doc;
+		int status;
+
+		usleep(POLL_US);
+		status = ask(s, "scrub status", false, &doc);
+		running = status == EX_OK && json_bool(doc, "running", false);
+		if (from < 0)
+			from = number(doc, "bytes");
+		if (running)
+			show(&p, doc, since, from);
+		cJSON_Delete(doc);
+		if (status != EX_OK) {
+			progress_clear(&p);
+			return status;
+		}
+	} while (running);
+	progress_clear(&p);
+	return scrub_status(s);
+}
+
+static int
+scrub_start(const struct scrub_command *s)
+{
+	cJSON *doc;
+	int status = ask(s, "scrub start", false, &doc);
+
+	cJSON_Delete(doc);
+	if (status == EX_OK && s->wait)
+		return wait_for_end(s);
+	if (status == EX_OK)
+		printf("started; reelgate admin scrub status shows more\n");
+	return status;
+}
+
+static int
+scrub_stop(const struct scrub_command *s)
+{
+	cJSON *doc;
+	int status = ask(s, "scrub stop", false, &doc);
+
+	cJSON_Delete(doc);
+	return status;
+}
+
+/* ---- the command line --------------------------------------------------- */
+
+static int
+run(const struct scrub_command *s, const char *word)
+{
+	static const struct {
+		const char *word;
+		int (*run)(const struct scrub_command *s);
+	} commands[] = { { "start", scrub_start },
+			 { "status", scrub_status },
+			 { "stop", scrub_stop } };
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(word, commands[i].word) == 0)
+			return commands[i].run(s);
+	return complain(EX_USAGE, "admin scrub %s: start, status or stop",
+			word);
+}
+
+int
+cmd_admin_scrub(int argc, char **argv)
+{
+	struct scrub_command s = { .wait = false };
+	const char *config = NULL, *data = NULL, *rate = NULL;
+	const struct option options[] = {
+		OPTIONS_COMMON(config, data),
+		{ "--rate", "BYTES", &rate, NULL,
+		  "start: read so much a second (20M); 0: as fast as it goes; "
+		  "the configured rate when absent" },
+		{ "--wait", NULL, NULL, &s.wait,
+		  "start: show how far it is, and the damage at its end" },
+	};
+	const struct command_line line = {
+		.usage = "reelgate admin scrub start|status|stop [OPTIONS]",
+		.about =
+		    "  start   read index and blobs, compare them with their "
+		    "checksums\n"
+		    "  status  how far it is, and which objects are damaged\n"
+		    "  stop    end it\n"
+		    "Status 1 of start --wait and of status: there is "
+		    "damage.\n",
+		.options = options,
+		.n_options = ARRAY_LEN(options),
+		.args_min = 2,
+		.args_max = 2,
+	};
+	char err[CONF_ERROR_MAX];
+	int n, status = options_parse(&line, argc, argv, &n);
+
+	if (status != GO_ON)
+		return status;
+	s.has_rate = rate;
+	if (rate && conf_parse_size(slice_str(rate), &s.rate) != 0)
+		return complain(EX_USAGE, "--rate %s: no size", rate);
+	if (conf_data_dir(config, data, s.data, sizeof(s.data), err) != 0)
+		return complain(EX_CONFIG, "%s", err);
+	return run(&s, argv[2]);
+}
