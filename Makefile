@@ -159,10 +159,11 @@ bench: all bench-programs ## measure, beside the limits (ROW=get4k, QUICK=1)
 
 # The power-cut test: a recorder to preload, a program to record, a replayer.
 # The recorder defines what _FORTIFY_SOURCE would make inline.
-$(BUILD)/tests/power/record.so: tests/crash/power_record.c \
-		tests/crash/power.h Makefile
+$(BUILD)/tests/power/record.so: $(wildcard tests/crash/power_record*.c) \
+		$(wildcard tests/crash/power*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) -U_FORTIFY_SOURCE -fPIC -shared -o $@ \
+		$(filter %.c,$^)
 $(BUILD)/tests/power/driver: LDFLAGS += -Wl,--wrap=outbox_append
 $(BUILD)/tests/power/driver: $(foreach f,driver work model see,\
 		$(BUILD)/tests/crash/power_$(f).o) \

@@ -558,7 +558,7 @@ options(struct run *r, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct run r = {
+	static struct run r = {
 		.seed = 1, .jobs = 2, .only = -1, .kill = -1, .killed = SIZE_MAX
 	};
 
