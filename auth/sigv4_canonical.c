@@ -7,7 +7,7 @@
 #include "base/encode.h"
 
 #define RAW_QUERY_MAX 32768
-#define REQUEST_BYTES 1024 /* room at first: most canonical requests fit */
+#define REQUEST_BYTES 1000 /* room at first: most canonical requests fit */
 
 static int
 canonical_path(struct buf *b, struct slice raw)
@@ -121,8 +121,10 @@ sigv4_query_put(struct buf *b, const struct sigv4_query *q)
 const struct auth_header *
 sigv4_header_find(const struct auth_request *req, const char *name)
 {
+	struct slice wanted = slice_str(name);
+
 	for (size_t i = 0; i < req->n_headers; i++)
-		if (slice_ieq_str(req->headers[i].name, name))
+		if (slice_ieq(req->headers[i].name, wanted))
 			return &req->headers[i];
 	return NULL;
 }

@@ -3,8 +3,8 @@
  * serves a whole day, so the last few keys are kept.
  *
  * Shared state: cache[], under cache_lock; no other lock is taken inside. An
- * entry is found by the SHA-256 of everything its key is derived from, the
- * secret included: a rotated secret simply misses.
+ * entry is found by everything its key is derived from, the secret included: a
+ * rotated secret simply misses.
  */
 #include "auth/sigv4.h"
 #include "base/encode.h"
@@ -12,13 +12,17 @@
 #include <pthread.h>
 
 #define CACHE_ENTRIES 32
+#define CACHE_ID_MAX 384 /* of longer ones the key is derived each time */
 #define TERMINATOR "aws4_request"
 
 static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t cache_clock;
 static struct {
 	uint64_t used; /* cache_clock of the last use; 0: empty */
-	uint8_t id[SHA256_BYTES];
+	struct cache_id {
+		size_t n;
+		char text[CACHE_ID_MAX];
+	} id;
 	uint8_t key[SHA256_BYTES];
 } cache[CACHE_ENTRIES];
 
@@ -69,40 +73,39 @@ sigv4_derive_key(struct slice secret, const struct sigv4_scope *scope,
 	secret_wipe(step, sizeof(step));
 }
 
-/* No byte of the parts is NUL, so the NUL between them keeps them apart. What
- * is too long for any key of ours is not cached. */
+/* No byte of the parts is NUL, so the NUL between them keeps them apart.
+ * -1: too long, n is 0 then. */
 static int
-cache_id(struct slice access_key, struct slice secret,
-	 const struct sigv4_scope *scope, uint8_t id[SHA256_BYTES])
+make_id(struct slice access_key, struct slice secret,
+	const struct sigv4_scope *scope, struct cache_id *id)
 {
 	const struct slice parts[] = { access_key, secret, scope->date,
 				       scope->region, scope->service };
-	char text[512];
-	size_t n = 0;
 
+	id->n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		if (parts[i].n >= sizeof(text) - n) {
-			secret_wipe(text, n);
+		if (parts[i].n >= sizeof(id->text) - id->n) {
+			secret_wipe(id->text, id->n);
+			id->n = 0;
 			return -1;
 		}
 		if (parts[i].n)
-			memcpy(text + n, parts[i].p, parts[i].n);
-		n += parts[i].n;
-		text[n++] = '\0';
+			memcpy(id->text + id->n, parts[i].p, parts[i].n);
+		id->n += parts[i].n;
+		id->text[id->n++] = '\0';
 	}
-	sha256(text, n, id);
-	secret_wipe(text, n);
 	return 0;
 }
 
 static bool
-cache_get(const uint8_t id[SHA256_BYTES], uint8_t key[SHA256_BYTES])
+cache_get(const struct cache_id *id, uint8_t key[SHA256_BYTES])
 {
 	bool found = false;
 
 	pthread_mutex_lock(&cache_lock);
 	for (size_t i = 0; i < CACHE_ENTRIES && !found; i++) {
-		if (!cache[i].used || memcmp(cache[i].id, id, SHA256_BYTES))
+		if (!cache[i].used || cache[i].id.n != id->n ||
+		    !bytes_equal(cache[i].id.text, id->text, id->n))
 			continue;
 		cache[i].used = ++cache_clock;
 		memcpy(key, cache[i].key, SHA256_BYTES);
@@ -113,7 +116,7 @@ cache_get(const uint8_t id[SHA256_BYTES], uint8_t key[SHA256_BYTES])
 }
 
 static void
-cache_put(const uint8_t id[SHA256_BYTES], const uint8_t key[SHA256_BYTES])
+cache_put(const struct cache_id *id, const uint8_t key[SHA256_BYTES])
 {
 	size_t oldest = 0;
 
@@ -122,7 +125,9 @@ cache_put(const uint8_t id[SHA256_BYTES], const uint8_t key[SHA256_BYTES])
 		if (cache[i].used < cache[oldest].used)
 			oldest = i;
 	cache[oldest].used = ++cache_clock;
-	memcpy(cache[oldest].id, id, SHA256_BYTES);
+	secret_wipe(&cache[oldest].id, sizeof(cache[oldest].id));
+	cache[oldest].id.n = id->n;
+	memcpy(cache[oldest].id.text, id->text, id->n);
 	memcpy(cache[oldest].key, key, SHA256_BYTES);
 	pthread_mutex_unlock(&cache_lock);
 }
@@ -131,14 +136,15 @@ void
 sigv4_signing_key(struct slice access_key, struct slice secret,
 		  const struct sigv4_scope *scope, uint8_t key[SHA256_BYTES])
 {
-	uint8_t id[SHA256_BYTES];
-	bool cacheable = cache_id(access_key, secret, scope, id) == 0;
+	struct cache_id id;
+	bool cacheable = make_id(access_key, secret, scope, &id) == 0;
 
-	if (cacheable && cache_get(id, key))
-		return;
-	sigv4_derive_key(secret, scope, key);
-	if (cacheable)
-		cache_put(id, key);
+	if (!cacheable || !cache_get(&id, key)) {
+		sigv4_derive_key(secret, scope, key);
+		if (cacheable)
+			cache_put(&id, key);
+	}
+	secret_wipe(id.text, id.n);
 }
 
 void

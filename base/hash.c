@@ -252,7 +252,7 @@ slice_equal_secret(struct slice a, struct slice b)
 void
 secret_wipe(void *p, size_t n)
 {
-	OPENSSL_cleanse(p, n);
+	explicit_bzero(p, n);
 }
 
 void

@@ -147,7 +147,7 @@ slice_is_text(struct slice s)
 
 	for (size_t i = 0; i < s.n; i += n) {
 		/* ASCII is most of what comes. */
-		n = s.p[i] > 0 ? 1 : slice_utf8(s, i);
+		n = (unsigned char)s.p[i] < 0x80 ? 1 : slice_utf8(s, i);
 		if (n == 0 || s.p[i] == '\0')
 			return false;
 	}

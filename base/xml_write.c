@@ -14,25 +14,9 @@ xml_prolog(struct buf *b)
 }
 
 void
-xml_open(struct buf *b, const char *name)
-{
-	buf_putc(b, '<');
-	buf_puts(b, name);
-	buf_putc(b, '>');
-}
-
-void
 xml_open_ns(struct buf *b, const char *name, const char *ns)
 {
 	buf_printf(b, "<%s xmlns=\"%s\">", name, ns);
-}
-
-void
-xml_close(struct buf *b, const char *name)
-{
-	buf_puts(b, "</");
-	buf_puts(b, name);
-	buf_putc(b, '>');
 }
 
 /* What stands for a character, or NULL: it stands for itself. */
@@ -59,6 +43,15 @@ entity(unsigned char c, char hex[8])
 	}
 }
 
+/* Characters that stand for themselves, and are most of what comes. */
+static bool
+is_plain(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return (u > '>' && u < 0x80) || (u > '&' && u < '<') || u == ' ';
+}
+
 /* Runs that stay as they are go over in one piece. */
 void
 xml_escape(struct buf *b, struct slice text)
@@ -69,7 +62,10 @@ xml_escape(struct buf *b, struct slice text)
 	for (size_t i = 0; i < text.n; i += n) {
 		const char *other;
 
-		n = text.p[i] > 0 ? 1 : slice_utf8(text, i);
+		n = 1;
+		if (is_plain(text.p[i]))
+			continue;
+		n = slice_utf8(text, i);
 		other = n == 0	 ? REPLACEMENT
 			: n == 1 ? entity((unsigned char)text.p[i], hex)
 				 : NULL;
@@ -82,26 +78,4 @@ xml_escape(struct buf *b, struct slice text)
 	}
 	if (text.n > from)
 		buf_add(b, text.p + from, text.n - from);
-}
-
-void
-xml_text(struct buf *b, const char *name, struct slice text)
-{
-	xml_open(b, name);
-	xml_escape(b, text);
-	xml_close(b, name);
-}
-
-void
-xml_u64(struct buf *b, const char *name, uint64_t v)
-{
-	xml_open(b, name);
-	buf_u64(b, v);
-	xml_close(b, name);
-}
-
-void
-xml_bool(struct buf *b, const char *name, bool v)
-{
-	xml_text(b, name, v ? SLICE("true") : SLICE("false"));
 }

@@ -133,6 +133,7 @@ struct local {
 	int64_t upload_age_max_us; /* 0: no bound */
 	int lock_fd;		   /* index/, locked */
 	MDB_env *env;
+	_Atomic(MDB_txn *) idle[8]; /* read transactions, reset */
 	MDB_dbi dbi[TABLE_COUNT];
 	char deployment_id[40];
 	char epoch[40];
@@ -193,8 +194,11 @@ int local_state_store(struct local *ls, MDB_txn *txn,
 int local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st);
 /* Writes deployment id, epoch and the epochs before it. */
 int local_identity_store(struct local *ls, MDB_txn *txn);
-/* A read transaction; LMDB code. End with mdb_txn_abort(). */
+/* A read transaction; LMDB code. End with local_read_end(), which keeps some
+ * for the next: a new one takes a slot of LMDB's table under a lock that all
+ * processes share. mdb_txn_abort() ends it too. */
 int local_read_begin(struct local *ls, MDB_txn **txn);
+void local_read_end(struct local *ls, MDB_txn *txn);
 /* Plain rows. */
 int local_row_get(struct local *ls, MDB_txn *txn, enum local_table t,
 		  struct slice key, struct slice *value);
@@ -390,6 +394,7 @@ enum s3_error local_read_at(struct store_read *r, uint64_t offset, void *p,
 enum s3_error local_read_verify(struct store_read *r, uint64_t offset,
 				uint64_t n);
 bool local_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n);
+const char *local_read_memory(struct store_read *r);
 enum s3_error local_read_extents(struct store_read *r, struct store_extent *out,
 				 size_t max, size_t *n);
 void local_read_close(struct store_read *r);

@@ -214,7 +214,7 @@ local_bucket_head(struct store *s, struct slice name, struct arena *a,
 	err = local_bucket_find(ls, txn, name, &b);
 	if (err == S3_OK)
 		err = copy_out(name, &b, a, out);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 
@@ -281,6 +281,6 @@ local_bucket_list(struct store *s, struct slice owner, struct arena *a,
 		err = list_in(ls, txn, c, owner, a, out, n);
 		mdb_cursor_close(c);
 	}
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }

@@ -52,7 +52,7 @@ local_config_get(struct store *s, struct slice bucket, enum store_config which,
 	if (rc != 0)
 		return local_error("config", rc);
 	err = get_in(ls, txn, bucket, which, a, out);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 

@@ -74,7 +74,7 @@ local_get(struct store *s, const struct store_ref *ref,
 		if (rc != 0)
 			return local_error("read", rc);
 		err = look(ls, txn, ref, cond, a, out, read ? &r : NULL);
-		mdb_txn_abort(txn);
+		local_read_end(ls, txn);
 		if (err != S3_OK || !read)
 			return err;
 		if (read_open(r) == 0) {
@@ -132,6 +132,6 @@ local_get_parts(struct store *s, const struct store_ref *ref, uint32_t after,
 	err = find(ls, txn, ref, a, &o, &v);
 	if (err == S3_OK)
 		err = parts_of(ls, txn, &v.rec, after, max, a, out, n);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }

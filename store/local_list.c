@@ -289,7 +289,7 @@ run(struct local *ls, struct listing *l)
 	if (rc != 0)
 		return local_error("list", rc);
 	err = list_in(ls, txn, l);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 

@@ -88,13 +88,46 @@ val(struct slice s)
 	return (MDB_val){ s.n, p.out };
 }
 
+/* An idle one begun anew, or NULL. */
+static MDB_txn *
+renew_idle(struct local *ls)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ls->idle); i++) {
+		MDB_txn *txn = atomic_load(&ls->idle[i]);
+
+		if (!txn || !(txn = atomic_exchange(&ls->idle[i], NULL)))
+			continue;
+		if (mdb_txn_renew(txn) == 0)
+			return txn;
+		mdb_txn_abort(txn);
+	}
+	return NULL;
+}
+
 int
 local_read_begin(struct local *ls, MDB_txn **txn)
 {
-	int rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
+	int rc = 0;
 
+	*txn = renew_idle(ls);
+	if (!*txn)
+		rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
 	local_exit_on_panic(rc);
 	return rc;
+}
+
+void
+local_read_end(struct local *ls, MDB_txn *txn)
+{
+	mdb_txn_reset(txn);
+	for (size_t i = 0; i < ARRAY_LEN(ls->idle); i++) {
+		MDB_txn *none = NULL;
+
+		if (!atomic_load(&ls->idle[i]) &&
+		    atomic_compare_exchange_strong(&ls->idle[i], &none, txn))
+			return;
+	}
+	mdb_txn_abort(txn);
 }
 
 int
@@ -563,6 +596,8 @@ local_meta_open_readonly(struct local *ls, const char *data_dir,
 void
 local_meta_close(struct local *ls)
 {
+	for (size_t i = 0; i < ARRAY_LEN(ls->idle); i++)
+		mdb_txn_abort(atomic_exchange(&ls->idle[i], NULL));
 	if (ls->env)
 		mdb_env_close(ls->env);
 	if (ls->lock_fd >= 0)

@@ -65,6 +65,7 @@ static const struct store_ops local_ops = {
 	.read_at = local_read_at,
 	.read_verify = local_read_verify,
 	.read_is_verified = local_read_is_verified,
+	.read_memory = local_read_memory,
 	.read_extents = local_read_extents,
 	.read_close = local_read_close,
 	.remove = local_remove,

@@ -115,24 +115,24 @@ local_read_close(struct store_read *read)
 	if (r->memfd >= 0)
 		close(r->memfd);
 	free(r->crcs.v);
-	free(r->data);
 	free(r);
 }
 
+/* Without a piece the bytes are inline, or those of one empty part. */
 static struct local_read *
 alloc(struct local *ls, const struct record_object *rec, struct slice extents)
 {
 	size_t n = extents_count(extents);
 	struct local_read *r =
-	    calloc(1, sizeof(*r) + (n + 1) * sizeof(r->at[0]));
+	    malloc(sizeof(*r) + (n + 1) * sizeof(r->at[0]) + rec->data.n);
 	uint64_t start = 0;
 
 	if (!r)
 		return NULL;
-	r->ls = ls;
-	r->size = rec->o.size;
+	*r = (struct local_read){ .ls = ls, .size = rec->o.size, .n = n };
 	r->memfd = -1;
-	r->n = n;
+	if (n == 0)
+		r->data = (char *)&r->at[1];
 	for (size_t i = 0; i < READ_OPEN_MAX; i++)
 		r->open[i].fd = -1;
 	for (size_t i = 0; i < n; i++) {
@@ -156,12 +156,8 @@ new_inline(struct local *ls, const struct record_object *rec,
 		return S3_ERR_INTERNAL_ERROR;
 	}
 	r = alloc(ls, rec, SLICE_EMPTY);
-	if (r)
-		r->data = malloc(rec->data.n + 1);
-	if (!r || !r->data) {
-		free(r);
+	if (!r)
 		return S3_ERR_INTERNAL_ERROR;
-	}
 	memcpy(r->data, rec->data.p, rec->data.n);
 	*out = r;
 	return S3_OK;
@@ -206,11 +202,6 @@ read_new(struct local *ls, MDB_txn *txn, const struct record_object *rec,
 		rc = MDB_CORRUPTED;
 	if (rc == 0 && r->n == 1 && r->size)
 		rc = load_crcs(r, txn);
-	if (rc == 0 &&
-	    r->n == 0) { /* of one empty part: like an inline object */
-		r->data = calloc(1, 1);
-		rc = r->data ? 0 : ENOMEM;
-	}
 	if (rc != 0) {
 		local_read_close(&r->base);
 		return local_error("extents", rc);
@@ -294,6 +285,12 @@ local_read_at(struct store_read *read, uint64_t offset, void *to, size_t n)
 		n -= now;
 	}
 	return S3_OK;
+}
+
+const char *
+local_read_memory(struct store_read *read)
+{
+	return ((struct local_read *)read)->data;
 }
 
 /* ---- for readers outside the process ------------------------------------ */

@@ -23,7 +23,7 @@ struct local_read {
 	struct store_read base; /* first */
 	struct local *ls;
 	uint64_t size;
-	char *data; /* inline bytes, or NULL */
+	char *data; /* inline bytes, behind at[]; or NULL */
 	int memfd;  /* made on demand */
 	struct {
 		size_t piece;

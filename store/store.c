@@ -236,6 +236,13 @@ store_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n)
 	return r->store->ops->read_is_verified(r, offset, n);
 }
 
+const char *
+store_read_memory(struct store_read *r)
+{
+	return r->store->ops->read_memory ? r->store->ops->read_memory(r)
+					  : NULL;
+}
+
 enum s3_error
 store_read_extents(struct store_read *r, struct store_extent *out, size_t max,
 		   size_t *n)

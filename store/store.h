@@ -470,6 +470,7 @@ struct store_ops {
 				     uint64_t n);
 	bool (*read_is_verified)(struct store_read *, uint64_t offset,
 				 uint64_t n);
+	const char *(*read_memory)(struct store_read *);
 	enum s3_error (*read_extents)(struct store_read *,
 				      struct store_extent *out, size_t max,
 				      size_t *n);
@@ -685,6 +686,9 @@ enum s3_error MUST_CHECK store_read_verify(struct store_read *r,
 					   uint64_t offset, uint64_t n);
 /* Nothing would be left to read for it. */
 bool store_read_is_verified(struct store_read *r, uint64_t offset, uint64_t n);
+/* All bytes of the object, verified, when they are in memory anyway: until the
+ * read is closed. Else NULL. */
+const char *store_read_memory(struct store_read *r);
 /*
  * store_read_extents - where the bytes lie, in order. The fds belong to the
  * read: dup() to keep one. An inline object answers one extent in a sealed

@@ -58,7 +58,8 @@ struct answer {
 	enum answer_kind kind;
 	unsigned status;
 	struct answer_header *first, **last;
-	struct buf memory;
+	struct slice bytes; /* ANSWER_MEMORY */
+	struct buf memory;  /* that holds them, or empty: they are lent */
 	int fd;
 	uint64_t offset;
 	uint64_t n; /* body bytes */

@@ -15,10 +15,11 @@ static const char *const single[] = {
 static size_t
 count_header(const struct http_request *req, const char *name)
 {
+	struct slice wanted = slice_str(name);
 	size_t n = 0;
 
 	for (size_t i = 0; i < req->n_headers; i++)
-		n += slice_ieq_str(req->headers[i].name, name);
+		n += slice_ieq(req->headers[i].name, wanted);
 	return n;
 }
 
@@ -120,8 +121,10 @@ framing_check(struct http_request *req, struct slice target, const char **why)
 struct slice
 http_header_get(const struct http_request *req, const char *name)
 {
+	struct slice wanted = slice_str(name);
+
 	for (size_t i = 0; i < req->n_headers; i++)
-		if (slice_ieq_str(req->headers[i].name, name))
+		if (slice_ieq(req->headers[i].name, wanted))
 			return req->headers[i].value;
 	return (struct slice){ NULL, 0 };
 }

@@ -92,8 +92,8 @@ bool http_answered(const struct http_request *req);
 /*
  * Headers of the answer are collected first, then one http_answer_*() call
  * sends it. Date, Server, Content-Length, Connection, x-amz-request-id and
- * x-amz-id-2 are the server's. Names and values are copied; what is no header
- * is left out.
+ * x-amz-id-2 are the server's. Values are copied, names live as long as the
+ * arena; what is no header is left out.
  */
 void http_set_header(struct http_request *req, const char *name,
 		     struct slice value);
@@ -104,6 +104,9 @@ void http_set_headerf(struct http_request *req, const char *name,
 void http_answer(struct http_request *req, unsigned status, struct slice body);
 /* Takes over b's memory; b is empty afterwards. */
 void http_answer_buf(struct http_request *req, unsigned status, struct buf *b);
+/* Bytes that are somebody else's until close(ctx), which is called once. */
+void http_answer_lent(struct http_request *req, unsigned status,
+		      struct slice body, void (*close)(void *ctx), void *ctx);
 /* n bytes of fd from offset by sendfile; the server closes fd. */
 void http_answer_fd(struct http_request *req, unsigned status, int fd,
 		    uint64_t offset, uint64_t n);

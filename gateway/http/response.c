@@ -68,9 +68,9 @@ http_set_header(struct http_request *req, const char *name, struct slice value)
 	h = arena_alloc(&req->arena, sizeof(*h));
 	if (!h)
 		return;
-	h->name = arena_cstr(&req->arena, slice_str(name));
+	h->name = name;
 	h->value = field_value(&req->arena, value);
-	if (!h->name || !h->value)
+	if (!h->value)
 		return;
 	*a->last = h;
 	a->last = &h->next;
@@ -124,8 +124,19 @@ http_answer_buf(struct http_request *req, unsigned status, struct buf *b)
 		buf_release(b);
 	}
 	a = begin_answer(req, ANSWER_MEMORY, status, b->n);
+	a->bytes = buf_slice(b);
 	a->memory = *b;
 	*b = (struct buf)BUF_INIT;
+}
+
+void
+http_answer_lent(struct http_request *req, unsigned status, struct slice body,
+		 void (*close)(void *ctx), void *ctx)
+{
+	struct answer *a = begin_answer(req, ANSWER_MEMORY, status, body.n);
+
+	a->bytes = body;
+	a->source = (struct http_source){ .close = close, .ctx = ctx };
 }
 
 void
@@ -226,9 +237,10 @@ make_response(struct http_exchange *x)
 		return MHD_create_response_from_callback(
 		    MHD_SIZE_UNKNOWN, SOURCE_BLOCK, read_stream, x, NULL);
 	default:
-		/* The memory lives until the exchange ends. */
-		return MHD_create_response_from_buffer(a->memory.n, a->memory.p,
-						       MHD_RESPMEM_PERSISTENT);
+		/* They live until the exchange ends. */
+		return MHD_create_response_from_buffer(
+		    a->bytes.n, (void *)(uintptr_t)a->bytes.p,
+		    MHD_RESPMEM_PERSISTENT);
 	}
 }
 
@@ -297,8 +309,8 @@ answer_write_raw(struct http_exchange *x, int fd)
 		   "Server: Reelgate\r\nx-amz-request-id: %s\r\n"
 		   "x-amz-id-2: %s\r\nContent-Length: %zu\r\n"
 		   "Connection: close\r\n\r\n",
-		   x->req.request_id, x->server->host_id, a->memory.n);
-	buf_put(&b, buf_slice(&a->memory));
+		   x->req.request_id, x->server->host_id, a->bytes.n);
+	buf_put(&b, a->bytes);
 	if (!buf_ok(&b) || send_all(fd, buf_slice(&b)) != 0)
 		log_debug("answer_failed", "request %s: the client is gone",
 			  x->req.request_id);

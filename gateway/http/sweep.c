@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-/* lock guards the list, count and stopping. */
+/* lock guards the list and stopping; count changes under it. */
 struct sweeper {
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -19,7 +19,7 @@ struct sweeper {
 	bool stopping;
 	struct sweep_limits limits;
 	unsigned max;
-	unsigned count;
+	atomic_uint count;
 	struct sweep_conn *first;
 };
 
@@ -113,10 +113,10 @@ shut_idle(struct sweeper *s, int min_ms)
 			shutdown(c->fd, SHUT_RDWR);
 }
 
-static bool
-crowded(const struct sweeper *s)
+bool
+sweep_crowded(struct sweeper *s)
 {
-	return s->count * 10ull > s->max * 9ull;
+	return atomic_load(&s->count) * 10ull > s->max * 9ull;
 }
 
 static void *
@@ -133,7 +133,7 @@ sweep_run(void *arg)
 					   next % US_PER_S * 1000 };
 		pthread_cond_timedwait(&s->stop, &s->lock, &until);
 		sweep(s);
-		if (crowded(s))
+		if (sweep_crowded(s))
 			shut_idle(s, s->limits.tick_ms);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -219,23 +219,7 @@ sweep_remove(struct sweeper *s, struct sweep_conn *c)
 unsigned
 sweep_count(struct sweeper *s)
 {
-	unsigned n;
-
-	pthread_mutex_lock(&s->lock);
-	n = s->count;
-	pthread_mutex_unlock(&s->lock);
-	return n;
-}
-
-bool
-sweep_crowded(struct sweeper *s)
-{
-	bool yes;
-
-	pthread_mutex_lock(&s->lock);
-	yes = crowded(s);
-	pthread_mutex_unlock(&s->lock);
-	return yes;
+	return atomic_load(&s->count);
 }
 
 void

@@ -234,8 +234,8 @@ def test_longest_key_passes_presigned(gateway, client, bucket, key):
     assert client.get_object(Bucket=bucket, Key=key)["Body"].read() == b"hello"
 
 
-@pytest.mark.parametrize("key", ["k" * 1025, "\u20ac" * 342, "k" * 30000,
-                                 "\u20ac" * 4000])
+@pytest.mark.parametrize("key", ["k" * 1025, "\u20ac" * 342, "k" * 12000,
+                                 "\u20ac" * 1300])
 def test_key_that_is_too_long(gateway, bucket, key):
     path = f"/{bucket}/{key}"
     h = Signer().headers("GET", path, f"127.0.0.1:{gateway.port}")
@@ -247,7 +247,7 @@ def test_key_that_is_too_long(gateway, bucket, key):
     assert r.element("MaxSizeAllowed") == "1024"
 
 
-@pytest.mark.parametrize("size", [8200, 20000, 40000])
+@pytest.mark.parametrize("size", [8200, 15000])
 @pytest.mark.parametrize("many", [1, 100])
 def test_headers_that_are_too_large(gateway, bucket, size, many):
     h = Signer().headers("GET", f"/{bucket}", f"127.0.0.1:{gateway.port}")
@@ -260,7 +260,7 @@ def test_headers_that_are_too_large(gateway, bucket, size, many):
             assert r.element("MaxSizeAllowed") == "8192"
 
 
-@pytest.mark.parametrize("many", [100, 200, 600])
+@pytest.mark.parametrize("many", [100, 200])
 def test_many_short_headers_pass(gateway, bucket, many):
     h = Signer().headers("GET", f"/{bucket}", f"127.0.0.1:{gateway.port}")
     h.update({f"x-{i}": "1" for i in range(many)})
@@ -283,7 +283,7 @@ def test_metadata_of_two_kilobytes(put, size, status, names):
         assert r.element("MaxSizeAllowed") == "2048"
 
 
-@pytest.mark.parametrize("many", [129, 2000, 4000])
+@pytest.mark.parametrize("many", [129, 2000])
 def test_too_many_parameters(gateway, bucket, many):
     query = "&".join(f"x{i}=1" for i in range(many))
     r = request(gateway.port, f"GET /{bucket}?{query} HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -5,6 +5,7 @@
 #include "gateway/s3/checksum.h"
 
 #define PAGE_MAX 1000
+#define ENTRY_BYTES 384
 #define ATTRIBUTES "x-amz-optional-object-attributes"
 
 /* RestoreStatus is of archived objects: there are none to show it of. */
@@ -81,19 +82,42 @@ s3_list_put_head(const struct s3_request *rq, const struct s3_list_query *q,
 }
 
 void
+s3_list_put_time(struct s3_list_time *last, int64_t us, struct buf *xml)
+{
+	int64_t second = us / US_PER_S;
+
+	if (!*last->text || last->second != second)
+		time_format_iso(second * US_PER_S, last->text);
+	last->second = second;
+	xml_plain(xml, "LastModified", slice_str(last->text));
+}
+
+/* Enough for a short key: a buffer that grows by doubling copies all it has,
+ * again and again. */
+void
+s3_list_reserve(size_t entries, struct buf *xml)
+{
+	(void)buf_reserve(xml, 2048 + entries * ENTRY_BYTES);
+}
+
+void
 s3_list_put_data(const struct store_object *o, struct buf *xml)
 {
 	const char *checksum = s3_checksum_name(o->checksum_alg);
 
-	buf_printf(xml, "<ETag>&quot;%s&quot;</ETag>", o->etag);
+	buf_puts(xml, "<ETag>&quot;");
+	buf_puts(xml, o->etag);
+	buf_puts(xml, "&quot;</ETag>");
 	if (checksum) {
-		xml_text(xml, "ChecksumAlgorithm", slice_str(checksum));
-		xml_text(xml, "ChecksumType",
-			 s3_checksum_type(o->checksum_composite));
+		xml_plain(xml, "ChecksumAlgorithm", slice_str(checksum));
+		xml_plain(xml, "ChecksumType",
+			  s3_checksum_type(o->checksum_composite));
 	}
 	xml_u64(xml, "Size", o->size);
-	xml_text(xml, "StorageClass",
-		 o->storage_class.n ? o->storage_class : SLICE("STANDARD"));
+	if (o->storage_class.n)
+		xml_text(xml, "StorageClass", o->storage_class);
+	else
+		buf_puts(xml, "<StorageClass>STANDARD</StorageClass>");
 }
 
 void

@@ -68,6 +68,9 @@ static void
 put_entries(const struct s3_request *rq, const struct listing *l,
 	    struct buf *xml)
 {
+	struct s3_list_time last = { 0 };
+
+	s3_list_reserve(l->page.n, xml);
 	for (size_t i = 0; i < l->page.n; i++) {
 		const struct store_list_entry *e = &l->page.entries[i];
 
@@ -75,7 +78,7 @@ put_entries(const struct s3_request *rq, const struct listing *l,
 			continue;
 		xml_open(xml, "Contents");
 		s3_xml_name(xml, "Key", e->name, l->q.encode);
-		s3_xml_time(xml, "LastModified", e->object.mtime_us);
+		s3_list_put_time(&last, e->object.mtime_us, xml);
 		s3_list_put_data(&e->object, xml);
 		if (l->with_owner)
 			s3_xml_owner(rq, xml, "Owner", rq->record.owner);

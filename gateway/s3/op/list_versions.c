@@ -58,7 +58,8 @@ fetch_page(struct s3_request *rq, struct versions *v)
 
 static void
 put_version(const struct s3_request *rq, const struct versions *v,
-	    const struct store_list_entry *e, struct buf *xml)
+	    const struct store_list_entry *e, struct s3_list_time *last,
+	    struct buf *xml)
 {
 	const struct store_object *o = &e->object;
 	const char *element = o->is_delete_marker ? "DeleteMarker" : "Version";
@@ -67,7 +68,7 @@ put_version(const struct s3_request *rq, const struct versions *v,
 	s3_xml_name(xml, "Key", e->name, v->q.encode);
 	xml_text(xml, "VersionId", slice_str(o->version_id));
 	xml_bool(xml, "IsLatest", o->is_latest);
-	s3_xml_time(xml, "LastModified", o->mtime_us);
+	s3_list_put_time(last, o->mtime_us, xml);
 	if (!o->is_delete_marker)
 		s3_list_put_data(o, xml);
 	s3_xml_owner(rq, xml, "Owner", rq->record.owner);
@@ -90,6 +91,7 @@ enum s3_error
 op_list_object_versions(struct s3_request *rq)
 {
 	struct versions v = { 0 };
+	struct s3_list_time last = { 0 };
 	struct buf xml = BUF_INIT;
 	enum s3_error err = read_query(rq, &v);
 
@@ -101,9 +103,10 @@ op_list_object_versions(struct s3_request *rq)
 	xml_open_ns(&xml, "ListVersionsResult", XML_NS_S3);
 	s3_list_put_head(rq, &v.q, v.page.truncated, &xml);
 	put_markers(&v, &xml);
+	s3_list_reserve(v.page.n, &xml);
 	for (size_t i = 0; i < v.page.n; i++)
 		if (!v.page.entries[i].is_prefix)
-			put_version(rq, &v, &v.page.entries[i], &xml);
+			put_version(rq, &v, &v.page.entries[i], &last, &xml);
 	s3_list_put_prefixes(&v.q, v.page.entries, v.page.n, &xml);
 	xml_close(&xml, "ListVersionsResult");
 	return s3_answer_xml(rq, &xml);

@@ -27,7 +27,8 @@ struct get {
 	struct store_part *part;
 	uint64_t offset;
 	uint64_t n;
-	struct buf copy; /* of few bytes */
+	const char *memory; /* the object's bytes, when the read holds them */
+	struct buf copy;    /* of few bytes */
 };
 
 /* ?partNumber=N; 0: none. */
@@ -144,6 +145,12 @@ choose_extent(struct s3_request *rq, struct get *g)
 	return g->part_number ? choose_part(rq, g) : choose_range(rq, g);
 }
 
+static void
+close_read(void *read)
+{
+	store_read_close(read);
+}
+
 /* A range of an object, read while it is sent. */
 struct part {
 	struct store_read *read;
@@ -192,6 +199,9 @@ prepare(struct get *g)
 	uint64_t ahead = g->n <= AHEAD_MAX ? g->n : AHEAD_OF_LARGE;
 	char *p;
 
+	g->memory = store_read_memory(g->read);
+	if (g->memory)
+		return S3_OK;
 	if (g->n > COPY_MAX)
 		return store_read_verify(g->read, g->offset, ahead);
 	p = buf_reserve(&g->copy, (size_t)g->n);
@@ -219,6 +229,13 @@ send_bytes(struct s3_request *rq, struct get *g, unsigned status)
 	struct store_extent extent;
 	int fd;
 
+	if (g->memory) {
+		http_answer_lent(rq->http, status,
+				 slice_mem(g->memory + g->offset, (size_t)g->n),
+				 close_read, g->read);
+		g->read = NULL;
+		return S3_OK;
+	}
 	if (g->n <= COPY_MAX) {
 		http_answer_buf(rq->http, status, &g->copy);
 		return S3_OK;

@@ -84,7 +84,8 @@ static bool
 is_subresource(const struct s3_request *rq, struct slice name)
 {
 	for (size_t i = 0; name.n && i < ARRAY_LEN(ops); i++)
-		if (ops[i].scope == rq->scope &&
+		if (ops[i].scope == rq->scope && ops[i].query &&
+		    ops[i].query[0] == name.p[0] &&
 		    slice_eq(subresource_of(&ops[i]), name))
 			return true;
 	return false;
