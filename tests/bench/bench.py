@@ -80,13 +80,12 @@ class Bench:
         stamp = folder / "stamp"
         sources = ("docs/store-format.md", "tests/bench/fill.c")
         version = hashlib.sha256(b"".join(
-            (peers.ROOT / s).read_bytes() for s in sources)).hexdigest()
+            (peers.ROOT / name).read_bytes() for name in sources)).hexdigest()
         if not stamp.exists() or stamp.read_text() != version:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            server = peers.Reelgate(folder / "data")
-            self.load(server, "list", count=1)  # makes the bucket
-            server.close()
+            with contextlib.closing(peers.Reelgate(folder / "data")) as s:
+                self.load(s, "list", count=1)  # makes the bucket
             self._run("bench-fill", "--data", folder / "data", "--keys", keys,
                       "--prefixes", keys // KEYS_BELOW_PREFIX)
             stamp.write_text(version)

@@ -94,7 +94,11 @@ class Child(Server):
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def unprivileged(folder):
@@ -141,8 +145,13 @@ def start_nginx(folder):
     process = subprocess.Popen(
         as_nobody + [nginx_path(), "-e", f"{folder}/error.log", "-p", folder,
                      "-c", f"{folder}/conf"])
-    await_port(process, port)
-    return Child(process, port)
+    child = Child(process, port)
+    try:
+        await_port(process, port)
+    except RuntimeError:
+        child.close()
+        raise
+    return child
 
 
 def start_mhd(program, size):
