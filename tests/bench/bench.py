@@ -18,6 +18,8 @@ class Effort:
     seconds: float  # of one measurement
     warmup: float
     rounds: int
+    sync: bool  # before each measurement
+    names: int  # of objects in other rows, at most
     keys: int  # of the full index, a thousand below each prefix
     few_keys: int
     parts: int
@@ -25,10 +27,10 @@ class Effort:
     upload: int
 
 
-FULL = Effort(3, 0.5, 3, 1_000_000, 10_000, 1000, 500, 16 << 20)
+FULL = Effort(3, 0.5, 3, True, 20_000, 1_000_000, 10_000, 1000, 500, 16 << 20)
 QUICK = dataclasses.replace(FULL, seconds=0.5, warmup=0.1)
 # To see that all of it runs.
-SMOKE = Effort(0.2, 0, 1, 2000, 1000, 5, 20, 1 << 20)
+SMOKE = Effort(0.2, 0, 1, False, 50, 2000, 1000, 5, 20, 1 << 20)
 KEYS_BELOW_PREFIX = 1000
 
 
@@ -130,12 +132,13 @@ class Bench:
         return self._measure("bench-limit", [work], options)
 
 
-def take_turns(sides, rounds):
-    """Each side once, then each again ...: all figures of each side. Before
-    each turn what others left unwritten is written."""
+def take_turns(sides, rounds, sync):
+    """Each side once, then each again ...: all figures of each side. @sync:
+    before each turn what others left unwritten is written."""
     values = [[] for _ in sides]
     for _ in range(rounds):
         for side, measured in zip(sides, values):
-            os.sync()
+            if sync:
+                os.sync()
             measured.append(side())
     return values

@@ -24,13 +24,15 @@ class Requests:
     options: dict = dataclasses.field(default_factory=dict)
 
     def prepare(self, b, server):
+        keys = min(self.keys, b.effort.names)
         if self.op == "get" and server.stores:
-            b.load(server, "put", size=self.size, keys=self.keys,
-                   connections=min(8, self.keys), count=self.keys, warmup=0,
+            b.load(server, "put", size=self.size, keys=keys, count=keys,
+                   connections=self.connections, warmup=0,
                    payload="unsigned")
 
     def run(self, b, server):
-        return b.load(server, self.op, size=self.size, keys=self.keys,
+        return b.load(server, self.op, size=self.size,
+                      keys=min(self.keys, b.effort.names),
                       connections=self.connections, **self.options)
 
 
