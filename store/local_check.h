@@ -47,6 +47,8 @@ int check_index(struct check *c);
 /* One row of table M or T. */
 void check_object_row(struct check *c, bool in_group, struct slice key,
 		      struct slice value);
+/* Once all buckets are known. */
+void check_buckets_end(struct check *c);
 /* Gathers the pointers of M and T, and compares them with the groups. */
 int check_groups_begin(struct check *c);
 void check_groups_end(struct check *c);

@@ -433,6 +433,8 @@ check_index(struct check *c)
 	_Static_assert(ARRAY_LEN(tables) == TABLE_COUNT, "a row per table");
 	for (size_t i = 0; rc != ENOMEM && i < ARRAY_LEN(tables); i++) {
 		rc = check_table(c, &tables[i]);
+		if (tables[i].table == TABLE_BUCKET)
+			check_buckets_end(c);
 		worst = rc ? rc : worst;
 	}
 	check_groups_end(c);

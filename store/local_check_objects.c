@@ -28,16 +28,33 @@ struct place {
 
 /* ---- names -------------------------------------------------------------- */
 
+static int
+by_bucket(const void *a, const void *b)
+{
+	const struct check_bucket *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void
+check_buckets_end(struct check *c)
+{
+	if (buf_ok(&c->buckets) && c->buckets.n)
+		qsort(c->buckets.p, c->buckets.n / sizeof(struct check_bucket),
+		      sizeof(struct check_bucket), by_bucket);
+}
+
 static struct slice
 bucket_name(const struct check *c, uint64_t id)
 {
-	const struct check_bucket *b = (const void *)c->buckets.p;
-	uint32_t plain = (uint32_t)id & ~UPLOAD_SCOPE_BIT;
+	const struct check_bucket *found,
+	    wanted = { .id = (uint32_t)id & ~UPLOAD_SCOPE_BIT };
 
-	for (size_t i = 0; i < c->buckets.n / sizeof(*b); i++)
-		if (b[i].id == plain)
-			return b[i].name;
-	return SLICE_EMPTY;
+	if (!c->buckets.n)
+		return SLICE_EMPTY;
+	found = bsearch(&wanted, c->buckets.p, c->buckets.n / sizeof(wanted),
+			sizeof(wanted), by_bucket);
+	return found ? found->name : SLICE_EMPTY;
 }
 
 static struct check_group *

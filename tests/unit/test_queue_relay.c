@@ -438,6 +438,42 @@ test_queue_statements_of_the_main_path_find_their_indexes(void **state)
 		   " 'upload_intents', 'clips', 'job_queue')");
 }
 
+static void
+test_queue_known_events_needs_number_and_id(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[4] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4"),
+				    created(3, "e3", "uploads/y.mp4"),
+				    created(4, "e4", "uploads/z.mp4") };
+	const struct {
+		const char *epoch, *second, *third;
+		size_t n;
+		uint64_t highest;
+	} rows[] = {
+		{ EPOCH, "e2", "e3", 4, 3 },
+		{ EPOCH, "other2", "other3", 4, 1 }, /* parted behind 1 */
+		{ "another epoch", "e2", "e3", 4, 0 },
+		{ EPOCH, "e2", "e3", 0, 0 },
+	};
+	uint64_t highest = 9;
+
+	assert_int_equal(
+	    queue_known_events(w->q, DEPLOYMENT, EPOCH, e, 4, &highest),
+	    QUEUE_OK);
+	assert_int_equal(highest, 0);
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		e[1].id = rows[i].second;
+		e[2].id = rows[i].third;
+		assert_int_equal(queue_known_events(w->q, DEPLOYMENT,
+						    rows[i].epoch, e, rows[i].n,
+						    &highest),
+				 QUEUE_OK);
+		assert_int_equal(highest, rows[i].highest);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -465,6 +501,7 @@ main(int argc, char **argv)
 		    test_queue_relay_removed_object_cancels_pending_jobs),
 		TEST_WITH_DB(
 		    test_queue_relay_removed_version_spares_the_video_of_another),
+		TEST_WITH_DB(test_queue_known_events_needs_number_and_id),
 	};
 
 	(void)argc;
