@@ -101,6 +101,23 @@ take_away(struct change *c, const struct version *v)
 	return buf_ok(&c->extents_of_old) ? 0 : ENOMEM;
 }
 
+/* Mostly there is no version, or the current one is the null version: no need
+ * to search again. */
+static int
+find_null(struct change *c, struct writer_txn *t, const struct found *f,
+	  struct version *out, enum s3_error *result)
+{
+	*result = S3_ERR_NO_SUCH_VERSION;
+	if (!f->exists)
+		return 0;
+	if (f->current.rec.null_version != f->current.number)
+		return version_find(t->ls, t->txn, f->bucket.id, c->key,
+				    SLICE(VERSION_NULL), out, result);
+	*out = f->current;
+	*result = S3_OK;
+	return 0;
+}
+
 /* A new current version: its number and id; a null one replaces the other. */
 static int
 put_on_top(struct change *c, struct writer_txn *t, const struct found *f,
@@ -109,8 +126,7 @@ put_on_top(struct change *c, struct writer_txn *t, const struct found *f,
 	struct store_object *o = &c->object.o;
 	enum s3_error result;
 	struct version null;
-	int rc = version_find(t->ls, t->txn, f->bucket.id, c->key,
-			      SLICE(VERSION_NULL), &null, &result);
+	int rc = find_null(c, t, f, &null, &result);
 
 	if (rc != 0)
 		return rc;

@@ -161,6 +161,12 @@ local_put_write(struct store_put *put, const void *bytes, size_t n)
 		return err;
 	if (p->blob)
 		return blob_append(p->blob, bytes, n);
+	/* Of a known length all memory at once, and no more. */
+	if (p->data.n == 0 && put->size != UINT64_MAX) {
+		p->data.max = put->size;
+		buf_reserve(&p->data, put->size);
+		p->data.max = 0;
+	}
 	buf_add(&p->data, bytes, n);
 	return buf_ok(&p->data) ? S3_OK : S3_ERR_INTERNAL_ERROR;
 }
