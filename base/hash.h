@@ -1,6 +1,6 @@
 /*
  * hash.h - digests, checksums, HMAC, constant-time comparison.
- * The only user of OpenSSL's digests and of isa-l.
+ * The only user of OpenSSL's digests, beside hash_lane.h, and of isa-l.
  *
  * hash_setup() fetches the algorithms once; call it first in main().
  * Digest bytes are in AWS's order: CRCs big-endian, as S3 base64-encodes them.

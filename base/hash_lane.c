@@ -1,32 +1,54 @@
 /*
  * A ring between two threads: `put` and `got` count bytes from the beginning
- * of the stream, and the bytes between them belong to the lane, the others to
- * the caller. Each side moves its own count under the lock and works on its
- * bytes without it. The caller, once stopped by a full ring, goes on when half
- * of it is free: that many fewer wake-ups.
+ * of the stream, and the bytes between them belong to the worker, the others
+ * to the caller. Each side moves its own count under the worker's lock and
+ * works on its bytes without it. The worker takes whole steps until a stream
+ * has ended, so a step never crosses the ring's end. A caller that was stopped
+ * by a full ring goes on when half of it is free: that many fewer wake-ups.
+ *
+ * OpenSSL's MD5 with the state in view is deprecated, but the only one that
+ * can change between its code and ours.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash_lane.h"
+#include "base/md5_lanes.h"
 
-#include <assert.h>
+#include <openssl/md5.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #define RING_BYTES (512u << 10)
-#define STEP_BYTES (64u << 10) /* hashed at a time */
+#define STEP_BYTES (16u << 10)
+#define TOGETHER_MIN 3 /* two streams are as fast one by one */
+#define WORKERS_MAX 16
+
+struct worker {
+	pthread_mutex_t mu;
+	pthread_cond_t more; /* bytes, an end, or no lane left */
+	struct hash_lane *lanes[MD5_LANES];
+	size_t n;
+	bool running;
+};
 
 struct hash_lane {
-	struct hash *h;
-	pthread_t thread;
-	pthread_mutex_t mu;
-	pthread_cond_t more; /* bytes, or the end */
+	struct worker *worker;
+	MD5_CTX md5; /* the worker's, until all is hashed */
 	pthread_cond_t room;
 	uint64_t put, got;
 	bool ended;
 	char ring[RING_BYTES];
 };
 
-static atomic_int lanes_open;
+/* What the worker hashes next of one lane. */
+struct piece {
+	struct hash_lane *lane;
+	const char *p;
+	size_t n;
+};
+
+static struct worker workers[WORKERS_MAX];
+static size_t n_workers;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static size_t
 least(size_t a, size_t b)
@@ -34,99 +56,216 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static void *
-lane_main(void *arg)
+static void
+make_workers(void)
 {
-	struct hash_lane *l = arg;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-	pthread_mutex_lock(&l->mu);
-	for (;;) {
-		size_t at = l->got % RING_BYTES, n;
-
-		while (l->put == l->got && !l->ended)
-			pthread_cond_wait(&l->more, &l->mu);
-		n = least(l->put - l->got, least(STEP_BYTES, RING_BYTES - at));
-		if (n == 0)
-			break;
-		pthread_mutex_unlock(&l->mu);
-		hash_update(l->h, l->ring + at, n);
-		pthread_mutex_lock(&l->mu);
-		l->got += n;
-		if (l->put - l->got <= RING_BYTES / 2)
-			pthread_cond_signal(&l->room);
+	n_workers = processors > 2 ? (size_t)processors / 2 : 1;
+	n_workers = least(n_workers, WORKERS_MAX);
+	for (size_t i = 0; i < n_workers; i++) {
+		pthread_mutex_init(&workers[i].mu, NULL);
+		pthread_cond_init(&workers[i].more, NULL);
 	}
-	pthread_mutex_unlock(&l->mu);
+}
+
+/* ---- the worker --------------------------------------------------------- */
+
+static void
+hash_together(const struct piece *v, size_t n)
+{
+	const char *p[MD5_LANES];
+	struct md5_lanes s = { 0 };
+
+	for (size_t i = 0; i < MD5_LANES; i++)
+		p[i] = v[i < n ? i : 0].p;
+	for (size_t i = 0; i < n; i++) {
+		s.word[0][i] = v[i].lane->md5.A;
+		s.word[1][i] = v[i].lane->md5.B;
+		s.word[2][i] = v[i].lane->md5.C;
+		s.word[3][i] = v[i].lane->md5.D;
+	}
+	md5_lanes_update(&s, p, STEP_BYTES / MD5_BLOCK_BYTES);
+	for (size_t i = 0; i < n; i++) {
+		MD5_CTX *c = &v[i].lane->md5;
+
+		c->A = s.word[0][i];
+		c->B = s.word[1][i];
+		c->C = s.word[2][i];
+		c->D = s.word[3][i];
+		/* the stream's length in bits */
+		c->Nl += 8 * STEP_BYTES;
+		c->Nh += c->Nl < 8 * STEP_BYTES;
+	}
+}
+
+/* What is ready, whole steps first. Called with the lock held. */
+static size_t
+find_work(const struct worker *w, struct piece v[MD5_LANES], size_t *whole)
+{
+	size_t n = 0;
+
+	*whole = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		struct hash_lane *l = w->lanes[i];
+		size_t bytes = least(l->put - l->got, STEP_BYTES);
+
+		if (bytes == 0 || (bytes < STEP_BYTES && !l->ended))
+			continue;
+		v[n++] =
+		    (struct piece){ l, l->ring + l->got % RING_BYTES, bytes };
+		if (bytes == STEP_BYTES) {
+			struct piece last = v[n - 1];
+
+			v[n - 1] = v[*whole];
+			v[(*whole)++] = last;
+		}
+	}
+	return n;
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct piece v[MD5_LANES];
+
+	pthread_mutex_lock(&w->mu);
+	while (w->n) {
+		size_t whole, n = find_work(w, v, &whole);
+		size_t together = whole >= TOGETHER_MIN ? whole : 0;
+
+		if (n == 0) {
+			pthread_cond_wait(&w->more, &w->mu);
+			continue;
+		}
+		pthread_mutex_unlock(&w->mu);
+		if (together)
+			hash_together(v, together);
+		for (size_t i = together; i < n; i++)
+			MD5_Update(&v[i].lane->md5, v[i].p, v[i].n);
+		pthread_mutex_lock(&w->mu);
+		for (size_t i = 0; i < n; i++) {
+			struct hash_lane *l = v[i].lane;
+
+			l->got += v[i].n;
+			if (l->ended || l->put - l->got <= RING_BYTES / 2)
+				pthread_cond_signal(&l->room);
+		}
+	}
+	w->running = false;
+	pthread_mutex_unlock(&w->mu);
 	return NULL;
 }
 
+/* ---- the callers' side -------------------------------------------------- */
+
+/* Called with the lock held. */
 static bool
-take_lane(void)
+start(struct worker *w)
 {
-	if (atomic_fetch_add(&lanes_open, 1) < sysconf(_SC_NPROCESSORS_ONLN))
+	pthread_t thread;
+
+	if (w->running)
 		return true;
-	atomic_fetch_sub(&lanes_open, 1);
+	w->running = pthread_create(&thread, NULL, worker_main, w) == 0;
+	if (w->running)
+		pthread_detach(thread);
+	return w->running;
+}
+
+/* A place at the worker that has the fewest. */
+static bool
+join_worker(struct hash_lane *l)
+{
+	for (size_t lanes = 0; lanes < MD5_LANES; lanes++)
+		for (size_t i = 0; i < n_workers; i++) {
+			struct worker *w = &workers[i];
+			bool joined;
+
+			pthread_mutex_lock(&w->mu);
+			joined = w->n == lanes && start(w);
+			if (joined)
+				w->lanes[w->n++] = l;
+			l->worker = w;
+			pthread_mutex_unlock(&w->mu);
+			if (joined)
+				return true;
+		}
 	return false;
 }
 
 struct hash_lane *
-hash_lane_open(struct hash *h)
+hash_lane_open(void)
 {
-	struct hash_lane *l = take_lane() ? malloc(sizeof(*l)) : NULL;
+	struct hash_lane *l = malloc(sizeof(*l));
 
+	pthread_once(&once, make_workers);
 	if (!l)
 		return NULL;
-	l->h = h;
+	MD5_Init(&l->md5);
+	pthread_cond_init(&l->room, NULL);
 	l->put = l->got = 0;
 	l->ended = false;
-	pthread_mutex_init(&l->mu, NULL);
-	pthread_cond_init(&l->more, NULL);
-	pthread_cond_init(&l->room, NULL);
-	if (pthread_create(&l->thread, NULL, lane_main, l) == 0)
+	if (join_worker(l))
 		return l;
+	pthread_cond_destroy(&l->room);
 	free(l);
-	atomic_fetch_sub(&lanes_open, 1);
 	return NULL;
 }
 
 void
 hash_lane_add(struct hash_lane *l, const void *p, size_t n)
 {
+	struct worker *w = l->worker;
+
 	while (n) {
 		size_t at = l->put % RING_BYTES, now, room;
 
-		pthread_mutex_lock(&l->mu);
+		pthread_mutex_lock(&w->mu);
 		while ((room = RING_BYTES - (l->put - l->got)) <
 		       least(n, RING_BYTES / 2))
-			pthread_cond_wait(&l->room, &l->mu);
-		pthread_mutex_unlock(&l->mu);
+			pthread_cond_wait(&l->room, &w->mu);
+		pthread_mutex_unlock(&w->mu);
 		now = least(n, least(room, RING_BYTES - at));
 		memcpy(l->ring + at, p, now);
-		pthread_mutex_lock(&l->mu);
+		pthread_mutex_lock(&w->mu);
 		l->put += now;
-		pthread_cond_signal(&l->more);
-		pthread_mutex_unlock(&l->mu);
+		if (l->put - l->got >= STEP_BYTES)
+			pthread_cond_signal(&w->more);
+		pthread_mutex_unlock(&w->mu);
 		p = (const char *)p + now;
 		n -= now;
 	}
 }
 
-void
-hash_lane_close(struct hash_lane *l)
+static void
+leave_worker(struct hash_lane *l)
 {
-	int rc;
+	struct worker *w = l->worker;
+	size_t i = 0;
+
+	while (w->lanes[i] != l)
+		i++;
+	w->lanes[i] = w->lanes[--w->n];
+	pthread_cond_signal(&w->more);
+}
+
+void
+hash_lane_close(struct hash_lane *l, uint8_t md5[MD5_BYTES])
+{
+	uint8_t unused[MD5_BYTES];
 
 	if (!l)
 		return;
-	pthread_mutex_lock(&l->mu);
+	pthread_mutex_lock(&l->worker->mu);
 	l->ended = true;
-	pthread_cond_signal(&l->more);
-	pthread_mutex_unlock(&l->mu);
-	rc = pthread_join(l->thread, NULL);
-	assert(rc == 0);
-	(void)rc;
+	pthread_cond_signal(&l->worker->more);
+	while (l->got != l->put)
+		pthread_cond_wait(&l->room, &l->worker->mu);
+	leave_worker(l);
+	pthread_mutex_unlock(&l->worker->mu);
+	MD5_Final(md5 ? md5 : unused, &l->md5);
 	pthread_cond_destroy(&l->room);
-	pthread_cond_destroy(&l->more);
-	pthread_mutex_destroy(&l->mu);
 	free(l);
-	atomic_fetch_sub(&lanes_open, 1);
 }

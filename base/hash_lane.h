@@ -1,10 +1,12 @@
 /*
- * hash_lane.h - a digest computed beside the thread that has the bytes.
+ * hash_lane.h - the MD5 of a large stream, computed beside the thread that has
+ * the bytes.
  *
- * MD5 of a large stream takes longer than receiving, checking and writing it
- * together. A lane is a thread of its own with a short ring of bytes: the
- * caller copies into it and goes on. There are as many lanes as processors;
- * more would only take turns, and so threads and memory stay bounded.
+ * MD5 takes longer than receiving, checking and writing the same bytes. A
+ * lane is a short ring of bytes that a worker thread hashes: the caller copies
+ * into it and goes on. There is one worker for two processors, since each has
+ * a caller beside it, and one worker serves up to MD5_LANES streams, three or
+ * more of them at once by md5_lanes.h. So threads and memory stay bounded.
  * Threads: one caller per lane at a time.
  */
 #ifndef BASE_HASH_LANE_H
@@ -14,12 +16,13 @@
 
 struct hash_lane;
 
-/* Takes @h over until hash_lane_close(). NULL when all lanes are taken or no
- * thread can be had: the caller hashes in line then. */
-struct hash_lane *hash_lane_open(struct hash *h);
+/* NULL when all lanes are taken, or no memory or thread can be had: the caller
+ * hashes in line then. */
+struct hash_lane *hash_lane_open(void);
 /* Copies; waits while the ring is full. */
 void hash_lane_add(struct hash_lane *l, const void *p, size_t n);
-/* Waits until @h has all that was added, and gives it back. NULL is fine. */
-void hash_lane_close(struct hash_lane *l);
+/* Waits until all is hashed; @md5 may be NULL. A NULL lane is fine, then it
+ * does nothing. */
+void hash_lane_close(struct hash_lane *l, uint8_t md5[MD5_BYTES]);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/hash_lane.h"
 #include "gateway/s3/checksum.h"
 
-/* From here on a stream's MD5 is worth a thread. SHA-256, where it is needed,
+/* From here on a stream's MD5 goes to a lane. SHA-256, where it is needed,
  * stays in line: with receiving and writing it takes as long as MD5 alone. */
 #define LANE_MIN (1u << 20)
 
@@ -121,7 +121,7 @@ s3_body_free(struct s3_body *b)
 	if (!b)
 		return;
 	auth_chunked_free(b->chunked);
-	hash_lane_close(b->lane);
+	hash_lane_close(b->lane, NULL);
 	hash_release(&b->md5);
 	hash_release(&b->sha256);
 	hash_release(&b->checksum);
@@ -167,7 +167,7 @@ open_lane(struct s3_request *rq)
 	struct s3_body *b = rq->filters;
 
 	if (b->announced > LANE_MIN && rq->http->content_length > LANE_MIN)
-		b->lane = hash_lane_open(&b->md5);
+		b->lane = hash_lane_open();
 }
 
 /* Payload, after decoding. */
@@ -308,9 +308,11 @@ s3_body_end(struct s3_request *rq, char etag[33], struct store_put_final *fin)
 		return incomplete(rq);
 	if (err != S3_OK)
 		return err;
-	hash_lane_close(b->lane);
+	if (b->lane)
+		hash_lane_close(b->lane, md5);
+	else
+		hash_final(&b->md5, md5);
 	b->lane = NULL;
-	hash_final(&b->md5, md5);
 	err = check_md5(rq, md5);
 	if (err == S3_OK)
 		err = check_payload_hash(rq);

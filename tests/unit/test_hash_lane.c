@@ -1,6 +1,7 @@
 /* A lane computes what hashing in line does, however the bytes come; lanes are
  * bounded and given back. */
 #include "base/hash_lane.h"
+#include "base/md5_lanes.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -48,17 +49,11 @@ digest_in_line(size_t n, uint8_t out[HASH_BYTES_MAX])
 static bool
 digest_in_lane(size_t n, size_t piece, uint8_t out[HASH_BYTES_MAX])
 {
-	struct hash_lane *l;
-	struct hash h;
+	struct hash_lane *l = hash_lane_open();
 
-	if (hash_init(&h, HASH_MD5) != 0)
-		return false;
-	l = hash_lane_open(&h);
 	for (size_t at = 0; l && at < n; at += piece)
 		hash_lane_add(l, stream + at, n - at < piece ? n - at : piece);
-	hash_lane_close(l);
-	hash_final(&h, out);
-	hash_release(&h);
+	hash_lane_close(l, out);
 	return l != NULL;
 }
 
@@ -88,31 +83,49 @@ test_hash_lane_any_pieces_gives_the_digest(void **state)
 }
 
 static void
-test_hash_lane_open_more_than_processors_answers_null(void **state)
+test_hash_lane_open_all_lanes_answers_null_until_one_closes(void **state)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-	struct hash_lane **l = calloc((size_t)n, sizeof(struct hash_lane *));
-	struct hash *h = calloc((size_t)n, sizeof(*h)), one;
+	struct hash_lane *l[1000];
+	size_t n = 0, most = (size_t)sysconf(_SC_NPROCESSORS_ONLN) * MD5_LANES;
 
 	(void)state;
-	assert_true(l && h);
-	for (long i = 0; i < n; i++) {
-		assert_int_equal(hash_init(&h[i], HASH_MD5), 0);
-		l[i] = hash_lane_open(&h[i]);
+	while (n < ARRAY_LEN(l) && (l[n] = hash_lane_open()) != NULL)
+		n++;
+	assert_in_range(n, MD5_LANES, most);
+	hash_lane_close(l[0], NULL);
+	l[0] = hash_lane_open();
+	assert_non_null(l[0]);
+	for (size_t i = 0; i < n; i++)
+		hash_lane_close(l[i], NULL);
+}
+
+/* Streams of different lengths, fed in turn, so that some end early. */
+static void
+test_hash_lane_streams_in_turn_are_hashed_together(void **state)
+{
+	static const size_t length[] = { 1u << 20, 0,	   777777,
+					 65536,	   16384,  STREAM_BYTES,
+					 16383,	   2000000 };
+	uint8_t want[HASH_BYTES_MAX], got[MD5_BYTES];
+	struct hash_lane *l[ARRAY_LEN(length)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(length); i++) {
+		l[i] = hash_lane_open();
 		assert_non_null(l[i]);
 	}
-	assert_int_equal(hash_init(&one, HASH_MD5), 0);
-	assert_null(hash_lane_open(&one));
-	hash_lane_close(l[0]);
-	l[0] = hash_lane_open(&one);
-	assert_non_null(l[0]);
-	for (long i = 0; i < n; i++) {
-		hash_lane_close(l[i]);
-		hash_release(&h[i]);
+	for (size_t at = 0; at < STREAM_BYTES; at += 50000)
+		for (size_t i = 0; i < ARRAY_LEN(length); i++)
+			if (at < length[i])
+				hash_lane_add(l[i], stream + at,
+					      length[i] - at < 50000
+						  ? length[i] - at
+						  : 50000);
+	for (size_t i = 0; i < ARRAY_LEN(length); i++) {
+		hash_lane_close(l[i], got);
+		digest_in_line(length[i], want);
+		assert_memory_equal(got, want, MD5_BYTES);
 	}
-	hash_release(&one);
-	free(h);
-	free(l);
 }
 
 static void *
@@ -133,7 +146,8 @@ digest_again_and_again(void *arg)
 static void
 test_hash_lane_streams_at_once_do_not_mix(void **state)
 {
-	size_t arg[4] = { 1000, 65479, 131072, 600001 };
+	size_t arg[] = { 1000,	 65479, 131072, 600001,
+			 200000, 65536, 16384,	90000 };
 	pthread_t t[ARRAY_LEN(arg)];
 
 	(void)state;
@@ -154,7 +168,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hash_lane_any_pieces_gives_the_digest),
 		cmocka_unit_test(
-		    test_hash_lane_open_more_than_processors_answers_null),
+		    test_hash_lane_open_all_lanes_answers_null_until_one_closes),
+		cmocka_unit_test(
+		    test_hash_lane_streams_in_turn_are_hashed_together),
 		cmocka_unit_test(test_hash_lane_streams_at_once_do_not_mix),
 	};
 
