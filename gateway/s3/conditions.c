@@ -39,7 +39,8 @@ s3_source_conditions(const struct s3_request *rq, const char *prefix,
 		    date_of(rq, prefix, "If-Unmodified-Since"),
 	};
 	/* Nobody can have seen the object at a time to come. */
-	if (out->if_modified_since_us > time_now_us())
+	if (out->if_modified_since_us != INT64_MIN &&
+	    out->if_modified_since_us > time_now_us())
 		out->if_modified_since_us = INT64_MIN;
 }
 

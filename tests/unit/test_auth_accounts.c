@@ -384,6 +384,129 @@ test_accounts_changes_at_once_are_all_kept(void **state)
 	arena_release(&arena);
 }
 
+/* ---- the cache of signing keys -------------------------------------------
+ */
+
+#define ROTATED_US 1369353600000000LL /* 20130524T000000Z */
+#define ROTATIONS 50
+enum { CHANGING = 2, NEITHER = 3 };
+
+/* What one secret signed is asked again and again, and so cached. */
+struct rotation {
+	struct slice query[2]; /* the same request under either secret */
+	/* Which of them is valid, or one of the two below; each step adds 10,
+	 * so that no two are equal. */
+	atomic_int step;
+	atomic_bool stop;
+	atomic_int failures;
+};
+
+static struct slice
+presign(const char *secret, struct buf *out)
+{
+	const struct auth_header host = { SLICE("Host"), SLICE("h") };
+	const struct auth_request req = { .method = SLICE("GET"),
+					  .raw_path = SLICE("/b/k"),
+					  .headers = &host,
+					  .n_headers = 1 };
+	const struct auth_signer signer = { .access_key = SLICE("ROTATING"),
+					    .secret_key = slice_str(secret),
+					    .region = SLICE("us-east-1"),
+					    .service = "s3" };
+
+	assert_int_equal(auth_presign(&req, &signer, 60, ROTATED_US, out), 0);
+	return buf_slice(out);
+}
+
+static enum s3_error
+verify_query(struct slice query)
+{
+	const struct auth_header host = { SLICE("Host"), SLICE("h") };
+	const struct auth_request req = { .method = SLICE("GET"),
+					  .raw_path = SLICE("/b/k"),
+					  .raw_query = query,
+					  .headers = &host,
+					  .n_headers = 1 };
+	const struct auth_policy policy = { .service = "s3",
+					    .now_us = ROTATED_US };
+	const struct auth_keys keys = { accounts_lookup, a };
+	struct auth_identity id;
+	struct arena arena;
+	enum s3_error e;
+
+	arena_init(&arena, 1 << 20);
+	e = auth_verify(&req, &keys, &policy, &arena, &id, NULL);
+	arena_release(&arena);
+	return e;
+}
+
+static void
+next_step(struct rotation *r, int what)
+{
+	atomic_store(&r->step, r->step / 10 * 10 + 10 + what);
+}
+
+/* An answer counts when nothing changed while it was found. */
+static void *
+ask_both(void *rotation)
+{
+	struct rotation *r = rotation;
+
+	while (!atomic_load(&r->stop)) {
+		for (int i = 0; i < 2; i++) {
+			int before = atomic_load(&r->step);
+			bool ok = verify_query(r->query[i]) == S3_OK;
+
+			if (before % 10 == CHANGING ||
+			    atomic_load(&r->step) != before)
+				continue;
+			if (ok != (before % 10 == i))
+				atomic_fetch_add(&r->failures, 1);
+		}
+	}
+	return NULL;
+}
+
+static void
+test_accounts_rotated_keys_end_at_once_though_cached(void **state)
+{
+	static const char *const secrets[] = { "the first secret",
+					       "the second secret" };
+	struct buf queries[2] = { BUF_INIT, BUF_INIT };
+	struct rotation r = { .step = NEITHER };
+	pthread_t threads[3];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		r.query[i] = presign(secrets[i], &queries[i]);
+	assert_int_equal(add("rotor", "rotor", "OTHERKEY", "other secret"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, ask_both, &r), 0);
+	for (int i = 0; i < ROTATIONS; i++) {
+		next_step(&r, CHANGING);
+		assert_int_equal(add_key("rotor", "ROTATING", secrets[i % 2]),
+				 0);
+		next_step(&r, i % 2);
+		assert_int_equal(verify_query(r.query[i % 2]), S3_OK);
+		assert_int_equal(verify_query(r.query[1 - i % 2]),
+				 S3_ERR_SIGNATURE_DOES_NOT_MATCH);
+		next_step(&r, CHANGING);
+		assert_int_equal(accounts_remove_key(a, SLICE("rotor"),
+						     SLICE("ROTATING"), err),
+				 0);
+		next_step(&r, NEITHER);
+		assert_int_equal(verify_query(r.query[i % 2]),
+				 S3_ERR_INVALID_ACCESS_KEY_ID);
+	}
+	atomic_store(&r.stop, true);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(r.failures, 0);
+	buf_release(&queries[0]);
+	buf_release(&queries[1]);
+}
+
 int
 main(void)
 {
@@ -403,6 +526,8 @@ main(void)
 		ACCOUNTS_TEST(test_accounts_list_is_sorted_and_root_first),
 		ACCOUNTS_TEST(test_accounts_change_while_requests_look_keys_up),
 		ACCOUNTS_TEST(test_accounts_changes_at_once_are_all_kept),
+		ACCOUNTS_TEST(
+		    test_accounts_rotated_keys_end_at_once_though_cached),
 	};
 
 	return cmocka_run_group_tests_name("auth_accounts", tests,
