@@ -43,8 +43,8 @@ arena_release(struct arena *a)
 	arena_init(a, a->max);
 }
 
-void *
-arena_alloc(struct arena *a, size_t n)
+static void *
+take(struct arena *a, size_t n)
 {
 	const size_t align = _Alignof(max_align_t);
 	struct arena_block *b = a->head;
@@ -69,12 +69,21 @@ arena_alloc(struct arena *a, size_t n)
 	p = b->data + b->n;
 	b->n += n;
 	a->used += n;
-	memset(p, 0, n);
 	return p;
 }
 
 void *
-arena_array(struct arena *a, size_t n, size_t size)
+arena_alloc(struct arena *a, size_t n)
+{
+	void *p = take(a, n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
+void *
+arena_raw_array(struct arena *a, size_t n, size_t size)
 {
 	size_t bytes;
 
@@ -82,7 +91,17 @@ arena_array(struct arena *a, size_t n, size_t size)
 		a->err = true;
 		return NULL;
 	}
-	return arena_alloc(a, bytes);
+	return take(a, bytes);
+}
+
+void *
+arena_array(struct arena *a, size_t n, size_t size)
+{
+	void *p = arena_raw_array(a, n, size);
+
+	if (p)
+		memset(p, 0, n * size);
+	return p;
 }
 
 char *

@@ -28,6 +28,8 @@ void arena_release(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
 /* n * size with overflow check. */
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* The same, not zeroed: for what is large and written before it is read. */
+void *arena_raw_array(struct arena *a, size_t n, size_t size);
 /* Copies; the copy is NUL-terminated behind its n bytes. */
 struct slice arena_copy(struct arena *a, struct slice s);
 char *arena_cstr(struct arena *a, struct slice s);

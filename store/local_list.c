@@ -133,7 +133,8 @@ rolled_up(const struct listing *l, struct slice key)
 	return slice_head(key, l->prefix.n + (size_t)at + l->delimiter.n);
 }
 
-/* The next entry, or NULL when the page is full, which it notes. */
+/* The next entry, still to be written, or NULL when the page is full, which it
+ * notes. */
 static struct store_list_entry *
 new_entry(struct listing *l)
 {
@@ -173,6 +174,7 @@ add_record(struct listing *l, struct slice key, const struct store_object *o)
 	e = rc == 0 ? new_entry(l) : NULL;
 	if (!e)
 		return rc;
+	e->is_prefix = false;
 	e->object = *o;
 	e->object.is_latest = latest;
 	e->object.storage_class = arena_copy(l->a, o->storage_class);
@@ -190,6 +192,7 @@ add_upload(struct listing *l, struct slice key)
 
 	if (!e)
 		return 0;
+	*e = (struct store_list_entry){ 0 };
 	rc = upload_row_get(l->c->ls, l->c->txn, ~l->c->version, &row);
 	if (rc != 0)
 		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
@@ -208,7 +211,7 @@ add_prefix(struct listing *l, struct slice prefix)
 
 	if (!e)
 		return 0;
-	e->is_prefix = true;
+	*e = (struct store_list_entry){ .is_prefix = true };
 	e->name = arena_copy(l->a, prefix);
 	return l->a->err ? ENOMEM : 0;
 }
@@ -280,7 +283,7 @@ run(struct local *ls, struct listing *l)
 	MDB_txn *txn;
 	int rc;
 
-	l->entries = arena_array(l->a, l->max, sizeof(*l->entries));
+	l->entries = arena_raw_array(l->a, l->max, sizeof(*l->entries));
 	if (l->what == LIST_UPLOADS)
 		l->uploads = arena_array(l->a, l->max, sizeof(*l->uploads));
 	if (l->a->err)

@@ -89,7 +89,9 @@ s3_list_put_time(struct s3_list_time *last, int64_t us, struct buf *xml)
 	if (!*last->text || last->second != second)
 		time_format_iso(second * US_PER_S, last->text);
 	last->second = second;
-	xml_plain(xml, "LastModified", slice_str(last->text));
+	buf_puts(xml, "<LastModified>");
+	buf_puts(xml, last->text);
+	buf_puts(xml, "</LastModified>");
 }
 
 /* Enough for a short key: a buffer that grows by doubling copies all it has,
@@ -105,19 +107,25 @@ s3_list_put_data(const struct store_object *o, struct buf *xml)
 {
 	const char *checksum = s3_checksum_name(o->checksum_alg);
 
+	/* As whole pieces: a page has a thousand of these. */
 	buf_puts(xml, "<ETag>&quot;");
 	buf_puts(xml, o->etag);
 	buf_puts(xml, "&quot;</ETag>");
 	if (checksum) {
-		xml_plain(xml, "ChecksumAlgorithm", slice_str(checksum));
-		xml_plain(xml, "ChecksumType",
-			  s3_checksum_type(o->checksum_composite));
+		buf_puts(xml, "<ChecksumAlgorithm>");
+		buf_puts(xml, checksum);
+		buf_puts(xml, "</ChecksumAlgorithm><ChecksumType>");
+		buf_put(xml, s3_checksum_type(o->checksum_composite));
+		buf_puts(xml, "</ChecksumType>");
 	}
-	xml_u64(xml, "Size", o->size);
-	if (o->storage_class.n)
+	buf_puts(xml, "<Size>");
+	buf_u64(xml, o->size);
+	if (o->storage_class.n) {
+		buf_puts(xml, "</Size>");
 		xml_text(xml, "StorageClass", o->storage_class);
-	else
-		buf_puts(xml, "<StorageClass>STANDARD</StorageClass>");
+	} else {
+		buf_puts(xml, "</Size><StorageClass>STANDARD</StorageClass>");
+	}
 }
 
 void

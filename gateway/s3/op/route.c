@@ -132,6 +132,7 @@ matches(const struct s3_op *op, const struct s3_request *rq,
 	struct slice subresource)
 {
 	return op->scope == rq->scope &&
+	       op->method[0] == rq->http->method.p[0] &&
 	       slice_eq_str(rq->http->method, op->method) &&
 	       slice_eq(subresource_of(op), subresource) &&
 	       query_matches(op->query, rq) &&
