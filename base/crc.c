@@ -146,6 +146,7 @@ update_folding(uint64_t crc, const unsigned char *p, size_t n)
 		w[i] = load(p + 16 * i);
 	w[0] = _mm_xor_si128(w[0], _mm_set_epi64x(0, (int64_t)crc));
 	for (p += 64, n -= 64; n >= 64; p += 64, n -= 64)
+#pragma GCC unroll 4
 		for (int i = 0; i < 4; i++)
 			w[i] = fold(w[i], k4, load(p + 16 * i));
 	for (int i = 1; i < 4; i++)

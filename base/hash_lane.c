@@ -3,8 +3,9 @@
  * of the stream, and the bytes between them belong to the worker, the others
  * to the caller. Each side moves its own count under the worker's lock and
  * works on its bytes without it. The worker takes whole steps until a stream
- * has ended, so a step never crosses the ring's end. A caller that was stopped
- * by a full ring goes on when half of it is free: that many fewer wake-ups.
+ * has ended, so a step never crosses the ring's end. A worker without work is
+ * woken for several steps, and a caller that was stopped by a full ring when
+ * half of it is free: that many fewer wake-ups.
  *
  * OpenSSL's MD5 with the state in view is deprecated, but the only one that
  * can change between its code and ours.
@@ -19,6 +20,7 @@
 
 #define RING_BYTES (512u << 10)
 #define STEP_BYTES (16u << 10)
+#define WAKE_BYTES (64u << 10)
 #define TOGETHER_MIN 3 /* two streams are as fast one by one */
 #define WORKERS_MAX 16
 
@@ -231,7 +233,7 @@ hash_lane_add(struct hash_lane *l, const void *p, size_t n)
 		memcpy(l->ring + at, p, now);
 		pthread_mutex_lock(&w->mu);
 		l->put += now;
-		if (l->put - l->got >= STEP_BYTES)
+		if (l->put - l->got >= WAKE_BYTES)
 			pthread_cond_signal(&w->more);
 		pthread_mutex_unlock(&w->mu);
 		p = (const char *)p + now;
