@@ -166,8 +166,10 @@ enum s3_error local_io_error(const char *what);
 /* After MDB_PANIC the index cannot be repaired in place: ends the process,
  * whose next start opens it anew. */
 void local_exit_on_panic(int mdb_rc);
+/* Writes the line that tells an operator why something did not open; -1. */
+int local_fail(char err[512], const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* ---- local_meta.c ----------------------------------------------------- */
+/* ---- local_meta.c: the environment ------------------------------------- */
 
 /* Opens index/ with all tables, checks or writes format and identity, loads
  * the state into *st. 0, or -1 with a line in err. */
@@ -187,13 +189,25 @@ int local_meta_open_file(struct local *ls, const char *file,
 /* The same file for writing, by one thread alone. */
 int local_meta_open_alone(struct local *ls, const char *file,
 			  struct local_state *st, char err[512]);
-const char *local_table_name(enum local_table t);
+
+/* ---- local_identity.c: the rows of table meta --------------------------- */
+
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
 		      const struct local_state *st);
 int local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st);
 /* Writes deployment id, epoch and the epochs before it. */
 int local_identity_store(struct local *ls, MDB_txn *txn);
+/* The rows of a new store, with new ids. */
+int local_identity_create(struct local *ls, MDB_txn *txn);
+/* Compares the format with ours, then loads identity and state: 0, or -1 with
+ * a line in err. MDB_NOTFOUND: there are no such rows. */
+int local_identity_load(struct local *ls, MDB_txn *txn, struct local_state *st,
+			char err[512]);
+
+/* ---- local_rows.c ------------------------------------------------------ */
+
+const char *local_table_name(enum local_table t);
 /* A read transaction; LMDB code. End with local_read_end(), which keeps some
  * for the next: a new one takes a slot of LMDB's table under a lock that all
  * processes share. mdb_txn_abort() ends it too. */
@@ -260,6 +274,16 @@ void damage_found(struct local *ls, enum damage what, uint64_t blob_id,
 /* ---- local_blob.c ----------------------------------------------------- */
 
 #define BLOB_BLOCK_BYTES (1u << 20) /* of one CRC */
+
+/* Bytes of a block that begins inside a blob of @size: the last one is what is
+ * left. */
+static inline size_t
+blob_block_n(uint64_t size, uint64_t block)
+{
+	uint64_t left = size - block * BLOB_BLOCK_BYTES;
+
+	return left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES;
+}
 
 int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
 /* Marks the ids in use as settled where they are; the writer still runs. */

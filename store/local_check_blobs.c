@@ -2,12 +2,11 @@
  * Files against the table blob: each is there with its size and, where asked,
  * its bytes; and none that nobody names.
  */
-#include "base/hash.h"
-#include "base/io.h"
 #include "base/timeval.h"
-#include "store/bytes.h"
 #include "store/local_blob_walk.h"
 #include "store/local_check.h"
+#include "store/local_damage.h"
+#include "store/local_verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,28 +39,24 @@ static void
 check_bytes(struct blobs *b, int fd, uint64_t id, uint64_t size)
 {
 	struct check *c = b->c;
-	size_t n;
+	uint64_t blocks = (size + BLOB_BLOCK_BYTES - 1) / BLOB_BLOCK_BYTES;
 
-	for (uint64_t at = 0; at < size; at += n) {
-		uint64_t block = at / BLOB_BLOCK_BYTES;
+	for (uint64_t block = 0; block < blocks; block++) {
+		enum damage what = DAMAGE_NONE;
 		uint32_t crc;
 
-		n = size - at < BLOB_BLOCK_BYTES ? (size_t)(size - at)
-						 : BLOB_BLOCK_BYTES;
-		if (io_pread_all(fd, b->block, n, (off_t)at) != 0) {
+		/* a checksum that is lost is reported with its row */
+		if (gc_blob_crcs(&c->ls, c->txn, id, block, 1, &crc) == 0)
+			what = verify_block(fd, size, block, crc, b->block,
+					    BLOB_BLOCK_BYTES);
+		if (what != DAMAGE_NONE)
 			check_found(c, "blob", "blob %016llx, block %llu: %s",
 				    (unsigned long long)id,
-				    (unsigned long long)block, strerror(errno));
+				    (unsigned long long)block,
+				    damage_text(what));
+		if (what == DAMAGE_SHORT || what == DAMAGE_UNREADABLE)
 			return;
-		}
-		if (gc_blob_crcs(&c->ls, c->txn, id, block, 1, &crc) == 0 &&
-		    crc32c(0, b->block, n) != crc)
-			check_found(c, "blob",
-				    "blob %016llx, block %llu: its bytes are "
-				    "not those of its checksum",
-				    (unsigned long long)id,
-				    (unsigned long long)block);
-		b->bytes_read += n;
+		b->bytes_read += blob_block_n(size, block);
 		show(b, "bytes", b->bytes_read, c->out->blob_bytes);
 	}
 }

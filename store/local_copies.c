@@ -7,12 +7,12 @@
  * follows, then what it does not name is removed. So at any moment the index
  * in place has all its blobs.
  */
-#include "base/hash.h"
 #include "base/io.h"
-#include "store/bytes.h"
 #include "store/care.h"
 #include "store/local_blob_walk.h"
+#include "store/local_damage.h"
 #include "store/local_epoch.h"
+#include "store/local_verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,16 +38,6 @@ struct store_copies {
 	char *block;	  /* BLOB_BLOCK_BYTES */
 	struct buf fresh; /* ids that are there as <id>.new, uint64_t */
 };
-
-static int PRINTF_LIKE(2, 3) fail(char err[512], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, 512, fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 static void PRINTF_LIKE(2, 3)
     damaged(struct store_copies *c, const char *fmt, ...)
@@ -80,13 +70,13 @@ open_below(const char *dir, const char *name, bool make, char err[512])
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >=
 	    (int)sizeof(path))
-		return fail(err, "%.400s: its name is too long", dir);
+		return local_fail(err, "%.400s: its name is too long", dir);
 	if (make && io_mkdirs(path, 0750) != 0)
-		return fail(err, "cannot make %.400s: %s", path,
-			    strerror(errno));
+		return local_fail(err, "cannot make %.400s: %s", path,
+				  strerror(errno));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		fail(err, "%.400s: %s", path, strerror(errno));
+		local_fail(err, "%.400s: %s", path, strerror(errno));
 	return fd;
 }
 
@@ -99,7 +89,7 @@ copies_new(const struct store_copies_conf *conf, char err[512])
 	if (!c || !block) {
 		free(c);
 		free(block);
-		fail(err, "out of memory");
+		local_fail(err, "out of memory");
 		return NULL;
 	}
 	*c = (struct store_copies){ .conf = *conf,
@@ -145,14 +135,14 @@ open_target(struct store_copies *c, char err[512])
 	if (c->index < 0)
 		return -1;
 	if (flock(c->index, LOCK_EX | LOCK_NB) != 0)
-		return fail(err, "%.400s is in use by another process",
-			    c->conf.to);
+		return local_fail(err, "%.400s is in use by another process",
+				  c->conf.to);
 	c->new_file =
 	    openat(c->index, "data.mdb.new",
 		   O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (c->new_file < 0)
-		return fail(err, "%.400s/index: %s", c->conf.to,
-			    strerror(errno));
+		return local_fail(err, "%.400s/index: %s", c->conf.to,
+				  strerror(errno));
 	return 0;
 }
 
@@ -165,12 +155,13 @@ open_index(struct store_copies *c, const char *name, char err[512])
 
 	if (snprintf(path, sizeof(path), "%s/index/%s", c->conf.to, name) >=
 	    (int)sizeof(path))
-		return fail(err, "%.400s: its name is too long", c->conf.to);
+		return local_fail(err, "%.400s: its name is too long",
+				  c->conf.to);
 	if (local_meta_open_file(&c->ls, path, &c->st, err) != 0)
 		return -1;
 	epoch_identity(&c->ls, &c->st, &c->result.identity);
 	rc = mdb_txn_begin(c->ls.env, NULL, MDB_RDONLY, &c->txn);
-	return rc == 0 ? 0 : fail(err, "%s: %s", path, mdb_strerror(rc));
+	return rc == 0 ? 0 : local_fail(err, "%s: %s", path, mdb_strerror(rc));
 }
 
 static void
@@ -213,35 +204,39 @@ create(struct store_copies *c, const char *name)
 	return openat(c->to, name, flags, 0640);
 }
 
+/* Into c->block, also where its bytes are not those that were written. */
+static enum damage
+read_block(struct store_copies *c, int fd, uint64_t id, uint64_t size,
+	   uint64_t block)
+{
+	uint32_t want = 0;
+	int rc = gc_blob_crcs(&c->ls, c->txn, id, block, 1, &want);
+	enum damage what =
+	    verify_block(fd, size, block, want, c->block, BLOB_BLOCK_BYTES);
+
+	if (rc != 0 && (what == DAMAGE_NONE || what == DAMAGE_BYTES))
+		return DAMAGE_CHECKSUM;
+	return what;
+}
+
 /* 1: the source ends early or cannot be read. */
 static int
 copy_bytes(struct store_copies *c, int from, int to, uint64_t id, uint64_t size)
 {
+	uint64_t blocks = (size + BLOB_BLOCK_BYTES - 1) / BLOB_BLOCK_BYTES;
 	bool told = false;
-	size_t n;
 
-	for (uint64_t at = 0; at < size; at += n) {
-		uint64_t block = at / BLOB_BLOCK_BYTES;
-		uint32_t crc;
+	for (uint64_t block = 0; block < blocks; block++) {
+		enum damage what = read_block(c, from, id, size, block);
+		size_t n = blob_block_n(size, block);
 
-		n = size - at < BLOB_BLOCK_BYTES ? (size_t)(size - at)
-						 : BLOB_BLOCK_BYTES;
-		if (io_pread_all(from, c->block, n, (off_t)at) != 0) {
+		if (what != DAMAGE_NONE && !told)
 			damaged(c, "blob %016llx, block %llu: %s",
 				(unsigned long long)id,
-				(unsigned long long)block, strerror(errno));
+				(unsigned long long)block, damage_text(what));
+		told |= what != DAMAGE_NONE;
+		if (what == DAMAGE_SHORT || what == DAMAGE_UNREADABLE)
 			return 1;
-		}
-		if (!told &&
-		    (gc_blob_crcs(&c->ls, c->txn, id, block, 1, &crc) != 0 ||
-		     crc32c(0, c->block, n) != crc)) {
-			damaged(c,
-				"blob %016llx, block %llu: its bytes are not "
-				"those of its checksum",
-				(unsigned long long)id,
-				(unsigned long long)block);
-			told = true;
-		}
 		if (io_write_all(to, c->block, n) != 0)
 			return -1;
 		c->result.copied_bytes += n;
@@ -260,8 +255,8 @@ copy_blob(struct store_copies *c, uint64_t id, uint64_t size, char err[512])
 	snprintf(fresh, sizeof(fresh), "%s.new", name);
 	from = openat(c->from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from < 0 && errno != ENOENT && errno != EIO)
-		return fail(err, "%.300s/blobs/f/%s: %s", c->conf.from, name,
-			    strerror(errno));
+		return local_fail(err, "%.300s/blobs/f/%s: %s", c->conf.from,
+				  name, strerror(errno));
 	if (from < 0) {
 		damaged(c, "blob %016llx: %s", (unsigned long long)id,
 			strerror(errno));
@@ -273,8 +268,8 @@ copy_blob(struct store_copies *c, uint64_t id, uint64_t size, char err[512])
 	if (to >= 0 && close(to) != 0 && rc == 0)
 		rc = -1;
 	if (rc < 0)
-		fail(err, "%.300s/blobs/f/%s: %s", c->conf.to, fresh,
-		     strerror(errno));
+		local_fail(err, "%.300s/blobs/f/%s: %s", c->conf.to, fresh,
+			   strerror(errno));
 	close(from);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
@@ -297,9 +292,9 @@ copy_missing(struct store_copies *c, char err[512])
 		if (rc == MDB_NOTFOUND)
 			return 0;
 		if (rc != 0)
-			return fail(err,
-				    "the index is damaged: see reelgate admin "
-				    "fsck");
+			return local_fail(
+			    err, "the index is damaged: see reelgate admin "
+				 "fsck");
 		if (row.refs == 0)
 			continue; /* may be unlinked already */
 		c->result.blobs++;
@@ -319,9 +314,10 @@ name_fresh(struct store_copies *c, char err[512])
 
 	show(c, "writing to disk", 0, 0);
 	if (!buf_ok(&c->fresh))
-		return fail(err, "out of memory");
+		return local_fail(err, "out of memory");
 	if (syncfs(c->to) != 0)
-		return fail(err, "%.400s: %s", c->conf.to, strerror(errno));
+		return local_fail(err, "%.400s: %s", c->conf.to,
+				  strerror(errno));
 	for (size_t i = 0; i < n; i++) {
 		char name[BLOB_NAME_MAX], fresh[NEW_NAME_MAX];
 		uint64_t id;
@@ -330,11 +326,12 @@ name_fresh(struct store_copies *c, char err[512])
 		blob_file_name(id, name);
 		snprintf(fresh, sizeof(fresh), "%s.new", name);
 		if (renameat(c->to, fresh, c->to, name) != 0)
-			return fail(err, "%.300s/blobs/f/%s: %s", c->conf.to,
-				    name, strerror(errno));
+			return local_fail(err, "%.300s/blobs/f/%s: %s",
+					  c->conf.to, name, strerror(errno));
 	}
 	if (n && syncfs(c->to) != 0)
-		return fail(err, "%.400s: %s", c->conf.to, strerror(errno));
+		return local_fail(err, "%.400s: %s", c->conf.to,
+				  strerror(errno));
 	return 0;
 }
 
@@ -379,8 +376,8 @@ place_index(struct store_copies *c, char err[512])
 	if (fsync(c->new_file) != 0 ||
 	    renameat(c->index, "data.mdb.new", c->index, "data.mdb") != 0 ||
 	    fsync(c->index) != 0 || io_fsync_dir(c->conf.to) != 0)
-		return fail(err, "%.400s/index: %s", c->conf.to,
-			    strerror(errno));
+		return local_fail(err, "%.400s/index: %s", c->conf.to,
+				  strerror(errno));
 	return 0;
 }
 
@@ -418,7 +415,7 @@ store_backup_finish(struct store_copies *c, char err[512])
 		return -1;
 	if (c->conf.index_only || blob_walk(c->to, prune, c) == 0)
 		return 0;
-	return fail(err, "%.400s/blobs: %s", c->conf.to, strerror(errno));
+	return local_fail(err, "%.400s/blobs: %s", c->conf.to, strerror(errno));
 }
 
 /* ---- a restore ---------------------------------------------------------- */
@@ -432,16 +429,18 @@ copy_index(struct store_copies *c, char err[512])
 
 	if (snprintf(path, sizeof(path), "%s/index/data.mdb", c->conf.from) >=
 	    (int)sizeof(path))
-		return fail(err, "%.400s: its name is too long", c->conf.from);
+		return local_fail(err, "%.400s: its name is too long",
+				  c->conf.from);
 	from = open(path, O_RDONLY | O_CLOEXEC);
 	if (from < 0)
-		return fail(err, "%.400s holds no backup: %s", c->conf.from,
-			    strerror(errno));
+		return local_fail(err, "%.400s holds no backup: %s",
+				  c->conf.from, strerror(errno));
 	while ((n = read(from, c->block, BLOB_BLOCK_BYTES)) > 0)
 		if (io_write_all(c->new_file, c->block, (size_t)n) != 0)
 			break;
 	if (n != 0)
-		fail(err, "the copy of %.300s: %s", path, strerror(errno));
+		local_fail(err, "the copy of %.300s: %s", path,
+			   strerror(errno));
 	close(from);
 	return n == 0 ? 0 : -1;
 }

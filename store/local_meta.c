@@ -1,5 +1,5 @@
 /*
- * The LMDB environment: lock, flags, tables, format, identity, state row.
+ * The LMDB environment: lock, flags, a new index, opening with all tables.
  * Flags are MDB_NOTLS only: every relaxed sync mode of LMDB can lose what was
  * acknowledged. One process owns the environment; the lock on index/ also
  * keeps it from being opened twice in one process, which would break LMDB's
@@ -8,17 +8,13 @@
 #include "store/local.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/random.h"
-#include "store/bytes.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #define TABLES_MAX 32u /* room for tables of later formats */
@@ -28,329 +24,40 @@
 #define READER_BYTES 64
 #define LOCK_HEAD_BYTES 8192
 
-enum s3_error
-local_error(const char *what, int rc)
-{
-	/* Our own records answer MDB_CORRUPTED too. */
-	log_error("index_error", "%s: %s", what,
-		  rc == MDB_CORRUPTED ? "damaged page or record"
-				      : mdb_strerror(rc));
-	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
-		return S3_ERR_INSUFFICIENT_STORAGE;
-	if (rc == MDB_READERS_FULL)
-		return S3_ERR_SLOW_DOWN;
-	return S3_ERR_INTERNAL_ERROR;
-}
-
-enum s3_error
-local_io_error(const char *what)
-{
-	int e = errno;
-
-	log_error("blob_error", "%s: %s", what, strerror(e));
-	if (e == ENOSPC || e == EDQUOT)
-		return S3_ERR_INSUFFICIENT_STORAGE;
-	if (e == EMFILE || e == ENFILE)
-		return S3_ERR_SLOW_DOWN;
-	return S3_ERR_INTERNAL_ERROR;
-}
-
-void
-local_exit_on_panic(int rc)
-{
-	if (rc != MDB_PANIC)
-		return;
-	log_error("index_panic", "the index refuses all work: exiting");
-	_exit(EX_SOFTWARE);
-}
-
-static int PRINTF_LIKE(2, 3) fail(char err[512], const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, 512, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-/* ---- rows ------------------------------------------------------------- */
-
-static MDB_val
-val(struct slice s)
-{
-	/* LMDB takes void * but never writes through it. */
-	union {
-		const char *in;
-		char *out;
-	} p = { .in = s.p };
-
-	return (MDB_val){ s.n, p.out };
-}
-
-/* An idle one begun anew, or NULL. */
-static MDB_txn *
-renew_idle(struct local *ls)
-{
-	for (size_t i = 0; i < ARRAY_LEN(ls->idle); i++) {
-		MDB_txn *txn = atomic_load(&ls->idle[i]);
-
-		if (!txn || !(txn = atomic_exchange(&ls->idle[i], NULL)))
-			continue;
-		if (mdb_txn_renew(txn) == 0)
-			return txn;
-		mdb_txn_abort(txn);
-	}
-	return NULL;
-}
-
-int
-local_read_begin(struct local *ls, MDB_txn **txn)
-{
-	int rc = 0;
-
-	*txn = renew_idle(ls);
-	if (!*txn)
-		rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, txn);
-	local_exit_on_panic(rc);
-	return rc;
-}
-
-void
-local_read_end(struct local *ls, MDB_txn *txn)
-{
-	mdb_txn_reset(txn);
-	for (size_t i = 0; i < ARRAY_LEN(ls->idle); i++) {
-		MDB_txn *none = NULL;
-
-		if (!atomic_load(&ls->idle[i]) &&
-		    atomic_compare_exchange_strong(&ls->idle[i], &none, txn))
-			return;
-	}
-	mdb_txn_abort(txn);
-}
-
-int
-local_row_get(struct local *ls, MDB_txn *txn, enum local_table t,
-	      struct slice key, struct slice *value)
-{
-	MDB_val k = val(key), v;
-	int rc = mdb_get(txn, ls->dbi[t], &k, &v);
-
-	if (rc == 0)
-		*value = slice_mem(v.mv_data, v.mv_size);
-	return rc;
-}
-
-int
-local_row_put(struct local *ls, MDB_txn *txn, enum local_table t,
-	      struct slice key, struct slice value)
-{
-	MDB_val k = val(key), v = val(value);
-
-	return mdb_put(txn, ls->dbi[t], &k, &v, 0);
-}
-
-int
-local_row_del(struct local *ls, MDB_txn *txn, enum local_table t,
-	      struct slice key)
-{
-	MDB_val k = val(key);
-
-	return mdb_del(txn, ls->dbi[t], &k, NULL);
-}
-
-/* ---- the state -------------------------------------------------------- */
-
-#define STATE_FIELDS (sizeof(struct local_state) / sizeof(uint64_t))
-
-int
-local_state_store(struct local *ls, MDB_txn *txn, const struct local_state *st)
-{
-	struct buf b = BUF_INIT;
-	uint64_t v[STATE_FIELDS];
-	int rc = ENOMEM;
-
-	memcpy(v, st, sizeof(v));
-	record_begin(&b, RECORD_STATE);
-	for (size_t i = 0; i < STATE_FIELDS; i++)
-		record_int(&b, v[i], 8);
-	record_end(&b);
-	if (buf_ok(&b))
-		rc = local_row_put(ls, txn, TABLE_META, SLICE("state"),
-				   buf_slice(&b));
-	buf_release(&b);
-	return rc;
-}
-
-static int
-state_decode(struct slice value, struct local_state *st)
-{
-	struct record_reader r;
-	uint64_t v[STATE_FIELDS];
-
-	if (record_open(value, RECORD_STATE, &r, NULL) != 0)
-		return -1;
-	for (size_t i = 0; i < STATE_FIELDS; i++)
-		v[i] = record_get_int(&r, 8);
-	memcpy(st, v, sizeof(v));
-	return record_done(&r);
-}
-
-int
-local_state_load(struct local *ls, MDB_txn *txn, struct local_state *st)
-{
-	struct slice value;
-	int rc = local_row_get(ls, txn, TABLE_META, SLICE("state"), &value);
-
-	return rc == 0 && state_decode(value, st) != 0 ? MDB_CORRUPTED : rc;
-}
-
-/* ---- a new store, or one found ---------------------------------------- */
-
-int
-local_identity_store(struct local *ls, MDB_txn *txn)
-{
-	struct buf b = BUF_INIT;
-	int rc = ENOMEM;
-
-	record_begin(&b, RECORD_IDENTITY);
-	record_bytes(&b, slice_str(ls->deployment_id));
-	record_bytes(&b, slice_str(ls->epoch));
-	for (size_t i = 0; i < ls->n_pasts; i++) {
-		record_bytes(&b, slice_str(ls->pasts[i].epoch));
-		record_int(&b, ls->pasts[i].last_seq, 8);
-	}
-	record_end(&b);
-	if (buf_ok(&b))
-		rc = local_row_put(ls, txn, TABLE_META, SLICE("identity"),
-				   buf_slice(&b));
-	buf_release(&b);
-	return rc;
-}
-
-static int
-create(struct local *ls, MDB_txn *txn)
-{
-	struct local_state st = { 0 };
-	struct buf b = BUF_INIT;
-	int rc;
-
-	uuid_new(ls->deployment_id);
-	uuid_new(ls->epoch);
-	record_begin(&b, RECORD_FORMAT_MARK);
-	record_end(&b);
-	rc = local_row_put(ls, txn, TABLE_META, SLICE("format"), buf_slice(&b));
-	if (rc == 0)
-		rc = local_identity_store(ls, txn);
-	if (rc == 0)
-		rc = local_state_store(ls, txn, &st);
-	if (!buf_ok(&b))
-		rc = ENOMEM;
-	buf_release(&b);
-	return rc;
-}
-
-static int
-copy_uuid(struct record_reader *r, char out[40])
-{
-	struct slice s = record_get_bytes(r);
-
-	if (!uuid_valid(s))
-		return -1;
-	snprintf(out, 40, "%.*s", SLICE_ARG(s));
-	return 0;
-}
-
-static int
-identity_decode(struct local *ls, struct slice value)
-{
-	struct record_reader r;
-
-	ls->n_pasts = 0;
-	if (record_open(value, RECORD_IDENTITY, &r, NULL) != 0 ||
-	    copy_uuid(&r, ls->deployment_id) != 0 ||
-	    copy_uuid(&r, ls->epoch) != 0)
-		return -1;
-	while (r.rest.n && !r.err) {
-		struct store_past *past = &ls->pasts[ls->n_pasts];
-
-		if (ls->n_pasts == LOCAL_PASTS_MAX ||
-		    copy_uuid(&r, past->epoch) != 0)
-			return -1;
-		past->last_seq = record_get_int(&r, 8);
-		ls->n_pasts++;
-	}
-	return record_done(&r);
-}
-
-/* Reads what create() wrote. 0, or -1 with a line in err. */
-static int
-check(struct local *ls, MDB_txn *txn, struct slice format,
-      struct local_state *st, char err[512])
-{
-	struct record_reader r;
-	struct slice v;
-
-	if (format.n == 0 || (uint8_t)format.p[0] != RECORD_FORMAT)
-		return fail(err,
-			    "the store has format version %u, this program "
-			    "knows version %u: use the program that wrote it",
-			    format.n ? (uint8_t)format.p[0] : 0u,
-			    RECORD_FORMAT);
-	if (record_open(format, RECORD_FORMAT_MARK, &r, NULL) != 0 ||
-	    local_row_get(ls, txn, TABLE_META, SLICE("identity"), &v) != 0 ||
-	    identity_decode(ls, v) != 0 || local_state_load(ls, txn, st) != 0)
-		return fail(err, "the store's index is damaged (table meta)");
-	return 0;
-}
-
-static const char *const table_names[] = {
-#define X(name, text) text,
-	LOCAL_TABLES(X)
-#undef X
-};
-
-const char *
-local_table_name(enum local_table t)
-{
-	return table_names[t];
-}
-
+/*
+ * What LMDB shows may be a commit whose meta page is only in memory: a process
+ * that was killed in it, or met an error, left it there. One of our own makes
+ * it durable before anybody sees it and before a file is unlinked.
+ */
 static int
 open_tables(struct local *ls, struct local_state *st, char err[512])
 {
-	struct slice format;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ls->env, NULL, 0, &txn);
 
 	if (rc != 0)
-		return fail(err, "index: %s", mdb_strerror(rc));
-	for (size_t i = 0; rc == 0 && i < TABLE_COUNT; i++)
-		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &ls->dbi[i]);
+		return local_fail(err, "index: %s", mdb_strerror(rc));
+	for (enum local_table t = 0; rc == 0 && t < TABLE_COUNT; t++)
+		rc = mdb_dbi_open(txn, local_table_name(t), MDB_CREATE,
+				  &ls->dbi[t]);
 	if (rc == 0)
-		rc = local_row_get(ls, txn, TABLE_META, SLICE("format"),
-				   &format);
-	if (rc == 0 && check(ls, txn, format, st, err) != 0) {
+		rc = local_identity_load(ls, txn, st, err);
+	if (rc == -1) {
 		mdb_txn_abort(txn);
 		return -1;
 	}
 	if (rc == MDB_NOTFOUND) {
 		*st = (struct local_state){ 0 };
-		rc = create(ls, txn);
+		rc = local_identity_create(ls, txn);
 	} else if (rc == 0) {
-		/* What LMDB shows may be a commit whose meta page is only in
-		 * memory: a process that was killed in it, or met an error,
-		 * left it there. One of our own makes it durable before
-		 * anybody sees it and before a file is unlinked. */
 		rc = local_state_store(ls, txn, st);
 	}
 	if (rc != 0) {
 		mdb_txn_abort(txn);
-		return fail(err, "index: %s", mdb_strerror(rc));
+		return local_fail(err, "index: %s", mdb_strerror(rc));
 	}
 	rc = mdb_txn_commit(txn);
-	return rc == 0 ? 0 : fail(err, "index: %s", mdb_strerror(rc));
+	return rc == 0 ? 0 : local_fail(err, "index: %s", mdb_strerror(rc));
 }
 
 /*
@@ -374,10 +81,11 @@ check_not_lost(const char *data_dir, char err[512])
 	closedir(d);
 	if (!any)
 		return 0;
-	return fail(err,
-		    "%s holds objects but no index: restore the index from a "
-		    "backup (docs/backup.md); an empty one would lose them",
-		    data_dir);
+	return local_fail(
+	    err,
+	    "%s holds objects but no index: restore the index from a "
+	    "backup (docs/backup.md); an empty one would lose them",
+	    data_dir);
 }
 
 static unsigned
@@ -432,7 +140,7 @@ open_env(struct local *ls, const struct store_local_conf *conf,
 	if (rc == 0)
 		rc = mdb_reader_check(ls->env, &dead);
 	if (rc != 0)
-		return fail(err, "%s: %s", path, mdb_strerror(rc));
+		return local_fail(err, "%s: %s", path, mdb_strerror(rc));
 	return 0;
 }
 
@@ -442,14 +150,14 @@ lock_index(struct local *ls, const char *data_dir, char path[PATH_MAX],
 	   bool make, char err[512])
 {
 	if (snprintf(path, PATH_MAX, "%s/index", data_dir) >= PATH_MAX)
-		return fail(err, "the data directory's name is too long");
+		return local_fail(err, "the data directory's name is too long");
 	if (make && io_mkdirs(path, 0750) != 0)
-		return fail(err, "%s: %s", path, strerror(errno));
+		return local_fail(err, "%s: %s", path, strerror(errno));
 	ls->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ls->lock_fd < 0)
-		return fail(err, "%s: %s", path, strerror(errno));
+		return local_fail(err, "%s: %s", path, strerror(errno));
 	if (flock(ls->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return fail(
+		return local_fail(
 		    err,
 		    errno == EWOULDBLOCK ? "%s is in use by another process%s"
 					 : "%s cannot be locked%s",
@@ -471,7 +179,8 @@ make_index(struct local *ls, const struct store_local_conf *conf,
 	if (faccessat(ls->lock_fd, "data.mdb", F_OK, 0) == 0)
 		return 0;
 	if (errno != ENOENT)
-		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
+		return local_fail(err, "%s: %s", conf->data_dir,
+				  strerror(errno));
 	if (check_not_lost(conf->data_dir, err) != 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/index/new.mdb", conf->data_dir);
@@ -484,7 +193,7 @@ make_index(struct local *ls, const struct store_local_conf *conf,
 	if (rc == 0 &&
 	    (renameat(ls->lock_fd, "new.mdb", ls->lock_fd, "data.mdb") != 0 ||
 	     fsync(ls->lock_fd) != 0))
-		rc = fail(err, "%.400s: %s", path, strerror(errno));
+		rc = local_fail(err, "%.400s: %s", path, strerror(errno));
 	return rc;
 }
 
@@ -503,7 +212,8 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 		return -1;
 	/* The names of LMDB's files, and of index/ itself. */
 	if (fsync(ls->lock_fd) != 0 || io_fsync_dir(conf->data_dir) != 0)
-		return fail(err, "%s: %s", conf->data_dir, strerror(errno));
+		return local_fail(err, "%s: %s", conf->data_dir,
+				  strerror(errno));
 	return 0;
 }
 
@@ -512,23 +222,21 @@ local_meta_open(struct local *ls, const struct store_local_conf *conf,
 static int
 open_tables_readonly(struct local *ls, struct local_state *st, char err[512])
 {
-	struct slice format;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ls->env, NULL, MDB_RDONLY, &txn);
 
-	for (size_t i = 0; rc == 0 && i < TABLE_COUNT; i++) {
-		rc = mdb_dbi_open(txn, table_names[i], 0, &ls->dbi[i]);
+	if (rc != 0)
+		return local_fail(err, "index: %s", mdb_strerror(rc));
+	for (enum local_table t = 0; rc == 0 && t < TABLE_COUNT; t++) {
+		rc = mdb_dbi_open(txn, local_table_name(t), 0, &ls->dbi[t]);
 		if (rc != 0)
-			fail(err, "table %s: %s", table_names[i],
-			     mdb_strerror(rc));
+			local_fail(err, "table %s: %s", local_table_name(t),
+				   mdb_strerror(rc));
 	}
 	if (rc == 0) {
-		rc = local_row_get(ls, txn, TABLE_META, SLICE("format"),
-				   &format);
-		if (rc != 0)
-			fail(err, "table meta has no format");
-		else
-			rc = check(ls, txn, format, st, err);
+		rc = local_identity_load(ls, txn, st, err);
+		if (rc == MDB_NOTFOUND)
+			local_fail(err, "table meta has no format");
 	}
 	/* Handles of tables outlive only a transaction that is committed. */
 	if (rc == 0)
@@ -546,7 +254,7 @@ open_file(struct local *ls, const char *file, unsigned flags,
 	int rc;
 
 	if (stat(file, &file_stat) != 0)
-		return fail(err, "%s: %s", file, strerror(errno));
+		return local_fail(err, "%s: %s", file, strerror(errno));
 	rc = mdb_env_create(&ls->env);
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(ls->env, (size_t)file_stat.st_size +
@@ -559,11 +267,11 @@ open_file(struct local *ls, const char *file, unsigned flags,
 				  0);
 	if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
 	    rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND) {
-		fail(err, "%s: %s", file, mdb_strerror(rc));
+		local_fail(err, "%s: %s", file, mdb_strerror(rc));
 		return 1;
 	}
 	if (rc != 0)
-		return fail(err, "%s: %s", file, mdb_strerror(rc));
+		return local_fail(err, "%s: %s", file, mdb_strerror(rc));
 	return open_tables_readonly(ls, st, err);
 }
 

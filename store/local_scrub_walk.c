@@ -36,25 +36,13 @@ is_whole(struct slice value)
 	       (!o.is_inline || crc32c(0, o.data.p, o.data.n) == o.inline_crc);
 }
 
-static const char *
-table_name(enum local_table t)
-{
-	static const char *const names[] = {
-#define X(name, text) text,
-		LOCAL_TABLES(X)
-#undef X
-	};
-
-	return names[t];
-}
-
 /* Its name as it can be read, cut where it is too long. */
 static void
 tell_row(struct local *ls, enum local_table t, struct slice key)
 {
 	char text[DAMAGE_ROW_MAX];
-	int n =
-	    snprintf(text, sizeof(text), "index table %s, row ", table_name(t));
+	int n = snprintf(text, sizeof(text), "index table %s, row ",
+			 local_table_name(t));
 
 	for (size_t i = 0; i < key.n && (size_t)n < sizeof(text) - 5; i++) {
 		unsigned char c = (unsigned char)key.p[i];
@@ -302,7 +290,6 @@ compare(struct blob_walk *w, uint64_t block)
 static bool
 walk_block(struct blob_walk *w, uint64_t block, uint64_t blocks)
 {
-	uint64_t left = w->blob->size - block * BLOB_BLOCK_BYTES;
 	int rc = load_crcs(w, block, blocks);
 	enum damage what = DAMAGE_CHECKSUM;
 	bool no_means = rc != 0 && rc != MDB_NOTFOUND && rc != MDB_CORRUPTED;
@@ -314,8 +301,7 @@ walk_block(struct blob_walk *w, uint64_t block, uint64_t blocks)
 		local_error("scrub", rc);
 	else if (what != DAMAGE_NONE)
 		found(w, what, block);
-	return scrub_pace(w->s,
-			  left < BLOB_BLOCK_BYTES ? left : BLOB_BLOCK_BYTES);
+	return scrub_pace(w->s, blob_block_n(w->blob->size, block));
 }
 
 /* A file that cannot be opened. */

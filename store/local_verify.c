@@ -32,21 +32,23 @@ enum damage
 verify_block(int fd, uint64_t size, uint64_t block, uint32_t want, char *buffer,
 	     size_t buffer_n)
 {
-	uint64_t at = block * BLOB_BLOCK_BYTES, left;
+	uint64_t at = block * BLOB_BLOCK_BYTES;
 	uint32_t crc = 0;
+	size_t whole, done = 0;
 
 	if (at >= size)
 		return DAMAGE_SHORT;
-	left = size - at < BLOB_BLOCK_BYTES ? size - at : BLOB_BLOCK_BYTES;
-	while (left) {
-		ssize_t n = read_some(fd, buffer, buffer_n, at);
-		size_t take = (uint64_t)n < left ? (size_t)n : (size_t)left;
+	whole = blob_block_n(size, block);
+	while (done < whole) {
+		size_t in = done % buffer_n, left = whole - done, take;
+		ssize_t n =
+		    read_some(fd, buffer + in, buffer_n - in, at + done);
 
 		if (n <= 0)
 			return n == 0 ? DAMAGE_SHORT : DAMAGE_UNREADABLE;
-		crc = crc32c(crc, buffer, take);
-		at += take;
-		left -= take;
+		take = (size_t)n < left ? (size_t)n : left;
+		crc = crc32c(crc, buffer + in, take);
+		done += take;
 	}
 	return crc == want ? DAMAGE_NONE : DAMAGE_BYTES;
 }

@@ -13,7 +13,8 @@
 /*
  * verify_block - reads a block of a file that is @size bytes long, in pieces
  * of @buffer_n bytes, which divide a block. Buffer and its size are aligned as
- * the descriptor demands.
+ * the descriptor demands. A buffer of BLOB_BLOCK_BYTES then holds the block,
+ * with DAMAGE_BYTES too.
  * Returns DAMAGE_NONE, or what is wrong; errno of DAMAGE_UNREADABLE is set.
  */
 enum damage verify_block(int fd, uint64_t size, uint64_t block, uint32_t want,

@@ -70,7 +70,7 @@ def test_flipped_byte_needs_bytes_to_be_seen(store):
     assert place.admin("fsck").returncode == 0
     done = place.admin("fsck", "--bytes")
     assert done.returncode == 1
-    assert "block 1: its bytes are not those of its checksum" in done.stdout
+    assert "block 1: its CRC-32C differs" in done.stdout
 
 
 def test_a_store_in_use_is_refused_and_says_what_to_do():

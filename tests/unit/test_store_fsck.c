@@ -492,7 +492,7 @@ static const struct {
 	{ "blob file cut", truncate_blob, "has 4096 bytes, its record says" },
 	{ "blob byte", flip_blob_byte,
 	  "blob: / blob 0000000000000000, block "
-	  "1: its bytes are not" },
+	  "1: its CRC-32C differs" },
 	{ "extra blob", extra_file, "orphan: / 0000000000000000 below" },
 	{ "foreign file", foreign_file, "orphan: / README below" },
 };
