@@ -18,8 +18,9 @@
 #define SMALL_FILE_MAX (64u << 20) /* every account there may be */
 
 void
-progress_show(struct progress *p, const char *what, uint64_t done, uint64_t of)
+progress_show(void *ctx, const char *what, uint64_t done, uint64_t of)
 {
+	struct progress *p = ctx;
 	int64_t now = time_mono_us();
 
 	if (now - p->shown_us < SHOW_US || !isatty(STDERR_FILENO))
@@ -43,6 +44,13 @@ progress_clear(struct progress *p)
 	if (p->shown)
 		fputs("\r\033[K", stderr);
 	p->shown = false;
+}
+
+void
+progress_damage(void *ctx, const char *line)
+{
+	progress_clear(ctx);
+	(void)complain(0, "damaged: %s", line);
 }
 
 int

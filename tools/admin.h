@@ -10,13 +10,16 @@
 /* In a backup's folder: what it is. Whoever has none is no backup. */
 #define BACKUP_MANIFEST "backup.json"
 
-/* One line that is written over and over, on a terminal only (stderr). */
+/* One line that is written over and over, on a terminal only (stderr). It is
+ * the ctx of those that store/care.h calls back. */
 struct progress {
 	bool shown;
 	int64_t shown_us;
 };
-void progress_show(struct progress *p, const char *what, uint64_t done,
+void progress_show(void *progress, const char *what, uint64_t done,
 		   uint64_t of);
+/* A complaint about what is damaged. */
+void progress_damage(void *progress, const char *line);
 /* Before anything else is printed. */
 void progress_clear(struct progress *p);
 

@@ -224,12 +224,12 @@ ask(const struct action *a, char **args, const struct options *o,
 static int
 run(const struct action *a, char **args, const struct options *o)
 {
-	char secret[SECRET_LINE_MAX], data[PATH_MAX], err[CONF_ERROR_MAX];
+	char secret[SECRET_LINE_MAX], data[PATH_MAX];
 	const char *secret_key = o->secret_key;
-	int status = GO_ON;
+	int status = settings_data_dir(o->config, o->data, data, sizeof(data));
 
-	if (conf_data_dir(o->config, o->data, data, sizeof(data), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
+	if (status != GO_ON)
+		return status;
 	if (!o->access_key != !o->secret_key)
 		return complain(EX_USAGE, "give both --access-key and "
 					  "--secret-key, or neither");

@@ -34,23 +34,6 @@ struct backup {
 	int64_t began_us;
 };
 
-static void
-show_progress(void *ctx, const char *what, uint64_t done, uint64_t of)
-{
-	struct backup *b = ctx;
-
-	progress_show(&b->progress, what, done, of);
-}
-
-static void
-show_damage(void *ctx, const char *line)
-{
-	struct backup *b = ctx;
-
-	progress_clear(&b->progress);
-	(void)complain(0, "damaged: %s", line);
-}
-
 /* ---- where to ------------------------------------------------------------ */
 
 static bool
@@ -180,7 +163,7 @@ wait_for_answer(struct backup *b)
 
 	while (poll(&p, 1, POLL_MS) <= 0)
 		if (fstat(store_backup_fd(b->copies), &st) == 0)
-			show_progress(b, "bytes of the index",
+			progress_show(&b->progress, "bytes of the index",
 				      (uint64_t)st.st_size, 0);
 	progress_clear(&b->progress);
 	return 0;
@@ -316,9 +299,9 @@ cmd_admin_backup(int argc, char **argv)
 {
 	const char *config = NULL, *data = NULL;
 	static struct backup b = { .gateway = -1,
-				   .conf = { .damaged = show_damage,
-					     .progress = show_progress,
-					     .ctx = &b } };
+				   .conf = { .damaged = progress_damage,
+					     .progress = progress_show,
+					     .ctx = &b.progress } };
 	const struct option options[] = {
 		OPTIONS_COMMON(config, data),
 		{ "--index-only", NULL, NULL, &b.conf.index_only,
@@ -341,14 +324,13 @@ cmd_admin_backup(int argc, char **argv)
 		.args_min = 2,
 		.args_max = 2,
 	};
-	char dir[PATH_MAX], err[CONF_ERROR_MAX];
+	char dir[PATH_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
-	if (status != GO_ON)
-		return status;
-	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
-	status = open_dir(&b, dir, argv[2]);
+	if (status == GO_ON)
+		status = settings_data_dir(config, data, dir, sizeof(dir));
+	if (status == GO_ON)
+		status = open_dir(&b, dir, argv[2]);
 	if (status == GO_ON)
 		status = run(&b);
 	if (b.gateway >= 0)

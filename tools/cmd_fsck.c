@@ -240,15 +240,15 @@ cmd_admin_fsck(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 2,
 	};
-	char dir[PATH_MAX], err[CONF_ERROR_MAX];
+	char dir[PATH_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
 	if (status != GO_ON)
 		return status;
 	if (n == 2)
 		snprintf(dir, sizeof(dir), "%s", argv[2]);
-	else if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
-		return complain(FSCK_FAILED, "%s", err);
+	else if (settings_data_dir(config, data, dir, sizeof(dir)) != GO_ON)
+		return FSCK_FAILED;
 	k.conf.dir = dir;
 	k.conf.ctx = &k;
 	return check_in_child(&k);

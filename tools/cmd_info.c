@@ -54,12 +54,12 @@ cmd_admin_info(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	char dir[PATH_MAX], err[CONF_ERROR_MAX];
+	char dir[PATH_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
+	if (status == GO_ON)
+		status = settings_data_dir(config, data, dir, sizeof(dir));
 	if (status != GO_ON)
 		return status;
-	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
 	return look(dir);
 }

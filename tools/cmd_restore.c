@@ -17,23 +17,6 @@ struct restore {
 };
 
 static void
-show_progress(void *ctx, const char *what, uint64_t done, uint64_t of)
-{
-	struct restore *r = ctx;
-
-	progress_show(&r->progress, what, done, of);
-}
-
-static void
-show_damage(void *ctx, const char *line)
-{
-	struct restore *r = ctx;
-
-	progress_clear(&r->progress);
-	(void)complain(0, "damaged: %s", line);
-}
-
-static void
 print_store(const char *data, const struct store_identity *id)
 {
 	printf("%s: %llu objects of %llu bytes, events up to %llu, new epoch "
@@ -124,8 +107,9 @@ int
 cmd_admin_restore(int argc, char **argv)
 {
 	const char *config = NULL, *data = NULL;
-	struct restore r = { .conf = { .damaged = show_damage,
-				       .progress = show_progress } };
+	struct restore r = { .conf = { .damaged = progress_damage,
+				       .progress = progress_show,
+				       .ctx = &r.progress } };
 	const struct option options[] = {
 		OPTIONS_COMMON(config, data),
 		{ "--from", "DIR", &r.conf.from, NULL, "the backup; required" },
@@ -148,7 +132,7 @@ cmd_admin_restore(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	char dir[PATH_MAX], err[CONF_ERROR_MAX];
+	char dir[PATH_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
 	if (status != GO_ON)
@@ -156,10 +140,10 @@ cmd_admin_restore(int argc, char **argv)
 	if (!r.conf.from)
 		return complain(EX_USAGE, "--from is missing (usage: %s)",
 				line.usage);
-	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
+	status = settings_data_dir(config, data, dir, sizeof(dir));
+	if (status != GO_ON)
+		return status;
 	r.conf.to = dir;
-	r.conf.ctx = &r;
 	return run(&r);
 }
 
@@ -181,16 +165,16 @@ cmd_admin_new_epoch(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	char dir[PATH_MAX], err[CONF_ERROR_MAX], line_err[512];
+	char dir[PATH_MAX], err[512];
 	struct store_identity id;
 	int n, status = options_parse(&line, argc, argv, &n);
 
+	if (status == GO_ON)
+		status = settings_data_dir(config, data, dir, sizeof(dir));
 	if (status != GO_ON)
 		return status;
-	if (conf_data_dir(config, data, dir, sizeof(dir), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
-	if (store_new_epoch(dir, &id, line_err) != 0)
-		return complain(EXIT_FAILURE, "%s", line_err);
+	if (store_new_epoch(dir, &id, err) != 0)
+		return complain(EXIT_FAILURE, "%s", err);
 	status = admin_give_back(dir);
 	if (status == EX_OK)
 		print_store(dir, &id);

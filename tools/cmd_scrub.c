@@ -291,7 +291,6 @@ cmd_admin_scrub(int argc, char **argv)
 		.args_min = 2,
 		.args_max = 2,
 	};
-	char err[CONF_ERROR_MAX];
 	int n, status = options_parse(&line, argc, argv, &n);
 
 	if (status != GO_ON)
@@ -299,7 +298,6 @@ cmd_admin_scrub(int argc, char **argv)
 	s.has_rate = rate;
 	if (rate && conf_parse_size(slice_str(rate), &s.rate) != 0)
 		return complain(EX_USAGE, "--rate %s: no size", rate);
-	if (conf_data_dir(config, data, s.data, sizeof(s.data), err) != 0)
-		return complain(EX_CONFIG, "%s", err);
-	return run(&s, argv[2]);
+	status = settings_data_dir(config, data, s.data, sizeof(s.data));
+	return status == GO_ON ? run(&s, argv[2]) : status;
 }

@@ -30,6 +30,16 @@ settings_load(struct conf *c, const char *config, const char *data)
 }
 
 int
+settings_data_dir(const char *config, const char *data, char *out, size_t size)
+{
+	char err[CONF_ERROR_MAX];
+
+	if (conf_data_dir(config, data, out, size, err) == 0)
+		return GO_ON;
+	return complain(EX_CONFIG, "%s", err);
+}
+
+int
 parse_duration(const char *text, uint64_t *seconds)
 {
 	static const struct {
