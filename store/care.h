@@ -156,7 +156,7 @@ void store_copies_close(struct store_copies *c); /* NULL is fine */
 int MUST_CHECK store_restore(const struct store_copies_conf *conf,
 			     struct store_copies_result *out, char err[512]);
 
-/* ---- scrubbing: local_scrub.c ------------------------------------------- */
+/* ---- scrubbing: local_scrub.c, local_scrub_state.c ---------------------- */
 
 /*
  * One thread reads the index and then every blob in order of its id, from the

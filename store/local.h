@@ -11,7 +11,7 @@
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
  *   damages.mu  list of damage (local_damage.h)
- *   scrub.mu    what the scrubber does, and shall (local_scrub.c)
+ *   scrub.mu    what the scrubber does, and shall (local_scrub.h)
  * The LMDB write transaction belongs to the thread that leads the writer.
  */
 #ifndef STORE_LOCAL_H

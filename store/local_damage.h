@@ -1,7 +1,7 @@
 /*
  * local_damage.h - the list of damage that readers and the scrubber met: one
  * item per block, or per row of the index. It holds what was found and not
- * been seen whole since; the scrubber's state file keeps it (local_scrub.c).
+ * been seen whole since; the scrubber's state file keeps it.
  * Threads: any; the list has a lock of its own.
  */
 #ifndef STORE_LOCAL_DAMAGE_H

@@ -1,14 +1,10 @@
 /*
- * The scrubber's thread: when a pass begins, at what pace it reads, and what
- * is kept of it. Invariant: DATA/scrub is replaced as a whole, so a crash
- * costs at most the last half minute of a pass.
+ * The scrubber's thread: when a pass begins, at what pace it reads, and when
+ * its state is saved.
  */
 #include "store/local_scrub.h"
-#include "base/io.h"
-#include "base/json_write.h"
 #include "base/log.h"
 #include "base/timeval.h"
-#include "store/local_blob.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,96 +20,10 @@
 #define BEHIND_MAX_US (US_PER_S) /* what was missed is not made up for */
 #define COUNT_MAX (1u << 30)	 /* bytes, then the pace is counted anew */
 #define INDEX_TRIES 3u
-#define STATE_MAX (1u << 20)
 /* <linux/ioprio.h> is no part of the C library */
 #define IOPRIO_THIS_THREAD 1
 #define IOPRIO_IDLE (3 << 13)
 #define NICE 10
-
-/* ---- the state file ----------------------------------------------------- */
-
-static void
-encode(struct scrub *s, struct buf *b)
-{
-	struct scrub_state st;
-
-	pthread_mutex_lock(&s->mu);
-	st = s->st;
-	s->unsaved = false;
-	pthread_mutex_unlock(&s->mu);
-	json_open_object(b, NULL);
-	json_put_bool(b, "running", st.running);
-	json_put_bool(b, "asked_for", st.asked_for);
-	json_put_bool(b, "in_index", st.in_index);
-	json_put_u64(b, "index_tries", st.index_tries);
-	json_put_u64(b, "rate", st.rate);
-	json_put_u64(b, "position", st.position);
-	json_put_u64(b, "bytes", st.bytes);
-	json_put_u64(b, "bytes_of", st.bytes_of);
-	json_put_u64(b, "blobs", st.blobs);
-	json_put_u64(b, "passes", st.passes);
-	json_put_int(b, "started_us", st.started_us);
-	json_put_int(b, "finished_us", st.finished_us);
-	json_put_int(b, "next_us", st.next_us);
-	damage_encode(s->ls, b, "damage");
-	json_close_object(b);
-	buf_putc(b, '\n');
-}
-
-/* A disk that is full, or broken, does not stop the pass. */
-static void
-save(struct scrub *s)
-{
-	struct buf b = BUF_INIT;
-
-	encode(s, &b);
-	if (!buf_ok(&b) || io_write_file(s->path, buf_slice(&b), 0640) != 0)
-		log_warn("scrub_state", "%s cannot be written: %s", s->path,
-			 strerror(errno));
-	buf_release(&b);
-	s->saved_us = time_mono_us();
-}
-
-static uint64_t
-number(const cJSON *doc, const char *name)
-{
-	int64_t v = 0;
-
-	(void)json_int(doc, name, &v);
-	return v < 0 ? 0 : (uint64_t)v;
-}
-
-/* One that makes no sense is as if it were absent. */
-static void
-load(struct scrub *s)
-{
-	struct buf b = BUF_MAX(STATE_MAX);
-	cJSON *doc = NULL;
-
-	if (io_read_file(s->path, &b) == 0)
-		doc = json_parse(buf_slice(&b));
-	else if (errno != ENOENT)
-		log_warn("scrub_state", "%s cannot be read: %s", s->path,
-			 strerror(errno));
-	s->st = (struct scrub_state){
-		.running = json_bool(doc, "running", false),
-		.asked_for = json_bool(doc, "asked_for", false),
-		.in_index = json_bool(doc, "in_index", false),
-		.index_tries = number(doc, "index_tries"),
-		.rate = number(doc, "rate"),
-		.position = number(doc, "position"),
-		.bytes = number(doc, "bytes"),
-		.bytes_of = number(doc, "bytes_of"),
-		.blobs = number(doc, "blobs"),
-		.passes = number(doc, "passes"),
-		.started_us = (int64_t)number(doc, "started_us"),
-		.finished_us = (int64_t)number(doc, "finished_us"),
-		.next_us = (int64_t)number(doc, "next_us"),
-	};
-	damage_decode(s->ls, cJSON_GetObjectItemCaseSensitive(doc, "damage"));
-	cJSON_Delete(doc);
-	buf_release(&b);
-}
 
 /* What is configured by now holds for what was not asked for. */
 static void
@@ -122,7 +32,7 @@ load_and_adapt(struct scrub *s)
 	int64_t now = time_now_us();
 	int64_t wait = s->interval_us;
 
-	load(s);
+	scrub_load(s);
 	if (s->st.running && !s->st.asked_for) {
 		s->st.rate = s->conf_rate;
 		s->st.running = s->conf_rate > 0;
@@ -177,7 +87,7 @@ scrub_pace(struct scrub *s, uint64_t bytes)
 	go_on = !s->end && !s->give_up;
 	pthread_mutex_unlock(&s->mu);
 	if (time_mono_us() - s->saved_us > SAVE_US)
-		save(s);
+		scrub_save(s);
 	return go_on;
 }
 
@@ -238,7 +148,7 @@ walk_index(struct scrub *s)
 		s->st.bytes = 0;
 		count_from_here(s);
 		pthread_mutex_unlock(&s->mu);
-		save(s);
+		scrub_save(s);
 		go_on = scrub_walk_index(s);
 	}
 	pthread_mutex_lock(&s->mu);
@@ -246,7 +156,7 @@ walk_index(struct scrub *s)
 	s->st.in_index = !go_on;
 	s->st.bytes_of += go_on ? s->st.bytes : 0;
 	pthread_mutex_unlock(&s->mu);
-	save(s);
+	scrub_save(s);
 	return go_on;
 }
 
@@ -288,7 +198,7 @@ run_pass(struct scrub *s)
 	pthread_mutex_unlock(&s->mu);
 	if (complete || !ending)
 		finish(s, complete);
-	save(s);
+	scrub_save(s);
 }
 
 /* ---- the thread --------------------------------------------------------- */
@@ -344,13 +254,13 @@ scrub_main(void *arg)
 		if (task == TASK_PASS)
 			run_pass(s);
 		else
-			save(s);
+			scrub_save(s);
 	}
 	pthread_mutex_lock(&s->mu);
 	unsaved = s->unsaved;
 	pthread_mutex_unlock(&s->mu);
 	if (unsaved)
-		save(s);
+		scrub_save(s);
 	return NULL;
 }
 
@@ -466,85 +376,4 @@ store_scrub_stop(struct store *store)
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->mu);
 	return S3_OK;
-}
-
-/* Of blobs that are gone, or will be, nobody wants to know. */
-static size_t
-drop_gone(struct local *ls, struct damage_item *v, size_t n)
-{
-	size_t kept = 0;
-	MDB_txn *txn;
-
-	if (n == 0 || local_read_begin(ls, &txn) != 0)
-		return n;
-	for (size_t i = 0; i < n; i++) {
-		struct blob_row row = { 0, 0 };
-
-		if (v[i].what == DAMAGE_ROW ||
-		    gc_blob_get(ls, txn, v[i].blob_id, &row) == MDB_CORRUPTED ||
-		    row.refs > 0)
-			v[kept++] = v[i];
-	}
-	mdb_txn_abort(txn);
-	return kept;
-}
-
-static void
-describe(const struct damage_item *item, struct arena *a,
-	 struct store_damage *out)
-{
-	char name[BLOB_NAME_MAX];
-
-	*out = (struct store_damage){ .text = damage_text(item->what),
-				      .block = item->block,
-				      .found_us = item->found_us };
-	if (item->what == DAMAGE_ROW) {
-		out->place = arena_cstr(a, slice_str(item->row));
-		return;
-	}
-	blob_file_name(item->blob_id, name);
-	out->place = arena_printf(a, "blobs/f/%s", name).p;
-}
-
-enum s3_error
-store_scrub_status(struct store *store, bool objects, struct arena *a,
-		   struct store_scrub_status *out)
-{
-	struct local *ls = local_only(store);
-	struct scrub *s = ls ? ls->scrub : NULL;
-	struct damage_item *items;
-	struct store_damage *damage;
-	size_t n;
-
-	if (!s)
-		return S3_ERR_NOT_IMPLEMENTED;
-	pthread_mutex_lock(&s->mu);
-	*out = (struct store_scrub_status){
-		.running = s->st.running || s->asked,
-		.in_index = s->st.in_index || s->asked,
-		.rate = s->asked ? s->asked_rate : s->st.rate,
-		.started_us = s->st.started_us,
-		.finished_us = s->st.finished_us,
-		.next_us = s->conf_rate ? s->st.next_us : 0,
-		.passes = s->st.passes,
-		.bytes = s->asked ? 0 : s->st.bytes,
-		.bytes_of = s->st.bytes_of,
-		.blobs = s->asked ? 0 : s->st.blobs,
-	};
-	pthread_mutex_unlock(&s->mu);
-	pthread_mutex_lock(&ls->damages.mu);
-	out->damage_lost = ls->damages.lost;
-	out->damage_met = ls->damages.met;
-	pthread_mutex_unlock(&ls->damages.mu);
-	if (damage_list(ls, a, &items, &n) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	n = drop_gone(ls, items, n);
-	damage = arena_array(a, n + 1, sizeof(*damage));
-	for (size_t i = 0; damage && i < n; i++)
-		describe(&items[i], a, &damage[i]);
-	out->damage = damage;
-	out->n_damage = n;
-	if (a->err)
-		return S3_ERR_INTERNAL_ERROR;
-	return objects && n ? damage_owners(ls, items, damage, n, a) : S3_OK;
 }

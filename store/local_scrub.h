@@ -1,6 +1,7 @@
 /*
- * local_scrub.h - the scrubber in two files: local_scrub.c has the thread, its
- * state and its pace, local_scrub_walk.c reads and compares.
+ * local_scrub.h - the scrubber in three files: local_scrub.c has the thread and
+ * its pace, local_scrub_walk.c reads and compares, local_scrub_state.c keeps
+ * the state and shows it.
  * Locks: struct scrub's mu guards all of it but what is the thread's own.
  */
 #ifndef STORE_LOCAL_SCRUB_H
@@ -48,6 +49,11 @@ struct scrub {
 bool scrub_pace(struct scrub *s, uint64_t bytes);
 /* Blobs below it are done; one more of them. */
 void scrub_advance(struct scrub *s, uint64_t position);
+
+/* DATA/scrub, written by the thread alone: a disk that is full, or broken, does
+ * not stop the pass. One that makes no sense is loaded as if it were absent. */
+void scrub_save(struct scrub *s);
+void scrub_load(struct scrub *s);
 
 /* Each to its end, or false when scrub_pace() says so. */
 bool scrub_walk_index(struct scrub *s);
