@@ -163,6 +163,8 @@ struct local *local_only(struct store *s);
 enum s3_error local_error(const char *what, int mdb_rc);
 /* The same for a system call on a blob: errno. */
 enum s3_error local_io_error(const char *what);
+/* Did a commit find no room? A full disk reaches LMDB as EIO, too. */
+bool local_no_room(struct local *ls, int mdb_rc);
 /* After MDB_PANIC the index cannot be repaired in place: ends the process,
  * whose next start opens it anew. */
 void local_exit_on_panic(int mdb_rc);

@@ -2,6 +2,7 @@
  * Failures of LMDB and of system calls: logged where they are met, and
  * translated for the client.
  */
+#include "base/io.h"
 #include "base/log.h"
 #include "store/local.h"
 
@@ -10,6 +11,21 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define COMMIT_BYTES (8u << 20) /* what one may need, by far */
+
+static bool
+is_full(int rc)
+{
+	return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT;
+}
+
+bool
+local_no_room(struct local *ls, int mdb_rc)
+{
+	return is_full(mdb_rc) ||
+	       (mdb_rc == EIO && io_free_bytes(ls->lock_fd) < COMMIT_BYTES);
+}
+
 enum s3_error
 local_error(const char *what, int rc)
 {
@@ -17,7 +33,7 @@ local_error(const char *what, int rc)
 	log_error("index_error", "%s: %s", what,
 		  rc == MDB_CORRUPTED ? "damaged page or record"
 				      : mdb_strerror(rc));
-	if (rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT)
+	if (is_full(rc))
 		return S3_ERR_INSUFFICIENT_STORAGE;
 	if (rc == MDB_READERS_FULL)
 		return S3_ERR_SLOW_DOWN;
@@ -30,7 +46,7 @@ local_io_error(const char *what)
 	int e = errno;
 
 	log_error("blob_error", "%s: %s", what, strerror(e));
-	if (e == ENOSPC || e == EDQUOT)
+	if (is_full(e))
 		return S3_ERR_INSUFFICIENT_STORAGE;
 	if (e == EMFILE || e == ENFILE)
 		return S3_ERR_SLOW_DOWN;

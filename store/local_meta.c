@@ -28,36 +28,45 @@
  * What LMDB shows may be a commit whose meta page is only in memory: a process
  * that was killed in it, or met an error, left it there. One of our own makes
  * it durable before anybody sees it and before a file is unlinked.
+ * Returns 0, -1 with a line in err, or what LMDB says.
  */
 static int
-open_tables(struct local *ls, struct local_state *st, char err[512])
+commit_tables(struct local *ls, struct local_state *st, char err[512])
 {
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(ls->env, NULL, 0, &txn);
 
 	if (rc != 0)
-		return local_fail(err, "index: %s", mdb_strerror(rc));
+		return rc;
 	for (enum local_table t = 0; rc == 0 && t < TABLE_COUNT; t++)
 		rc = mdb_dbi_open(txn, local_table_name(t), MDB_CREATE,
 				  &ls->dbi[t]);
 	if (rc == 0)
 		rc = local_identity_load(ls, txn, st, err);
-	if (rc == -1) {
-		mdb_txn_abort(txn);
-		return -1;
-	}
 	if (rc == MDB_NOTFOUND) {
 		*st = (struct local_state){ 0 };
 		rc = local_identity_create(ls, txn);
 	} else if (rc == 0) {
 		rc = local_state_store(ls, txn, st);
 	}
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return local_fail(err, "index: %s", mdb_strerror(rc));
-	}
-	rc = mdb_txn_commit(txn);
-	return rc == 0 ? 0 : local_fail(err, "index: %s", mdb_strerror(rc));
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+/* On a full disk the ballast makes room: what is stored can still be read and
+ * deleted then. */
+static int
+open_tables(struct local *ls, struct local_state *st, char err[512])
+{
+	int rc = commit_tables(ls, st, err);
+
+	if (local_no_room(ls, rc) && space_drop_ballast(ls))
+		rc = commit_tables(ls, st, err);
+	if (rc > 0 || rc < -1)
+		local_fail(err, "index: %s", mdb_strerror(rc));
+	return rc == 0 ? 0 : -1;
 }
 
 /*

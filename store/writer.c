@@ -5,7 +5,6 @@
  * the next batch.
  */
 #include "store/local.h"
-#include "base/io.h"
 #include "base/timeval.h"
 
 #include <assert.h>
@@ -33,8 +32,7 @@ commit(struct local *ls, MDB_txn *txn, struct writer_op *ops)
 	local_exit_on_panic(probe);
 	if (probe == 0)
 		mdb_txn_abort(txn);
-	/* A full disk reaches LMDB as EIO. */
-	if (rc == EIO && io_free_bytes(ls->lock_fd) < BATCH_BYTES)
+	if (local_no_room(ls, rc))
 		err = S3_ERR_INSUFFICIENT_STORAGE;
 	for (struct writer_op *op = ops; op; op = op->next)
 		op->result = err;

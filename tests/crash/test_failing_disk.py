@@ -8,7 +8,7 @@ import pytest
 
 import journal as j
 from faults import FOREVER, SHORT, Faults
-from gateway import Gateway
+from gateway import DEFAULT_BUCKET, Gateway
 from kill_loop import Outbox, Worker, compare, prepare
 from wire import Wire
 
@@ -187,3 +187,19 @@ def test_fault(client, faults, name):
             check(client)
         assert client.outcome(what, key) == DONE, what
     check(client)
+
+
+def test_a_start_without_room_for_its_commit_takes_the_ballast(faults):
+    g = Gateway({**faults.settings(), "REELGATE_MIN_FREE_BYTES": "64M"})
+    try:
+        g.start().client().put_object(Bucket=DEFAULT_BUCKET, Key="k", Body=b"v")
+        assert (g.data / "index" / "ballast").exists()
+        g.kill()
+        faults.set(("write", PAGES, ENOSPC))
+        g.start()
+        assert faults.clear() > 0
+        got = g.client().get_object(Bucket=DEFAULT_BUCKET, Key="k")
+        assert got["Body"].read() == b"v"
+    finally:
+        faults.clear()
+        g.close()
