@@ -72,6 +72,11 @@ class Bench:
         return self.server("nginx", lambda: peers.start_nginx(
             self.folder / "nginx"))
 
+    def nginx_as_it_comes(self):
+        """With the buffer for bodies that it has by default."""
+        return self.server("nginx16k", lambda: peers.start_nginx(
+            self.folder / "nginx16k", "16k"))
+
     def mhd(self, size):
         return self.server("mhd", lambda: peers.start_mhd(
             self.programs / "bench-limit", size))

@@ -32,7 +32,7 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 600;
     client_max_body_size 0;
-    client_body_buffer_size 128k;
+    client_body_buffer_size {body_buffer};
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi;
@@ -132,7 +132,7 @@ def nginx_path():
     return shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 
 
-def start_nginx(folder):
+def start_nginx(folder, body_buffer="128k"):
     """Static files by sendfile, and WebDAV's PUT, on the disk of folder."""
     if not nginx_path():
         raise RuntimeError("nginx is missing: tools/install-deps --bench")
@@ -141,7 +141,8 @@ def start_nginx(folder):
     as_nobody = unprivileged(folder)
     unprivileged(folder / "root")
     port = free_port()
-    (folder / "conf").write_text(NGINX.format(dir=folder, port=port))
+    (folder / "conf").write_text(NGINX.format(
+        dir=folder, port=port, body_buffer=body_buffer))
     process = subprocess.Popen(
         as_nobody + [nginx_path(), "-e", f"{folder}/error.log", "-p", folder,
                      "-c", f"{folder}/conf"])

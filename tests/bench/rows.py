@@ -123,6 +123,11 @@ def nginx(bar, aim=None):
     return on_server("nginx", bar, aim, lambda b, row: b.nginx())
 
 
+def nginx_as_it_comes():
+    return on_server("nginx, 16 KiB buffer", None, None,
+                     lambda b, row: b.nginx_as_it_comes())
+
+
 def mhd(bar, aim=None):
     return on_server("libmicrohttpd", bar, aim,
                      lambda b, row: b.mhd(row.work.size))
@@ -168,7 +173,7 @@ class Row:
     def usable_limits(self):
         """All, or without nginx those that need none."""
         return [limit for limit in self.limits
-                if limit.name != "nginx" or peers.nginx_path()]
+                if not limit.name.startswith("nginx") or peers.nginx_path()]
 
 
 def get(size, connections, keys):
@@ -210,9 +215,10 @@ ROWS = [
     Row("put64m1", "PUT 64 MiB, 1 connection, unsigned payload", "mb_s",
         put(64 * MIB, 1, 4, "unsigned", **LARGE),
         [machine("MD5, one core", 0.8, 0.95, "md5", size=64 * MIB),
-         nginx(1.3), file_stream(1)]),
+         nginx(1.3), nginx_as_it_comes(), file_stream(1)]),
     Row("put64m4", "PUT 64 MiB, 4 connections, signed payload", "mb_s",
-        put(64 * MIB, 4, 4, **LARGE), [nginx(1.2), file_stream(4)]),
+        put(64 * MIB, 4, 4, **LARGE),
+        [nginx(1.2), nginx_as_it_comes(), file_stream(4)]),
     Row("complete", "Complete of {parts:,} x 5 MiB parts", "p50_ms",
         Large("complete", 3), [absolute(50, 10)], rounds=1),
     Row("copy", "Copy of the object of {parts:,} x 5 MiB", "p50_ms",
