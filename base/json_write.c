@@ -3,6 +3,7 @@
  * opening bracket, a colon, a newline, or at the very start.
  */
 #include "base/json_write.h"
+#include "base/timeval.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -102,6 +103,16 @@ void
 json_put_bool(struct buf *b, const char *name, bool v)
 {
 	json_put_raw(b, name, v ? "true" : "false");
+}
+
+void
+json_put_time(struct buf *b, const char *name, int64_t us)
+{
+	char text[TIME_TEXT_MAX];
+
+	if (us)
+		time_format_iso(us, text);
+	json_put_str(b, name, us ? text : NULL);
 }
 
 void

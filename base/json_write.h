@@ -23,6 +23,8 @@ void json_put_u64(struct buf *b, const char *name, uint64_t v);
 /* Shortest text that reads back equal; what is not finite is null. */
 void json_put_num(struct buf *b, const char *name, double v);
 void json_put_bool(struct buf *b, const char *name, bool v);
+/* Microseconds since 1970 as by time_format_iso(); 0 is null. */
+void json_put_time(struct buf *b, const char *name, int64_t us);
 void json_put_null(struct buf *b, const char *name);
 /* @json is JSON text already; NULL is null. */
 void json_put_raw(struct buf *b, const char *name, const char *json);

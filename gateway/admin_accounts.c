@@ -6,7 +6,6 @@
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "base/timeval.h"
 
 #define NAMED_BUCKETS 5
 
@@ -65,16 +64,6 @@ admin_key_add(struct admin_command *c)
 /* ---- listing ------------------------------------------------------------- */
 
 static void
-put_created(struct buf *b, int64_t us)
-{
-	char text[TIME_TEXT_MAX];
-
-	if (us)
-		time_format_iso(us, text);
-	json_put_str(b, "created", us ? text : NULL);
-}
-
-static void
 put_user(struct buf *b, const struct account_view *v)
 {
 	json_open_object(b, NULL);
@@ -82,12 +71,12 @@ put_user(struct buf *b, const struct account_view *v)
 	json_put_slice(b, "id", v->id);
 	json_put_str(b, "number", v->number);
 	json_put_slice(b, "display_name", v->display_name);
-	put_created(b, v->created_us);
+	json_put_time(b, "created", v->created_us);
 	json_open_array(b, "keys");
 	for (size_t i = 0; i < v->n_keys; i++) {
 		json_open_object(b, NULL);
 		json_put_slice(b, "access_key", v->keys[i].access_key);
-		put_created(b, v->keys[i].created_us);
+		json_put_time(b, "created", v->keys[i].created_us);
 		json_close_object(b);
 	}
 	json_close_array(b);

@@ -2,7 +2,6 @@
  * scrub start|stop|status: the scrubber of the local store (store/care.h).
  */
 #include "base/json_write.h"
-#include "base/timeval.h"
 #include "gateway/admin_command.h"
 
 static int
@@ -40,23 +39,13 @@ admin_scrub_stop(struct admin_command *c)
 }
 
 static void
-put_time(struct buf *b, const char *name, int64_t us)
-{
-	char text[TIME_TEXT_MAX];
-
-	if (us)
-		time_format_iso(us, text);
-	json_put_str(b, name, us ? text : NULL);
-}
-
-static void
 put_damage(struct buf *b, const struct store_damage *d)
 {
 	json_open_object(b, NULL);
 	json_put_str(b, "text", d->text);
 	json_put_str(b, "place", d->place);
 	json_put_u64(b, "block", d->block);
-	put_time(b, "found", d->found_us);
+	json_put_time(b, "found", d->found_us);
 	json_open_array(b, "objects");
 	for (size_t i = 0; i < d->n_objects; i++) {
 		const struct store_damaged_object *o = &d->objects[i];
@@ -85,9 +74,9 @@ admin_scrub_status(struct admin_command *c)
 	json_put_bool(b, "running", st.running);
 	json_put_bool(b, "in_index", st.in_index);
 	json_put_u64(b, "rate", st.rate);
-	put_time(b, "started", st.started_us);
-	put_time(b, "finished", st.finished_us);
-	put_time(b, "next", st.next_us);
+	json_put_time(b, "started", st.started_us);
+	json_put_time(b, "finished", st.finished_us);
+	json_put_time(b, "next", st.next_us);
 	json_put_u64(b, "passes", st.passes);
 	json_put_u64(b, "bytes", st.bytes);
 	json_put_u64(b, "bytes_of", st.bytes_of);

@@ -4,7 +4,6 @@
  */
 #include "gateway/api/call.h"
 #include "base/log.h"
-#include "base/timeval.h"
 
 static void
 set_common(struct api_call *c, const char *cache)
@@ -113,13 +112,4 @@ api_answer_cached(struct api_call *c, struct buf *b)
 		return;
 	}
 	send(c, 200, b);
-}
-
-void
-api_put_time(struct buf *b, const char *name, int64_t us)
-{
-	char text[TIME_TEXT_MAX];
-
-	time_format_iso(us, text);
-	json_put_str(b, name, text);
 }

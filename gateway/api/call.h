@@ -121,7 +121,6 @@ void api_put_url(struct api_call *c, struct buf *b, const char *name,
 /* A video's members, inside an open object; @full adds the analysis. */
 void api_put_video(struct api_call *c, struct buf *b,
 		   const struct queue_video *v, bool full);
-void api_put_time(struct buf *b, const char *name, int64_t us);
 /* The caller's video, fit for cutting; false when answered. */
 bool api_clip_source(struct api_call *c, const char *video_id,
 		     struct queue_video *out);

@@ -24,7 +24,7 @@ put_clip(struct api_call *c, struct buf *b, const struct queue_clip *clip)
 	api_put_url(c, b, "url", bucket, clip->s3_key);
 	api_put_url(c, b, "thumbnail_url", bucket, clip->thumbnail_key);
 	json_put_str(b, "error", clip->error);
-	api_put_time(b, "created_at", clip->created_us);
+	json_put_time(b, "created_at", clip->created_us);
 }
 
 static void

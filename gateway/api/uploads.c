@@ -170,8 +170,8 @@ api_upload_url(struct api_call *c)
 	json_open_object(&b, "headers");
 	json_put_str(&b, "Content-Type", u.type);
 	json_close_object(&b);
-	api_put_time(&b, "expiresAt",
-		     (u.now_us / US_PER_S + URL_EXPIRES_S) * US_PER_S);
+	json_put_time(&b, "expiresAt",
+		      (u.now_us / US_PER_S + URL_EXPIRES_S) * US_PER_S);
 	json_put_str(&b, "uploadId", u.id);
 	json_close_object(&b);
 	b.err |= url.err;

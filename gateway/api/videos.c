@@ -37,12 +37,12 @@ api_put_video(struct api_call *c, struct buf *b, const struct queue_video *v,
 	json_put_str(b, "status", v->status);
 	json_put_int(b, "progress", v->progress);
 	json_put_u64(b, "file_size", v->file_size);
-	api_put_time(b, "created_at", v->created_us);
+	json_put_time(b, "created_at", v->created_us);
 	api_put_url(c, b, "url", v->bucket, v->s3_key);
 	json_put_str(b, "storage_path", v->s3_key);
 	if (!full)
 		return;
-	api_put_time(b, "updated_at", v->updated_us);
+	json_put_time(b, "updated_at", v->updated_us);
 	json_put_str(b, "content_type", v->content_type);
 	put_measures(c, b, v);
 	json_put_raw(b, "metadata", v->probe);

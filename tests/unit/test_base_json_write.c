@@ -28,12 +28,15 @@ test_json_write_nested_document_places_commas(void **state)
 	json_close_array(&b);
 	json_put_bool(&b, "t", true);
 	json_put_raw(&b, "raw", "{\"x\":1}");
+	json_put_time(&b, "time", 1369353600000000);
+	json_put_time(&b, "never", 0);
 	json_close_object(&b);
 	assert_true(buf_ok(&b));
 	assert_string_equal(
 	    b.p, "{\"s\":\"a\\\"{[:\\u000a\",\"none\":null,\"list\":[-1,{},"
 		 "18446744073709551615],\"empty\":[],\"t\":true,"
-		 "\"raw\":{\"x\":1}}");
+		 "\"raw\":{\"x\":1},\"time\":\"2013-05-24T00:00:00.000Z\","
+		 "\"never\":null}");
 	buf_release(&b);
 }
 
