@@ -327,6 +327,52 @@ blob_rows(struct fixture *f)
 	return st.ms_entries;
 }
 
+/* ---- operations that scripts share --------------------------------------- */
+
+/* Bytes that the number @body tells apart, whole or as an upload. */
+static inline enum s3_error
+fault_write(struct fixture *f, bool as_upload, struct slice key, int body,
+	    size_t n)
+{
+	char *p = fixture_bytes(n, (uint32_t)body);
+	struct slice bytes = slice_mem(p, n);
+	struct store_object o;
+	enum s3_error err = as_upload ? try_upload(f->s, key, bytes, &o)
+				      : fixture_put(f->s, key, bytes);
+
+	free(p);
+	return err;
+}
+
+static inline enum s3_error
+fault_copy(struct fixture *f, struct slice from, struct slice to, bool rename)
+{
+	struct store_copy_req req = {
+		.source = STORE_REF(BUCKET, from),
+		.bucket = BUCKET,
+		.key = to,
+		.cond = STORE_COND_NONE,
+		.note = fixture_note("ObjectCreated:Copy"),
+		.rename = rename,
+	};
+	struct store_object o;
+	enum s3_error err = store_get(f->s, &req.source, NULL, &f->a, &o, NULL);
+
+	req.source_seq = o.seq;
+	return err == S3_OK ? store_copy(f->s, &req, NULL) : err;
+}
+
+/* How often it was tagged is its tag. */
+static inline enum s3_error
+fault_tag(struct fixture *f, struct slice key, int tags)
+{
+	struct store_header h = { SLICE("t"), arena_printf(&f->a, "%d", tags) };
+	struct store_headers all = { &h, 1 };
+	struct store_note note = fixture_note("ObjectTagging:Put");
+
+	return store_tags_put(f->s, &STORE_REF(BUCKET, key), &all, &note, NULL);
+}
+
 /* An answer that fits what the disk said. */
 static inline bool
 refusal_fits(enum s3_error err)

@@ -211,48 +211,6 @@ foresee(struct journal *j, const struct op *op, int i)
  */
 
 static enum s3_error
-write_body(struct fixture *f, const struct op *op, int body)
-{
-	char *p = fixture_bytes(size_of(body), (uint32_t)body);
-	struct slice bytes = slice_mem(p, size_of(body));
-	struct store_object o;
-	enum s3_error err = op->what == UPLOAD
-				? try_upload(f->s, key_of(op->key), bytes, &o)
-				: fixture_put(f->s, key_of(op->key), bytes);
-
-	free(p);
-	return err;
-}
-
-static enum s3_error
-copy(struct fixture *f, const struct op *op)
-{
-	struct store_copy_req req = {
-		.source = STORE_REF(BUCKET, key_of(op->arg)),
-		.bucket = BUCKET,
-		.key = key_of(op->key),
-		.cond = STORE_COND_NONE,
-		.note = fixture_note("ObjectCreated:Copy"),
-	};
-	struct store_object o;
-	enum s3_error err = store_get(f->s, &req.source, NULL, &f->a, &o, NULL);
-
-	req.source_seq = o.seq;
-	return err == S3_OK ? store_copy(f->s, &req, NULL) : err;
-}
-
-static enum s3_error
-tag(struct fixture *f, const struct op *op, int tags)
-{
-	struct store_header h = { SLICE("t"), arena_printf(&f->a, "%d", tags) };
-	struct store_headers all = { &h, 1 };
-	struct store_note note = fixture_note("ObjectTagging:Put");
-
-	return store_tags_put(f->s, &STORE_REF(BUCKET, key_of(op->key)), &all,
-			      &note, NULL);
-}
-
-static enum s3_error
 remove_one(struct fixture *f, const struct op *op)
 {
 	struct store_note note = fixture_note("ObjectRemoved:Delete");
@@ -285,11 +243,12 @@ perform(struct fixture *f, const struct journal *j, const struct op *op, int i)
 	switch (op->what) {
 	case PUT:
 	case UPLOAD:
-		return write_body(f, op, i + 1);
+		return fault_write(f, op->what == UPLOAD, key_of(op->key),
+				   i + 1, size_of(i + 1));
 	case COPY:
-		return copy(f, op);
+		return fault_copy(f, key_of(op->arg), key_of(op->key), false);
 	case TAGS:
-		return tag(f, op, j->pending.v[0].tags);
+		return fault_tag(f, key_of(op->key), j->pending.v[0].tags);
 	case MARK:
 	case DROP:
 		return remove_one(f, op);
