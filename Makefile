@@ -169,7 +169,7 @@ $(BUILD)/tests/power/driver: $(foreach f,driver work model see,\
 		$(BUILD)/tests/crash/power_$(f).o) \
 		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
-$(BUILD)/tests/power/replay: $(foreach f,replay disk cut expect see check,\
+$(BUILD)/tests/power/replay: $(foreach f,replay states disk cut expect see check,\
 		$(BUILD)/tests/crash/power_$(f).o) $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)
 

@@ -173,53 +173,21 @@ drop(struct wound *w, enum local_table table, MDB_cursor_op which)
 	mdb_cursor_close(c);
 }
 
-static void
-drop_blob_row(struct wound *w)
-{
-	drop(w, TABLE_BLOB, MDB_FIRST);
-}
+#define DROP(name, table, which)               \
+	static void name(struct wound *w)      \
+	{                                      \
+		drop(w, TABLE_##table, which); \
+	}
 
-static void
-drop_crc_row(struct wound *w)
-{
-	drop(w, TABLE_CRC, MDB_FIRST);
-}
-
-static void
-drop_group_row(struct wound *w)
-{
-	drop(w, TABLE_GROUP, MDB_LAST);
-}
-
-static void
-drop_set(struct wound *w)
-{
-	drop(w, TABLE_SET, MDB_FIRST);
-}
-
-static void
-drop_extents(struct wound *w)
-{
-	drop(w, TABLE_EXT, MDB_FIRST);
-}
-
-static void
-drop_upload(struct wound *w)
-{
-	drop(w, TABLE_UPLOAD, MDB_LAST);
-}
-
-static void
-drop_last_event(struct wound *w)
-{
-	drop(w, TABLE_OUTBOX, MDB_LAST);
-}
-
-static void
-drop_first_event(struct wound *w)
-{
-	drop(w, TABLE_OUTBOX, MDB_FIRST);
-}
+DROP(drop_blob_row, BLOB, MDB_FIRST)
+DROP(drop_crc_row, CRC, MDB_FIRST)
+DROP(drop_group_row, GROUP, MDB_LAST)
+DROP(drop_set, SET, MDB_FIRST)
+DROP(drop_extents, EXT, MDB_FIRST)
+DROP(drop_upload, UPLOAD, MDB_LAST)
+DROP(drop_last_event, OUTBOX, MDB_LAST)
+DROP(drop_first_event, OUTBOX, MDB_FIRST)
+DROP(drop_bucket, BUCKET, MDB_FIRST)
 
 static void
 drop_middle_event(struct wound *w)
@@ -245,12 +213,6 @@ drop_due(struct wound *w)
 			   NULL) != 0);
 	assert_int_equal(mdb_cursor_del(c, 0), 0);
 	mdb_cursor_close(c);
-}
-
-static void
-drop_bucket(struct wound *w)
-{
-	drop(w, TABLE_BUCKET, MDB_FIRST);
 }
 
 static void
