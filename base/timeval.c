@@ -32,6 +32,17 @@ time_mono_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
+void
+time_cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t mono;
+
+	pthread_condattr_init(&mono);
+	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &mono);
+	pthread_condattr_destroy(&mono);
+}
+
 /* ---- the calendar ------------------------------------------------------- */
 
 struct date {

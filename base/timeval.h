@@ -8,12 +8,17 @@
 
 #include "base/slice.h"
 
+#include <pthread.h>
+
 #define US_PER_S 1000000LL
 #define TIME_TEXT_MAX 40 /* room for any spelling below, NUL included */
 
 int64_t time_now_us(void);
 /* Monotonic, for durations and deadlines only. */
 int64_t time_mono_us(void);
+
+/* A condition whose timed waits are by the clock of time_mono_us(). */
+void time_cond_init(pthread_cond_t *c);
 
 /* 20130524T000000Z (SigV4 basic format) */
 void time_format_amz(int64_t us, char out[TIME_TEXT_MAX]);

@@ -429,7 +429,6 @@ struct relay *
 relay_start(const struct relay_conf *conf, char err[512])
 {
 	struct relay *r = calloc(1, sizeof(*r));
-	pthread_condattr_t attr;
 
 	if (!r || store_info(conf->store, &r->info) != S3_OK) {
 		snprintf(err, 512, "relay: %s",
@@ -439,10 +438,7 @@ relay_start(const struct relay_conf *conf, char err[512])
 	}
 	r->conf = *conf;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	time_cond_init(&r->wake);
 	if (pthread_create(&r->thread, NULL, relay_main, r) != 0) {
 		snprintf(err, 512, "relay: cannot start its thread");
 		pthread_cond_destroy(&r->wake);

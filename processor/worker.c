@@ -320,7 +320,6 @@ struct worker *
 worker_start(const struct worker_conf *conf, char err[512])
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 	char host[24] = "", id[UUID_TEXT_MAX];
 
 	if (!w) {
@@ -337,10 +336,7 @@ worker_start(const struct worker_conf *conf, char err[512])
 	for (size_t i = 0; i < job_types_n; i++)
 		w->types[i] = job_types[i].name;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	time_cond_init(&w->changed);
 	if (start_threads(w) == 0)
 		return w;
 	snprintf(err, 512, "cannot start threads");

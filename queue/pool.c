@@ -90,11 +90,7 @@ queue_open(const char *conninfo, unsigned max_connections,
 	q->application_name = strdup(application_name);
 	q->max = max_connections ? max_connections : 1;
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	time_cond_init(&q->freed);
 	if (!q->conninfo || !q->application_name) {
 		queue_close(q);
 		return NULL;

@@ -328,13 +328,9 @@ int
 keeper_start(struct local *ls)
 {
 	struct keeper *k = &ls->keeper;
-	pthread_condattr_t mono;
 
 	pthread_mutex_init(&k->mu, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &mono);
-	pthread_condattr_destroy(&mono);
+	time_cond_init(&k->wake);
 	k->started = pthread_create(&k->thread, NULL, keeper_main, ls) == 0;
 	return k->started ? 0 : -1;
 }

@@ -280,13 +280,8 @@ scrub_wake(struct local *ls)
 static void
 init(struct scrub *s)
 {
-	pthread_condattr_t mono;
-
 	pthread_mutex_init(&s->mu, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &mono);
-	pthread_condattr_destroy(&mono);
+	time_cond_init(&s->wake);
 	s->saved_us = time_mono_us();
 }
 

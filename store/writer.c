@@ -272,15 +272,11 @@ void
 writer_start(struct local *ls, const struct local_state *st)
 {
 	struct writer *w = &ls->writer;
-	pthread_condattr_t mono;
 
 	w->state = *st;
 	w->tail = &w->head;
 	pthread_mutex_init(&w->mu, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->committed, &mono);
-	pthread_condattr_destroy(&mono);
+	time_cond_init(&w->committed);
 	w->started = true;
 }
 

@@ -144,17 +144,13 @@ struct sweeper *
 sweeper_new(unsigned max_connections, const struct sweep_limits *limits)
 {
 	struct sweeper *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 
 	if (!s)
 		return NULL;
 	s->max = max_connections;
 	s->limits = *limits;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->stop, &attr);
-	pthread_condattr_destroy(&attr);
+	time_cond_init(&s->stop);
 	errno = pthread_create(&s->thread, NULL, sweep_run, s);
 	if (errno != 0) {
 		pthread_cond_destroy(&s->stop);

@@ -3,6 +3,7 @@
  */
 #include "base/timeval.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -200,6 +201,28 @@ test_time_mono_never_goes_back(void **state)
 	}
 }
 
+/* By the other clock, decades ahead, it would end at once. */
+static void
+test_cond_waits_by_the_monotonic_clock(void **state)
+{
+	int64_t until = time_mono_us() + 20000;
+	struct timespec ts = { until / US_PER_S, until % US_PER_S * 1000 };
+	pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+	pthread_cond_t c;
+	int rc;
+
+	(void)state;
+	time_cond_init(&c);
+	pthread_mutex_lock(&mu);
+	do
+		rc = pthread_cond_timedwait(&c, &mu, &ts);
+	while (rc == 0);
+	pthread_mutex_unlock(&mu);
+	assert_int_equal(rc, ETIMEDOUT);
+	assert_true(time_mono_us() >= until);
+	pthread_cond_destroy(&c);
+}
+
 int
 main(void)
 {
@@ -213,6 +236,7 @@ main(void)
 		cmocka_unit_test(test_time_parse_iso_keeps_microseconds),
 		cmocka_unit_test(test_time_parse_iso_refuses_other_forms),
 		cmocka_unit_test(test_time_mono_never_goes_back),
+		cmocka_unit_test(test_cond_waits_by_the_monotonic_clock),
 	};
 
 	return cmocka_run_group_tests_name("base_timeval", tests, NULL, NULL);

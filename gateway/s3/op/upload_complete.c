@@ -4,6 +4,7 @@
  * answer begins with 200 and white space, and a late failure is an <Error>
  * inside it, as AWS has it. A quick one is answered plainly.
  */
+#include "base/timeval.h"
 #include "gateway/s3/op/complete.h"
 #include "gateway/s3/op/ops.h"
 
@@ -77,15 +78,11 @@ wait_beat(struct completion *c)
 static int
 start(struct completion *c)
 {
-	pthread_condattr_t monotonic;
 	pthread_attr_t small;
 	int rc;
 
 	pthread_mutex_init(&c->mu, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->ended, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	time_cond_init(&c->ended);
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, STACK_BYTES);
 	rc = pthread_create(&c->thread, &small, run, c);
