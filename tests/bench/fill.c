@@ -7,12 +7,15 @@
 #include "base/hash.h"
 #include "base/options.h"
 #include "store/store.h"
+#include "tests/bench/stats.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #define THREADS 256 /* as many as one commit takes */
 #define STACK_BYTES (256u << 10)
+#define TRIES 120 /* of a put that is refused for the disk is slow */
+#define PAUSE_MS 500
 #define BODY SLICE("0123456789abcdef0123456789abcdef")
 #define BODY_MD5 SLICE("8516ac99dc60603295de7bdb6a153530")
 
@@ -62,6 +65,19 @@ put(const struct fill *f, uint64_t i)
 	return store_put_commit(p, &fin, NULL);
 }
 
+/* As a client does that is told to come back later. */
+static enum s3_error
+put_patiently(const struct fill *f, uint64_t i)
+{
+	enum s3_error err = put(f, i);
+
+	for (int n = 1; err == S3_ERR_SLOW_DOWN && n < TRIES; n++) {
+		bench_sleep_ms(PAUSE_MS);
+		err = put(f, i);
+	}
+	return err;
+}
+
 static void *
 work(void *arg)
 {
@@ -70,7 +86,7 @@ work(void *arg)
 
 	while (!atomic_load(&f->failed) &&
 	       (i = atomic_fetch_add(&f->next, 1)) < f->keys) {
-		enum s3_error err = put(f, i);
+		enum s3_error err = put_patiently(f, i);
 
 		if (err != S3_OK)
 			atomic_store(&f->failed, (int)err);

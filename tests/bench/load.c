@@ -276,8 +276,9 @@ create_bucket(const struct load_conf *conf)
 		load_conn_close(c);
 	}
 	if (rc != 0)
-		fprintf(stderr, "bench-load: bucket %s: status %d\n",
-			conf->bucket, c ? c->status : 0);
+		fprintf(stderr, "bench-load: bucket %s: status %d%s\n",
+			conf->bucket, c ? c->status : 0,
+			c && c->status ? "" : ", no answer");
 	free(c);
 	buf_release(&path);
 	buf_release(&head);
@@ -325,17 +326,11 @@ static int
 measure(const struct load_conf *conf, const struct load_plan *plan,
 	uint64_t *entries, struct bench_result *out)
 {
-	int rc = 0;
-
 	if (conf->op == LOAD_COMPLETE || conf->op == LOAD_COPY)
 		return load_large(conf, plan->block, out);
-	if (conf->op == LOAD_LIST)
-		rc = load_list_once(conf, plan, entries);
-	if (rc == 0)
-		rc = load_run(conf, plan, out);
-	if (rc != 0)
-		perror("bench-load: no connection");
-	return rc;
+	if (conf->op == LOAD_LIST && load_list_once(conf, plan, entries) != 0)
+		return -1;
+	return load_run(conf, plan, out);
 }
 
 int
@@ -374,7 +369,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "bench-load: the requests cannot be built\n");
 	else if (measure(&conf, &plan, &entries, &result) == 0) {
 		print(&conf, &result, entries, w.json);
-		if (result.stats.requests && !result.stats.errors)
+		if (!result.stats.requests && !result.stats.errors)
+			fputs("bench-load: no answer in time\n", stderr);
+		else if (!result.stats.errors)
 			status = EXIT_SUCCESS;
 	}
 	load_plan_release(&plan);

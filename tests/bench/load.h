@@ -140,12 +140,14 @@ void load_conn_close(struct load_conn *c);
  * be NULL. */
 void load_conn_begin(struct load_conn *c, const struct load_request *r,
 		     struct buf *keep);
+/* A line on stderr about the request that began last. */
+void load_conn_tell(const struct load_conn *c, enum load_step s);
 /* Sends and receives until done, broken or, unless blocking, it would block. */
 enum load_step load_conn_step(struct load_conn *c);
 
 /* ---- measuring (load_run.c) -------------------------------------------- */
 
-/* 0, or -1 when there was no connection. */
+/* 0, or -1 with a line on stderr when there was no connection. */
 int MUST_CHECK load_run(const struct load_conf *conf,
 			const struct load_plan *plan, struct bench_result *out);
 
@@ -155,7 +157,7 @@ int MUST_CHECK load_run(const struct load_conf *conf,
  * conf->size bytes. -1 with a line on stderr. */
 int MUST_CHECK load_large(const struct load_conf *conf, const char *block,
 			  struct bench_result *out);
-/* Asks for the first page of the plan; -1 when there is none. */
+/* Asks for the first page of the plan; -1 with a line on stderr. */
 int MUST_CHECK load_list_once(const struct load_conf *conf,
 			      const struct load_plan *plan, uint64_t *entries);
 

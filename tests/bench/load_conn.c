@@ -34,6 +34,8 @@ load_conn_open(struct load_conn *c, const struct load_conf *conf,
 	    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
 		0 &&
 	    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		       sizeof(patience)) == 0 &&
+	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
 		       sizeof(patience)) == 0)
 		return 0;
 	load_conn_close(c);
@@ -46,6 +48,15 @@ load_conn_close(struct load_conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+}
+
+void
+load_conn_tell(const struct load_conn *c, enum load_step s)
+{
+	fprintf(stderr, "bench-load: %.*s: status %d, %llu bytes%s\n",
+		(int)strcspn(c->head.p, "?\r"), c->head.p, c->status,
+		(unsigned long long)c->received,
+		s == STEP_DONE ? "" : ", connection lost");
 }
 
 void
@@ -103,7 +114,8 @@ send_some(struct load_conn *c)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? STEP_WRITE : STEP_FAILED;
+			return errno == EAGAIN && !c->blocking ? STEP_WRITE
+							       : STEP_FAILED;
 		c->sent += (uint64_t)n;
 	}
 	return STEP_DONE;

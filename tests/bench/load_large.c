@@ -52,8 +52,9 @@ talk(struct large *l, struct load_request_form *form, struct slice body,
 			rc = 0;
 	}
 	if (rc != 0)
-		fprintf(stderr, "bench-load: %s %.*s: status %d\n%.*s\n",
+		fprintf(stderr, "bench-load: %s %.*s: status %d%s\n%.*s\n",
 			form->method, SLICE_ARG(form->path), l->conn.status,
+			l->conn.status ? "" : ", connection lost",
 			SLICE_ARG(buf_slice(&l->answer)));
 	buf_release(&head);
 	return rc;
@@ -190,6 +191,8 @@ load_large(const struct load_conf *conf, const char *block,
 	l->block = block;
 	if (load_conn_open(&l->conn, conf, block, true) == 0)
 		rc = measure(l, out);
+	else
+		perror("bench-load: no connection");
 	load_conn_close(&l->conn);
 	buf_release(&l->path);
 	buf_release(&l->source);

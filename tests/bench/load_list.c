@@ -24,11 +24,17 @@ load_list_once(const struct load_conf *conf, const struct load_plan *plan,
 	struct buf page = BUF_INIT;
 	int rc = -1;
 
-	if (c && load_conn_open(c, conf, plan->block, true) == 0) {
+	if (!c || load_conn_open(c, conf, plan->block, true) != 0) {
+		perror("bench-load: no connection");
+	} else {
+		enum load_step s;
+
 		load_conn_begin(c, &plan->v[0], &page);
-		if (load_conn_step(c) == STEP_DONE && c->status == 200 &&
-		    buf_ok(&page))
+		s = load_conn_step(c);
+		if (s == STEP_DONE && c->status == 200 && buf_ok(&page))
 			rc = 0;
+		else
+			load_conn_tell(c, s);
 		load_conn_close(c);
 	}
 	*entries = occurrences(buf_slice(&page), SLICE("<Contents>")) +

@@ -26,6 +26,7 @@ struct run {
 	_Atomic uint64_t issued;  /* that count */
 	_Atomic uint64_t last_ns; /* end of the last answer */
 	_Atomic bool told;	  /* of the first error */
+	_Atomic bool told_gone;	  /* that the server is gone */
 };
 
 struct line { /* a connection and its request */
@@ -66,15 +67,8 @@ is_right(const struct load_conf *conf, const struct line *l)
 static void
 tell_first_error(struct run *run, const struct line *l, enum load_step s)
 {
-	struct slice line = SLICE_EMPTY, head = l->request->head;
-
-	if (atomic_exchange(&run->told, true))
-		return;
-	(void)slice_cut(&head, '?', &line);
-	fprintf(stderr, "bench-load: %.*s: status %d, %llu bytes%s\n",
-		(int)strcspn(line.p, "?\r"), line.p, l->conn.status,
-		(unsigned long long)l->conn.received,
-		s == STEP_FAILED ? ", connection lost" : "");
+	if (!atomic_exchange(&run->told, true))
+		load_conn_tell(&l->conn, s);
 }
 
 static void
@@ -94,6 +88,15 @@ account(struct worker *w, const struct line *l, enum load_step s)
 	w->stats.bytes += l->request->body_n + c->received;
 	if (atomic_load(&w->run->last_ns) < now)
 		atomic_store(&w->run->last_ns, now);
+}
+
+/* An error too when all answers were right: what was asked for was more. */
+static void
+account_gone(struct worker *w)
+{
+	w->stats.errors++;
+	if (!atomic_exchange(&w->run->told_gone, true))
+		perror("bench-load: no connection");
 }
 
 /* ---- requests of a connection ------------------------------------------- */
@@ -147,22 +150,36 @@ wait_for(struct worker *w, struct line *l, enum load_step s)
 				   .data.ptr = l });
 }
 
-/* Goes on with a connection until it would block; false: it is at its end. */
+/* Goes on with the request at hand until it would block; false: the run is
+ * over or the server gone. */
 static bool
 serve(struct worker *w, struct line *l)
 {
-	for (;;) {
+	do {
 		enum load_step s = load_conn_step(&l->conn);
 
-		if (s == STEP_READ || s == STEP_WRITE)
-			return wait_for(w, l, s) == 0;
+		if (s == STEP_READ || s == STEP_WRITE) {
+			if (wait_for(w, l, s) == 0)
+				return true;
+			s = STEP_FAILED;
+		}
 		account(w, l, s);
 		if ((s == STEP_FAILED || l->conn.close_after) &&
-		    reopen(w, l) != 0)
-			break;
-		if (!begin_next(w, l))
-			break;
-	}
+		    reopen(w, l) != 0) {
+			account_gone(w);
+			return false;
+		}
+	} while (begin_next(w, l));
+	return false;
+}
+
+/* As serve(). A connection that ends is closed, and so out of epoll: one
+ * without a request must not be woken when the server closes it. */
+static bool
+go_on(struct worker *w, struct line *l, bool begun)
+{
+	if ((begun || begin_next(w, l)) && serve(w, l))
+		return true;
 	load_conn_close(&l->conn);
 	return false;
 }
@@ -175,7 +192,7 @@ work(void *arg)
 	size_t alive = 0;
 
 	for (size_t i = 0; i < w->n; i++)
-		alive += begin_next(w, &w->lines[i]) && serve(w, &w->lines[i]);
+		alive += go_on(w, &w->lines[i], false);
 	while (alive) {
 		int n = epoll_wait(w->epoll, events, EVENTS, PATIENCE_MS);
 
@@ -188,7 +205,7 @@ work(void *arg)
 			break;
 		}
 		for (int i = 0; i < n; i++)
-			alive -= !serve(w, events[i].data.ptr);
+			alive -= !go_on(w, events[i].data.ptr, true);
 	}
 	return NULL;
 }
@@ -237,6 +254,10 @@ measure(struct run *run, struct worker *w, size_t n, struct bench_result *out)
 	while (started < n &&
 	       pthread_create(&w[started].thread, NULL, work, &w[started]) == 0)
 		started++;
+	if (started < n) {
+		fprintf(stderr, "bench-load: %zu of %zu threads\n", started, n);
+		out->stats.errors++;
+	}
 	if (conf->warmup_ms) {
 		bench_sleep_ms(conf->warmup_ms);
 		begin = bench_now_ns();
@@ -255,8 +276,6 @@ measure(struct run *run, struct worker *w, size_t n, struct bench_result *out)
 	if (atomic_load(&run->last_ns) < begin)
 		atomic_store(&run->last_ns, bench_now_ns());
 	out->seconds = (double)(atomic_load(&run->last_ns) - begin) / 1e9;
-	if (started < n)
-		out->stats.errors++;
 }
 
 int
@@ -274,6 +293,8 @@ load_run(const struct load_conf *conf, const struct load_plan *plan,
 				 share + (i < conf->connections % n));
 	if (rc == 0)
 		measure(&run, w, n, out);
+	else
+		perror("bench-load: no connection");
 	for (size_t i = 0; w && i < n; i++)
 		close_worker(&w[i]);
 	free(w);

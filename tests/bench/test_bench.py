@@ -1,13 +1,17 @@
 """Each row of the benchmark runs and finds figures; how large they are is no
 matter of a test run. Limits by nginx are left out where there is none."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import pytest
 
@@ -17,7 +21,9 @@ sys.path.insert(0, str(FOLDER))
 import peers  # noqa: E402
 import rows  # noqa: E402
 
-LOAD = peers.ROOT / "build/release/bench/bench-load"
+PROGRAMS = pathlib.Path(os.environ.get(
+    "BENCH_BIN", peers.ROOT / "build/release/bench"))
+LOAD = PROGRAMS / "bench-load"
 
 
 def run(*words):
@@ -105,3 +111,153 @@ def test_load_counts_refusals_as_errors(gateway):
     assert done.returncode == 1
     assert '"errors":3' in done.stdout
     assert "status 404" in done.stderr
+
+
+# ---- servers that close connections ----------------------------------------
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n%b\r\ndata"
+LAST = ANSWER % b"Connection: close\r\n"
+
+
+def read_request(connection):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        more = connection.recv(65536)
+        if not more:
+            return False
+        data += more
+    return True
+
+
+def answers(connection, first, last=b""):
+    """Some answers, and the end of the connection in place of another."""
+    for answer in *first, last:
+        if not read_request(connection):
+            return
+        connection.sendall(answer)
+
+
+def late(seconds):
+    """One answer, and silence until the client goes."""
+    def serve(connection):
+        read_request(connection)
+        time.sleep(seconds)
+        connection.sendall(ANSWER % b"")
+        read_request(connection)
+    return serve
+
+
+class Peer:
+    """Serves one connection after the other, each in a thread of its own, by
+    the function of its place in the row; behind the last one it is gone."""
+
+    def __init__(self, serve):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.serve = serve
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with self.listener:
+            for serve in self.serve:
+                connection = self.listener.accept()[0]
+                threading.Thread(target=self.one, args=(connection, serve),
+                                 daemon=True).start()
+
+    @staticmethod
+    def one(connection, serve):
+        with connection, contextlib.suppress(OSError):
+            serve(connection)
+
+
+def load_peer(serve, *words, op="get"):
+    done = subprocess.run(
+        [LOAD, "--json", "--warmup", "0", "--auth", "none", "--url",
+         Peer(serve).url, "--op", op, "--size", "4", *words], text=True,
+        timeout=30, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert all(line.startswith("bench-load: ")
+               for line in done.stderr.splitlines()), done.stderr
+    return done
+
+
+def test_load_takes_no_harm_when_a_spare_connection_is_closed():
+    """One request, four connections: three have nothing to do."""
+    done = load_peer([late(0.3)] + [lambda connection: None] * 3, "--count",
+                     "1", "--connections", "4", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["requests"] == 1
+
+
+@pytest.mark.parametrize("connections,threads", [(1, 1), (8, 1), (8, 2)])
+def test_load_counts_lost_connections_and_goes_on(connections, threads):
+    def serve(connection):
+        answers(connection, [ANSWER % b""] * 3)
+    done = load_peer([serve] * 200, "--count", "80", "--connections",
+                     str(connections), "--threads", str(threads))
+    assert done.returncode == 1
+    assert "status 0, 0 bytes, connection lost" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["errors"] > 0 and found["requests"] >= 48
+    assert found["errors"] + found["requests"] == 80
+
+
+@pytest.mark.parametrize("last", [b"", ANSWER[:20], LAST, LAST[:-2], b"hello"],
+                         ids=["nothing", "half a head", "an answer",
+                              "half a body", "no HTTP"])
+@pytest.mark.parametrize("connections", [1, 4])
+def test_load_ends_with_a_line_when_the_server_is_gone(connections, last):
+    def serve(connection):
+        answers(connection, [ANSWER % b""] * 3, last)
+    done = load_peer([serve] * connections, "--seconds", "1",
+                     "--connections", str(connections), "--threads", "1")
+    assert done.returncode == 1
+    assert "no connection: Connection refused" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["errors"] >= connections
+    assert found["requests"] == connections * (3 + (last == LAST))
+
+
+def test_load_says_why_there_is_no_page():
+    done = load_peer([lambda c: answers(c, [])], op="list")
+    assert done.returncode == 1
+    assert "status 0, 0 bytes, connection lost" in done.stderr
+
+
+def test_load_says_why_nothing_was_measured():
+    done = load_peer([late(1)], "--warmup", "0.2", "--seconds", "0.1")
+    assert done.returncode == 1
+    assert "no answer in time" in done.stderr
+
+
+# ---- bench-fill ------------------------------------------------------------
+
+def test_fill_outlasts_a_commit_of_seconds(own_gateway, tmp_path):
+    """The store refuses new puts then (SlowDown); one that is asked again
+    later is taken."""
+    shim, marker = tmp_path / "slow.so", tmp_path / "slow"
+    subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC",
+                    "-D_GNU_SOURCE", "-o", shim,
+                    peers.ROOT / "tests/lib/slow_sync.c"], check=True)
+    gateway = own_gateway()
+    gateway.stop()
+    index = gateway.data / "index/data.mdb"
+    before, keys = index.stat().st_mtime_ns, 20000
+    began = time.monotonic()
+    fill = subprocess.Popen(
+        [PROGRAMS / "bench-fill", "--data", gateway.data, "--bucket",
+         peers.product.DEFAULT_BUCKET, "--keys", str(keys), "--prefixes",
+         "10"], text=True, stderr=subprocess.PIPE,
+        env={"LD_PRELOAD": str(shim), "SLOW_SYNC_FILE": str(marker),
+             "SLOW_SYNC_SECONDS": "6"})
+    while index.stat().st_mtime_ns == before and fill.poll() is None:
+        time.sleep(0.01)
+    marker.touch()
+    time.sleep(1)
+    marker.unlink()
+    assert fill.communicate(timeout=60)[1] == ""
+    assert fill.returncode == 0
+    assert time.monotonic() - began > 6
+    gateway.start()
+    found = gateway.client().get_paginator("list_objects_v2").paginate(
+        Bucket=peers.product.DEFAULT_BUCKET)
+    assert sum(page["KeyCount"] for page in found) == keys
