@@ -4,6 +4,7 @@
 #include "processor/workdir.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/timeval.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define OPEN_DIRS 16
+#define LOCK_PATIENCE_US (2 * US_PER_S)
+#define LOCK_PAUSE_NS 20000000
 
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -37,6 +40,22 @@ workdir_remove(const char *dir)
 	nftw(dir, remove_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
+/* A processor that was killed may have been about to start a worker: until
+ * its exec() that child holds the lock too. */
+static int
+lock_soon(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int64_t until = time_mono_us() + LOCK_PATIENCE_US;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || time_mono_us() > until)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int
 workdir_open(const char *dir, char err[512])
 {
@@ -49,7 +68,7 @@ workdir_open(const char *dir, char err[512])
 			 strerror(errno));
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (lock_soon(fd) != 0) {
 		snprintf(err, 512,
 			 "another processor works in %.300s: one per data "
 			 "directory (REELGATE_PROCESSOR_SLOTS runs more jobs "
