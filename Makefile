@@ -60,7 +60,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 
 POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 
-SUITES   := unit asan http httpasan api apiasan processor media e2e crash
+SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
 	fuzz-replay lint layers conf s3-api docs format format-check bench bench-programs \

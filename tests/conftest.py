@@ -10,9 +10,14 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 
 from gateway import Gateway  # noqa: E402
+from machine import Machine  # noqa: E402
+from pg import Postgres  # noqa: E402
+from stack import Stack  # noqa: E402
 
 _numbers = itertools.count(1)
 
+
+# ---- S3 alone ---------------------------------------------------------------
 
 @pytest.fixture(scope="session")
 def gateway():
@@ -48,3 +53,54 @@ def bucket(client):
     name = f"test-{os.getpid()}-{next(_numbers)}"
     client.create_bucket(Bucket=name)
     return name
+
+
+# ---- with a database: the video API and processors --------------------------
+
+@pytest.fixture(scope="session")
+def postgres():
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def own_postgres():
+    """One that may be stopped."""
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def stack(postgres):
+    """One gateway for the tests that do not disturb it."""
+    s = Stack(postgres)
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def user(stack):
+    return stack.user()
+
+
+@pytest.fixture
+def own_stack(postgres):
+    """Makes gateways that a test may stop, kill or configure."""
+    made = []
+
+    def make(server=postgres, **options):
+        made.append(Stack(server, **options))
+        return made[-1]
+    yield make
+    for s in made:
+        s.close()
+
+
+@pytest.fixture
+def machine(postgres):
+    """A gateway and the processors that the test starts on it."""
+    m = Machine(postgres)
+    yield m
+    m.close()

@@ -7,16 +7,8 @@ import time
 
 import pytest
 
-from pg import Postgres
 from stack import BUCKET
 from web import request, wait_for
-
-
-@pytest.fixture
-def own_postgres():
-    server = Postgres()
-    yield server
-    server.remove()
 
 
 def videos_and_jobs(stack):

@@ -6,17 +6,9 @@ import subprocess
 import pytest
 
 from gateway import BIN
-from pg import Postgres
 from stack import BUCKET
 from test_faults import assert_each_once
 from web import wait_for
-
-
-@pytest.fixture
-def own_postgres():
-    server = Postgres()
-    yield server
-    server.remove()
 
 
 def admin(stack, *words):

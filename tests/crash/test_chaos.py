@@ -10,15 +10,10 @@ import os
 import random
 import re
 import signal
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "processor"), str(TESTS / "api")]
 
 from gateway import DEFAULT_BUCKET as BUCKET
 from machine import Machine, ffmpeg

@@ -5,15 +5,11 @@ import hashlib
 import http.client
 import os
 import random
-import sys
 import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "api"))
 
 from gateway import DEFAULT_BUCKET as BUCKET
 from pg import Postgres

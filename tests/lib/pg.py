@@ -6,6 +6,7 @@ unix socket only, without fsync. It can be stopped and started again.
         pg.url("postgres")               # for DATABASE_URL
         pg.stop(); pg.start()            # an outage
 """
+import csv
 import glob
 import os
 import shutil
@@ -98,11 +99,20 @@ class Postgres:
     def url(self, database, user="postgres"):
         return f"host={self.dir} user={user} dbname={database}"
 
-    def sql(self, database, statement, user="postgres"):
-        """Rows as lists of text; NULL is the empty text."""
+    def _psql(self, database, user, *args):
         done = subprocess.run(
-            [f"{self.bin}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\t",
-             "-d", self.url(database, user), "-c", statement],
+            [f"{self.bin}/psql", "-Xq", "-v", "ON_ERROR_STOP=1",
+             "-d", self.url(database, user), *args],
             capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        return done.stdout.splitlines()
+
+    def sql(self, database, statement, user="postgres"):
+        """Rows as lists of text; NULL is the empty text."""
+        return [line.split("\t") for line in self._psql(
+            database, user, "-At", "-F", "\t", "-c", statement)]
+
+    def rows(self, database, statement, user="postgres"):
+        """Rows as dictionaries by column."""
+        return list(csv.DictReader(
+            self._psql(database, user, "--csv", "-c", statement)))

@@ -107,6 +107,9 @@ class Stack(Gateway):
     def sql(self, statement):
         return self.postgres.sql(self.database, statement)
 
+    def rows(self, statement):
+        return self.postgres.rows(self.database, statement)
+
     def ready(self):
         return self.get("/health/ready").json
 
