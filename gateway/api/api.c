@@ -196,13 +196,18 @@ admit(struct api_call *c)
 {
 	if (slice_starts(c->http->raw_path, SLICE("/api/")))
 		api_cors_set(c);
-	return route(c) && identify(c) && fits(c);
+	if (!route(c) || !identify(c))
+		return false;
+	if (c->route->body != API_STREAM)
+		return fits(c);
+	c->route->handler(c);
+	return !http_answered(c->http);
 }
 
 static bool
 parse_body(struct api_call *c)
 {
-	if (!c->route->json)
+	if (c->route->body != API_JSON)
 		return true;
 	c->in = json_parse(buf_slice(&c->body));
 	if (cJSON_IsObject(c->in))
@@ -234,7 +239,10 @@ on_body(struct http_request *req, const void *p, size_t n)
 {
 	struct api_call *c = req->app_state;
 
-	buf_add(&c->body, p, n);
+	if (c->stream.data)
+		c->stream.data(c, p, n);
+	else
+		buf_add(&c->body, p, n);
 }
 
 static void
@@ -242,9 +250,12 @@ on_finish(struct http_request *req)
 {
 	struct api_call *c = req->app_state;
 
-	if (req->has_body ? fits(c) : admit(c))
-		if (parse_body(c))
-			c->route->handler(c);
+	if (!req->has_body && !admit(c))
+		return;
+	if (c->stream.finish)
+		c->stream.finish(c);
+	else if (fits(c) && parse_body(c))
+		c->route->handler(c);
 }
 
 static void
@@ -258,6 +269,8 @@ on_release(struct http_request *req)
 	row = c->route ? (size_t)(c->route - api_routes) : API_ROUTES_MAX;
 	if (class < ARRAY_LEN(c->api->answers[0]))
 		c->api->answers[row][class]++;
+	if (c->stream.release)
+		c->stream.release(c);
 	cJSON_Delete(c->in);
 	buf_release(&c->body);
 	arena_release(&c->arena);

@@ -27,12 +27,18 @@ enum api_auth {
 	API_JOB_TOKEN /* Bearer JOB_PROCESSOR_TOKEN */
 };
 
+enum api_body {
+	API_NO_BODY,
+	API_JSON,  /* an object, of at most API_BODY_MAX bytes */
+	API_STREAM /* the handler is called before it, and sets c->stream */
+};
+
 struct api_call;
 struct api_route {
 	const char *method;
 	const char *path; /* "{id}" stands for one segment */
 	enum api_auth auth;
-	bool json; /* the body must be a JSON object */
+	enum api_body body;
 	const char *operation;
 	void (*handler)(struct api_call *c);
 };
@@ -51,6 +57,14 @@ struct api {
 	atomic_ulong answers[API_ROUTES_MAX + 1][6];
 };
 
+/* What takes the body as it comes; any of them may answer. */
+struct api_stream {
+	void (*data)(struct api_call *c, const void *p, size_t n);
+	void (*finish)(struct api_call *c);
+	void (*release)(struct api_call *c); /* always called, last */
+	void *ctx;
+};
+
 struct api_call {
 	struct api *api;
 	struct http_request *http;
@@ -59,7 +73,8 @@ struct api_call {
 	char user[UUID_TEXT_MAX];      /* API_USER */
 	struct arena arena;	       /* rows read from the database */
 	struct buf body;
-	cJSON *in; /* API_JSON: the body */
+	cJSON *in;		  /* API_JSON: the body */
+	struct api_stream stream; /* API_STREAM */
 };
 
 /* ---- answering (answer.c) ------------------------------------------------ */

@@ -4,7 +4,7 @@
  * bounds hold; a file's bytes are a part of the body.
  */
 #include "base/buf.h"
-#include "gateway/s3/form.h"
+#include "gateway/http/form.h"
 #include "tests/fuzz/fuzz.h"
 
 struct reading {
@@ -56,7 +56,7 @@ read_form(struct reading *r, struct slice type, struct slice body, size_t step)
 	if (r->err != S3_OK)
 		return;
 	REQUIRE(boundary.n > 0 && boundary.n <= FORM_BOUNDARY_MAX);
-	r->form = form_new(boundary, &sink, &r->a);
+	r->form = form_new(boundary, "file", &sink, &r->a);
 	REQUIRE(r->form);
 	while (body.n && r->err == S3_OK) {
 		struct slice piece = slice_head(body, step);

@@ -2,9 +2,9 @@
  * The reader of forms: samples in every split, what clients write around
  * names, and what is no form.
  */
-#include "gateway/s3/form.h"
+#include "gateway/http/form.h"
 #include "base/buf.h"
-#include "gateway/s3/form_part.h"
+#include "gateway/http/form_part.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ reading_init(struct reading *r, const char *boundary)
 
 	*r = (struct reading){ .err = S3_OK };
 	arena_init(&r->a, 1 << 20);
-	r->form = form_new(slice_str(boundary), &sink, &r->a);
+	r->form = form_new(slice_str(boundary), "file", &sink, &r->a);
 	assert_non_null(r->form);
 }
 
@@ -133,6 +133,38 @@ test_form_reads_pieces_of_any_size_alike(void **state)
 		read_whole(&r, SLICE(sample), piece);
 		assert_reading(&r, sample_log, SLICE(CONTENT));
 		reading_release(&r);
+	}
+}
+
+static void
+test_form_knows_the_type_of_the_file(void **state)
+{
+	static const struct {
+		const char *headers;
+		const char *type;
+	} rows[] = {
+		{ "", "" },
+		{ "Content-Type: video/mp4\r\n", "video/mp4" },
+		{ "content-type:video/mp4; codecs=\"a, b\" \r\n",
+		  "video/mp4; codecs=\"a, b\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct reading r;
+		struct buf body = BUF_INIT;
+
+		buf_printf(&body,
+			   "--b\r\n%sContent-Disposition: form-data; "
+			   "name=file\r\n\r\nx\r\n--b\r\n" PART(
+			       "late") "x\r\n--b--\r\n",
+			   rows[i].headers);
+		reading_init(&r, "b");
+		read_whole(&r, buf_slice(&body), 7);
+		assert_reading(&r, "file()", SLICE("x"));
+		assert_true(slice_eq_str(form_file_type(r.form), rows[i].type));
+		reading_release(&r);
+		buf_release(&body);
 	}
 }
 
@@ -412,6 +444,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_form_reads_any_two_pieces_alike),
 		cmocka_unit_test(test_form_reads_pieces_of_any_size_alike),
+		cmocka_unit_test(test_form_knows_the_type_of_the_file),
 		cmocka_unit_test(test_form_counts_the_bytes_before_the_file),
 		cmocka_unit_test(test_form_accepts_fields_up_to_the_bound),
 		cmocka_unit_test(test_form_refuses_what_is_none),

@@ -6,7 +6,7 @@
 #define GATEWAY_S3_POST_H
 
 #include "auth/post_policy.h"
-#include "gateway/s3/form.h"
+#include "gateway/http/form.h"
 #include "gateway/s3/s3.h"
 
 struct post {

@@ -3,8 +3,9 @@
  * reference). The form's fields come first: when the file begins they are
  * complete, expanded and put in the place of the request's headers, so that
  * signature, limits and metadata are checked before its first byte, by the
- * code of PutObject. What may be refused by the request's own headers is
- * refused before the body.
+ * code of PutObject; so the object's type is the field's, not that of the
+ * file's part. What may be refused by the request's own headers is refused
+ * before the body.
  */
 #include "gateway/s3/op/post.h"
 #include "gateway/s3/authorise.h"
@@ -66,7 +67,7 @@ op_post_object_begin(struct s3_request *rq)
 		err = S3_ERR_INSUFFICIENT_STORAGE;
 	if (err != S3_OK)
 		return err;
-	post->form = form_new(post->boundary, &sink, a);
+	post->form = form_new(post->boundary, "file", &sink, a);
 	return post->form ? S3_OK : S3_ERR_INTERNAL_ERROR;
 }
 

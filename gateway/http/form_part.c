@@ -1,12 +1,11 @@
 /*
- * Headers of a part. Only Content-Disposition says something: the type of the
- * object is the form's Content-Type field, not the file part's header.
+ * Headers of a part: Content-Disposition, and the Content-Type.
  *
  * File names come in every dress: with paths (C:\fakepath\a.mp4), with quotes
  * escaped by a backslash or as %22, and from some libraries as
  * filename*=UTF-8''a%20b. A backslash is an escape before '"' and '\' only.
  */
-#include "gateway/s3/form_part.h"
+#include "gateway/http/form_part.h"
 #include "base/encode.h"
 #include "gateway/http/http.h"
 
@@ -153,7 +152,7 @@ form_part_parse(struct slice lines, struct arena *a, struct form_part *out)
 	struct slice line, name;
 	bool found = false;
 
-	*out = (struct form_part){ SLICE_EMPTY, SLICE_EMPTY };
+	*out = (struct form_part){ SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY };
 	while (slice_cut(&lines, '\n', &line) && lines.p) {
 		if (!slice_ends(line, SLICE("\r")))
 			return -1;
@@ -161,6 +160,8 @@ form_part_parse(struct slice lines, struct arena *a, struct form_part *out)
 		if (!slice_cut(&line, ':', &name) || !line.p ||
 		    !http_is_token(name))
 			return -1;
+		if (slice_ieq_str(name, "Content-Type"))
+			out->type = slice_trim(line);
 		if (!slice_ieq_str(name, "Content-Disposition"))
 			continue;
 		if (found || parse_disposition(slice_trim(line), a, out) != 0)

@@ -8,8 +8,8 @@
  * memmem() and only a delimiter cut by the end of the input is carried over,
  * as the number of its bytes that are there.
  */
-#include "gateway/s3/form.h"
-#include "gateway/s3/form_part.h"
+#include "gateway/http/form.h"
+#include "gateway/http/form_part.h"
 
 #define DELIMITER_MAX (4 + FORM_BOUNDARY_MAX) /* CRLF "--" boundary */
 #define PADDING_MAX 64
@@ -22,6 +22,7 @@ enum kind { PREAMBLE, FIELD, THE_FILE, IGNORED };
 
 struct form {
 	struct form_sink sink;
+	const char *file_name;
 	struct arena *a;
 	char delimiter[DELIMITER_MAX];
 	size_t delimiter_n;
@@ -38,6 +39,7 @@ struct form {
 	size_t n_fields;
 	struct slice name; /* of the field at hand */
 	struct slice filename;
+	struct slice file_type;
 	unsigned files;
 	uint64_t pre_data;
 };
@@ -84,13 +86,15 @@ form_boundary(struct slice content_type, struct arena *a, struct slice *out)
 }
 
 struct form *
-form_new(struct slice boundary, const struct form_sink *sink, struct arena *a)
+form_new(struct slice boundary, const char *file_name,
+	 const struct form_sink *sink, struct arena *a)
 {
 	struct form *f = arena_alloc(a, sizeof(*f));
 
 	if (!f)
 		return NULL;
 	f->sink = *sink;
+	f->file_name = file_name;
 	f->a = a;
 	memcpy(f->delimiter, "\r\n--", 4);
 	memcpy(f->delimiter + 4, boundary.p, boundary.n);
@@ -151,7 +155,7 @@ begin_headers(struct form *f)
 static enum s3_error
 begin_content(struct form *f, const struct form_part *part)
 {
-	bool is_file = slice_ieq_str(part->name, "file");
+	bool is_file = slice_ieq_str(part->name, f->file_name);
 	bool late = f->files > 0;
 
 	f->state = CONTENT;
@@ -164,6 +168,7 @@ begin_content(struct form *f, const struct form_part *part)
 		return S3_OK;
 	f->late = f->text_n;
 	f->filename = part->filename;
+	f->file_type = part->type;
 	return f->sink.file(f->sink.ctx);
 }
 
@@ -317,6 +322,12 @@ struct slice
 form_filename(const struct form *f)
 {
 	return f->filename;
+}
+
+struct slice
+form_file_type(const struct form *f)
+{
+	return f->file_type;
 }
 
 unsigned

@@ -2,10 +2,10 @@
  * form_part.h - the headers of one part of a form, and parameters of header
  * values: private to form*.c.
  */
-#ifndef GATEWAY_S3_FORM_PART_H
-#define GATEWAY_S3_FORM_PART_H
+#ifndef GATEWAY_HTTP_FORM_PART_H
+#define GATEWAY_HTTP_FORM_PART_H
 
-#include "gateway/s3/form.h"
+#include "gateway/http/form.h"
 
 /*
  * form_param - takes the next "; name=value" off *rest; the value is a token
@@ -18,6 +18,7 @@ int form_param(struct slice *rest, struct arena *a, struct slice *name,
 struct form_part {
 	struct slice name;
 	struct slice filename; /* last component */
+	struct slice type;     /* Content-Type; empty: none */
 };
 /*
  * form_part_parse - reads header lines, each ended by CRLF. -1 unless there is
