@@ -212,7 +212,7 @@ int local_identity_load(struct local *ls, MDB_txn *txn, struct local_state *st,
 const char *local_table_name(enum local_table t);
 /* A read transaction; LMDB code. End with local_read_end(), which keeps some
  * for the next: a new one takes a slot of LMDB's table under a lock that all
- * processes share. mdb_txn_abort() ends it too. */
+ * processes share. */
 int local_read_begin(struct local *ls, MDB_txn **txn);
 void local_read_end(struct local *ls, MDB_txn *txn);
 /* Plain rows. */

@@ -172,7 +172,7 @@ read_plan(struct complete *c, struct local *ls)
 		err = answer_repeat(c, &f);
 	if (err == S3_OK && !c->repeat)
 		err = read_upload(c, &f.row);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 

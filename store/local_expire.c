@@ -208,7 +208,7 @@ find(struct local *ls, struct expire_op *e)
 		rc = add_orphans(ls, txn, &ids, e);
 	if (rc == 0 && ls->upload_age_max_us > 0)
 		rc = add_old(ls, txn, e);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	buf_release(&ids);
 	return rc;
 }

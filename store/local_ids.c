@@ -263,7 +263,7 @@ blob_space_open(struct local *ls, const char *data_dir, char err[512])
 	for (uint64_t id = st.blob_settled; rc == 0 && id < st.blob_end;
 	     id = (id / LEASE_IDS + 1) * LEASE_IDS)
 		rc = drop_orphans(ls, txn, id / LEASE_IDS, st.blob_settled);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	if (rc != 0)
 		snprintf(err, 512, "%.400s: %s", path, strerror(errno));
 	return rc;

@@ -114,7 +114,7 @@ find_due(struct local *ls, struct reap *p)
 	reads_bar(&ls->reads, mdb_txn_id(txn));
 	rc = mdb_cursor_open(txn, ls->dbi[TABLE_GC], &c);
 	if (rc != 0) {
-		mdb_txn_abort(txn);
+		local_read_end(ls, txn);
 		return rc;
 	}
 	while (rc == 0 && p->n < REAP_MAX) {
@@ -132,7 +132,7 @@ find_due(struct local *ls, struct reap *p)
 		    take_due(ls, txn, slice_mem(v.mv_data, v.mv_size), held, d);
 	}
 	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

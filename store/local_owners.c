@@ -190,7 +190,7 @@ search_bucket(struct search *s, const struct bucket_name *b)
 		if (rc != 0)
 			return rc;
 		rc = search_rows(s, b, &p);
-		mdb_txn_abort(s->txn);
+		local_read_end(s->ls, s->txn);
 	} while (rc == 0 && !s->a->err);
 	/* What lies behind a damaged row is out of reach. */
 	return rc == MDB_NOTFOUND || rc == MDB_CORRUPTED ? 0 : rc;
@@ -263,7 +263,7 @@ search_parts(struct search *s)
 		if (rc != 0)
 			return rc;
 		rc = part_rows(s, from);
-		mdb_txn_abort(s->txn);
+		local_read_end(s->ls, s->txn);
 	} while (rc == 0 && !s->a->err);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -295,7 +295,7 @@ list_buckets(struct search *s)
 		}
 		mdb_cursor_close(c);
 	}
-	mdb_txn_abort(s->txn);
+	local_read_end(s->ls, s->txn);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 

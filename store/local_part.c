@@ -257,7 +257,7 @@ local_part_list(struct store *s, struct slice bucket, struct slice key,
 	err = upload_find(ls, txn, bucket, key, id, &f);
 	if (err == S3_OK)
 		err = list_in(ls, txn, f.number, after, max, *out, n);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 

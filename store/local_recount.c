@@ -342,7 +342,7 @@ local_recount(struct local *ls, struct buf *report, size_t *n)
 	if (rc != 0)
 		return rc;
 	rc = recount_all(ls, txn, false, add_line, &l);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	*n = l.n;
 	return rc;
 }

@@ -116,7 +116,7 @@ drop_gone(struct local *ls, struct damage_item *v, size_t n)
 		    row.refs > 0)
 			v[kept++] = v[i];
 	}
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return kept;
 }
 

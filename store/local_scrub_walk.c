@@ -93,7 +93,7 @@ walk_rows(struct scrub *s, enum local_table t, struct row_place *p,
 		return rc;
 	rc = mdb_cursor_open(txn, ls->dbi[t], &c);
 	if (rc != 0) {
-		mdb_txn_abort(txn);
+		local_read_end(ls, txn);
 		return rc;
 	}
 	rc = first_row(c, p, &k, &v);
@@ -109,7 +109,7 @@ walk_rows(struct scrub *s, enum local_table t, struct row_place *p,
 			break;
 	}
 	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return rc;
 }
 
@@ -175,7 +175,7 @@ list_blobs(struct local *ls, uint64_t from, struct listed_blob *out, size_t max,
 		}
 		mdb_cursor_close(c);
 	}
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -207,7 +207,7 @@ still_there(struct local *ls, uint64_t id)
 	if (rc != 0)
 		return false;
 	rc = gc_blob_get(ls, txn, id, &row);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return rc == 0 && row.refs > 0;
 }
 
@@ -265,7 +265,7 @@ load_crcs(struct blob_walk *w, uint64_t block, uint64_t blocks)
 	w->first = block;
 	w->n = left < CRCS_AT_ONCE ? (size_t)left : CRCS_AT_ONCE;
 	rc = gc_blob_crcs(w->s->ls, txn, w->blob->id, block, w->n, w->crcs);
-	mdb_txn_abort(txn);
+	local_read_end(w->s->ls, txn);
 	if (rc != 0)
 		w->n = 0;
 	return rc;

@@ -160,7 +160,7 @@ local_upload_get(struct store *s, struct slice bucket, struct slice key,
 	err = upload_find(ls, txn, bucket, key, id, &f);
 	if (err == S3_OK)
 		err = describe(&f.row, a, out);
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 

@@ -103,7 +103,7 @@ find_crc(struct local_read *r, size_t piece, uint64_t block, uint32_t *out)
 		if (rc != 0)
 			return rc;
 		rc = verify_load_crcs(r, txn, piece, from, end);
-		mdb_txn_abort(txn);
+		local_read_end(r->ls, txn);
 	}
 	if (rc == 0)
 		*out = r->crcs.v[block - r->crcs.first];

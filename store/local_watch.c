@@ -106,7 +106,7 @@ count_pages(struct local *ls, uint64_t *pages)
 			break;
 		rc = mdb_stat(txn, ls->dbi[i], &st);
 	}
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return rc;
 }
 

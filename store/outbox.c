@@ -85,7 +85,7 @@ local_events(struct store *s, uint64_t after, size_t max, struct arena *a,
 		err = read_rows(c, after, max, a, *out, n);
 		mdb_cursor_close(c);
 	}
-	mdb_txn_abort(txn);
+	local_read_end(ls, txn);
 	return err;
 }
 
