@@ -21,6 +21,20 @@ bad_record(struct check *c, enum local_table t, const char *what,
 		    local_table_name(t), what, id);
 }
 
+/* A row whose name begins with the id of one in another table. */
+static void
+check_owner(struct check *c, enum local_table owner, struct slice key,
+	    const char *what)
+{
+	struct slice row;
+
+	if (local_row_get(&c->ls, c->txn, owner, slice_head(key, 8), &row) != 0)
+		check_found(c, local_table_name(owner),
+			    "%s of absent %s %016llx", what,
+			    local_table_name(owner),
+			    (unsigned long long)be_get(key.p, 8));
+}
+
 /* ---- buckets ------------------------------------------------------------ */
 
 static void
@@ -57,9 +71,7 @@ config_row(struct check *c, struct slice key, struct slice value)
 {
 	struct record_reader r;
 
-	if (key.n != 5)
-		check_found(c, "key", "table config: a malformed key");
-	else if (record_open(value, RECORD_CONFIG, &r, NULL) != 0)
+	if (record_open(value, RECORD_CONFIG, &r, NULL) != 0)
 		bad_record(c, TABLE_CONFIG, "bucket", be_get(key.p, 4));
 }
 
@@ -126,13 +138,8 @@ static void
 blob_row(struct check *c, struct slice key, struct slice value)
 {
 	struct record_reader r;
-	uint64_t id, size;
+	uint64_t id = be_get(key.p, 8), size;
 
-	if (key.n != 8) {
-		check_found(c, "key", "table blob: a malformed key");
-		return;
-	}
-	id = be_get(key.p, 8);
 	if (record_open(value, RECORD_BLOB, &r, NULL) != 0) {
 		bad_record(c, TABLE_BLOB, "blob", id);
 		return;
@@ -155,16 +162,11 @@ static void
 crc_row(struct check *c, struct slice key, struct slice value)
 {
 	struct record_reader r;
-	struct slice blob;
 
-	if (key.n != 12)
-		check_found(c, "key", "table crc: a malformed key");
-	else if (record_open(value, RECORD_CRCS, &r, NULL) != 0)
+	if (record_open(value, RECORD_CRCS, &r, NULL) != 0)
 		bad_record(c, TABLE_CRC, "blob", be_get(key.p, 8));
-	else if (local_row_get(&c->ls, c->txn, TABLE_BLOB, slice_head(key, 8),
-			       &blob) != 0)
-		check_found(c, "blob", "checksums of absent blob %016llx",
-			    (unsigned long long)be_get(key.p, 8));
+	else
+		check_owner(c, TABLE_BLOB, key, "checksums");
 }
 
 /* ---- extent sets -------------------------------------------------------- */
@@ -175,14 +177,9 @@ set_row(struct check *c, struct slice key, struct slice value)
 {
 	struct buf extents = BUF_INIT;
 	struct record_set set;
-	unsigned long long id;
+	unsigned long long id = be_get(key.p, 8);
 	uint64_t size = 0;
 
-	if (key.n != 8) {
-		check_found(c, "key", "table set: a malformed key");
-		return;
-	}
-	id = be_get(key.p, 8);
 	if (record_set_decode(value, &set) != 0) {
 		bad_record(c, TABLE_SET, "set", id);
 		return;
@@ -206,33 +203,24 @@ set_row(struct check *c, struct slice key, struct slice value)
 static void
 extents_row(struct check *c, struct slice key, struct slice value)
 {
-	struct slice extents, set;
+	struct slice extents;
 
-	if (key.n != 12)
-		check_found(c, "key", "table ext: a malformed key");
-	else if (record_extents_decode(value, &extents) != 0)
+	if (record_extents_decode(value, &extents) != 0)
 		bad_record(c, TABLE_EXT, "set", be_get(key.p, 8));
-	else if (local_row_get(&c->ls, c->txn, TABLE_SET, slice_head(key, 8),
-			       &set) != 0)
-		check_found(c, "set", "extents of absent set %016llx",
-			    (unsigned long long)be_get(key.p, 8));
+	else
+		check_owner(c, TABLE_SET, key, "extents");
 }
 
 static void
 setpart_row(struct check *c, struct slice key, struct slice value)
 {
 	struct store_part parts[SET_ROW_PARTS];
-	struct slice set;
 	size_t n;
 
-	if (key.n != 12)
-		check_found(c, "key", "table setpart: a malformed key");
-	else if (record_parts_decode(value, parts, &n) != 0)
+	if (record_parts_decode(value, parts, &n) != 0)
 		bad_record(c, TABLE_SETPART, "set", be_get(key.p, 8));
-	else if (local_row_get(&c->ls, c->txn, TABLE_SET, slice_head(key, 8),
-			       &set) != 0)
-		check_found(c, "set", "parts of absent set %016llx",
-			    (unsigned long long)be_get(key.p, 8));
+	else
+		check_owner(c, TABLE_SET, key, "parts");
 }
 
 /* ---- uploads ------------------------------------------------------------ */
@@ -242,13 +230,8 @@ upload_row(struct check *c, struct slice key, struct slice value)
 {
 	struct record_upload row;
 	struct slice listed;
-	uint64_t number;
+	uint64_t number = be_get(key.p, 8);
 
-	if (key.n != 8) {
-		check_found(c, "key", "table upload: a malformed key");
-		return;
-	}
-	number = be_get(key.p, 8);
 	if (record_upload_decode(value, &row) != 0)
 		bad_record(c, TABLE_UPLOAD, "upload", number);
 	else if (!row.completed &&
@@ -264,10 +247,6 @@ part_row(struct check *c, struct slice key, struct slice value)
 	struct record_part part;
 	uint64_t size = 0;
 
-	if (key.n != 10) {
-		check_found(c, "key", "table part: a malformed key");
-		return;
-	}
 	if (record_part_decode(value, &part) != 0) {
 		bad_record(c, TABLE_PART, "upload", be_get(key.p, 8));
 		return;
@@ -292,10 +271,6 @@ event_row(struct check *c, struct slice key, struct slice value)
 	struct store_event e;
 	struct arena a;
 
-	if (key.n != 8) {
-		check_found(c, "key", "table outbox: a malformed key");
-		return;
-	}
 	arena_init(&a, 1u << 20);
 	if (record_event_decode(value, &a, &e) != 0)
 		bad_record(c, TABLE_OUTBOX, "event", be_get(key.p, 8));
@@ -310,10 +285,6 @@ due_row(struct check *c, struct slice key, struct slice value)
 						  RECORD_DUE_COMPLETED };
 	struct record_reader r;
 
-	if (key.n != 16) {
-		check_found(c, "key", "table gc: a malformed key");
-		return;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		if (record_open(value, kinds[i], &r, NULL) != 0)
 			continue;
@@ -367,6 +338,7 @@ check_outbox(struct check *c)
 
 struct table_check {
 	enum local_table table;
+	size_t key_n; /* of each key; 0: they have many */
 	void (*row)(struct check *c, struct slice key, struct slice value);
 };
 
@@ -402,7 +374,11 @@ check_table(struct check *c, const struct table_check *t)
 				    "order",
 				    local_table_name(t->table), rows);
 		before = key;
-		t->row(c, key, slice_mem(v.mv_data, v.mv_size));
+		if (t->key_n && key.n != t->key_n)
+			check_found(c, "key", "table %s: a malformed key",
+				    local_table_name(t->table));
+		else
+			t->row(c, key, slice_mem(v.mv_data, v.mv_size));
 		if (rows % PROGRESS_ROWS == 0)
 			check_progress(c, local_table_name(t->table), rows,
 				       stat.ms_entries);
@@ -420,13 +396,20 @@ check_index(struct check *c)
 {
 	/* buckets first: the others name them */
 	static const struct table_check tables[] = {
-		{ TABLE_META, meta_row },     { TABLE_BUCKET, bucket_row },
-		{ TABLE_CONFIG, config_row }, { TABLE_OBJECT, object_row },
-		{ TABLE_GROUP, group_row },   { TABLE_BLOB, blob_row },
-		{ TABLE_CRC, crc_row },	      { TABLE_SET, set_row },
-		{ TABLE_EXT, extents_row },   { TABLE_SETPART, setpart_row },
-		{ TABLE_UPLOAD, upload_row }, { TABLE_PART, part_row },
-		{ TABLE_OUTBOX, event_row },  { TABLE_GC, due_row },
+		{ TABLE_META, 0, meta_row },
+		{ TABLE_BUCKET, 0, bucket_row },
+		{ TABLE_CONFIG, 5, config_row },
+		{ TABLE_OBJECT, 0, object_row },
+		{ TABLE_GROUP, 0, group_row },
+		{ TABLE_BLOB, 8, blob_row },
+		{ TABLE_CRC, 12, crc_row },
+		{ TABLE_SET, 8, set_row },
+		{ TABLE_EXT, 12, extents_row },
+		{ TABLE_SETPART, 12, setpart_row },
+		{ TABLE_UPLOAD, 8, upload_row },
+		{ TABLE_PART, 10, part_row },
+		{ TABLE_OUTBOX, 8, event_row },
+		{ TABLE_GC, 16, due_row },
 	};
 	int rc = check_groups_begin(c), worst = rc;
 

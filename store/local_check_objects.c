@@ -57,23 +57,23 @@ bucket_name(const struct check *c, uint64_t id)
 	return found ? found->name : SLICE_EMPTY;
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct check_group *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
 static struct check_group *
 find_group(const struct check *c, uint64_t id)
 {
-	struct check_group *g = (void *)c->groups.p;
-	size_t low = 0, high = c->groups.n / sizeof(*g);
+	const struct check_group wanted = { .id = id };
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (g[middle].id == id)
-			return &g[middle];
-		if (g[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	if (!c->groups.n)
+		return NULL;
+	return bsearch(&wanted, c->groups.p, c->groups.n / sizeof(wanted),
+		       sizeof(wanted), by_id);
 }
 
 static void
@@ -132,14 +132,6 @@ read_row(bool in_group, struct slice key, struct slice value, struct row *out)
 	out->scope = in_group ? key_scope_group(out->scope_id)
 			      : key_scope_bucket((uint32_t)out->scope_id);
 	return key_parse(key, &out->scope, &out->part) == 0 ? 0 : -1;
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct check_group *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static int
