@@ -286,6 +286,11 @@ blob_block_n(uint64_t size, uint64_t block)
 
 	return left < BLOB_BLOCK_BYTES ? (size_t)left : BLOB_BLOCK_BYTES;
 }
+static inline uint64_t
+blob_blocks(uint64_t size)
+{
+	return size / BLOB_BLOCK_BYTES + (size % BLOB_BLOCK_BYTES != 0);
+}
 
 int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
 /* Marks the ids in use as settled where they are; the writer still runs. */
@@ -345,13 +350,18 @@ int gc_blob_release(struct local *ls, MDB_txn *txn, uint64_t id,
 /* Something else for the keeper to do from @due_us on: RECORD_DUE_*. */
 int gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
 	       int64_t due_us, uint64_t id);
+/* What a row of table gc says: a kind of gc_due_put, and the transaction that
+ * wrote it. MDB_CORRUPTED when it is damaged. */
+int gc_due_decode(struct slice value, enum record_kind *what, uint64_t *since);
 /* A row of a blob: references and size. */
 struct blob_row {
 	uint64_t refs;
 	uint64_t size;
 };
+int gc_blob_decode(struct slice value, struct blob_row *out);
 int gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id,
 		struct blob_row *out);
+#define CRCS_PER_ROW 1024u /* of table crc */
 /* The CRC-32C of blocks [first, first + n) of a blob; MDB_NOTFOUND when it has
  * fewer, or is gone. */
 int gc_blob_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t first,

@@ -105,7 +105,6 @@ blob_walk(int root, blob_visit *f, void *ctx)
 int
 blob_next(struct local *ls, MDB_txn *txn, uint64_t *id, struct blob_row *row)
 {
-	struct record_reader r;
 	uint8_t from[8];
 	MDB_val k = { 8, from }, v;
 	MDB_cursor *c;
@@ -121,10 +120,5 @@ blob_next(struct local *ls, MDB_txn *txn, uint64_t *id, struct blob_row *row)
 	if (k.mv_size != 8)
 		return MDB_BAD_VALSIZE;
 	*id = be_get(k.mv_data, 8);
-	if (record_open(slice_mem(v.mv_data, v.mv_size), RECORD_BLOB, &r,
-			NULL) != 0)
-		return MDB_CORRUPTED;
-	row->refs = record_get_int(&r, 4);
-	row->size = record_get_int(&r, 8);
-	return record_done(&r) == 0 ? 0 : MDB_CORRUPTED;
+	return gc_blob_decode(slice_mem(v.mv_data, v.mv_size), row);
 }

@@ -39,7 +39,7 @@ static void
 check_bytes(struct blobs *b, int fd, uint64_t id, uint64_t size)
 {
 	struct check *c = b->c;
-	uint64_t blocks = (size + BLOB_BLOCK_BYTES - 1) / BLOB_BLOCK_BYTES;
+	uint64_t blocks = blob_blocks(size);
 
 	for (uint64_t block = 0; block < blocks; block++) {
 		enum damage what = DAMAGE_NONE;

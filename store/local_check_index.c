@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-#define CRCS_PER_ROW 1024u
 #define PROGRESS_ROWS 100000u
 
 static void
@@ -100,17 +99,11 @@ group_row(struct check *c, struct slice key, struct slice value)
 
 /* ---- blobs -------------------------------------------------------------- */
 
-static uint64_t
-blocks_of(uint64_t size)
-{
-	return (size >> 20) + ((size & 0xfffff) != 0);
-}
-
 /* Row by row, as many checksums as there are blocks. */
 static void
 check_crc_rows(struct check *c, uint64_t id, uint64_t size)
 {
-	uint64_t blocks = blocks_of(size);
+	uint64_t blocks = blob_blocks(size);
 	struct record_reader r;
 	struct slice value;
 	uint8_t key[12];
@@ -137,25 +130,19 @@ check_crc_rows(struct check *c, uint64_t id, uint64_t size)
 static void
 blob_row(struct check *c, struct slice key, struct slice value)
 {
-	struct record_reader r;
-	uint64_t id = be_get(key.p, 8), size;
+	uint64_t id = be_get(key.p, 8);
+	struct blob_row row;
 
-	if (record_open(value, RECORD_BLOB, &r, NULL) != 0) {
-		bad_record(c, TABLE_BLOB, "blob", id);
-		return;
-	}
-	(void)record_get_int(&r, 4);
-	size = record_get_int(&r, 8);
-	if (record_done(&r) != 0) {
+	if (gc_blob_decode(value, &row) != 0) {
 		bad_record(c, TABLE_BLOB, "blob", id);
 		return;
 	}
 	if (id >= c->st.blob_end)
 		check_found(c, "blob", "blob %016llx was never given out",
 			    (unsigned long long)id);
-	check_crc_rows(c, id, size);
+	check_crc_rows(c, id, row.size);
 	c->out->blobs++;
-	c->out->blob_bytes += size;
+	c->out->blob_bytes += row.size;
 }
 
 static void
@@ -280,19 +267,11 @@ event_row(struct check *c, struct slice key, struct slice value)
 static void
 due_row(struct check *c, struct slice key, struct slice value)
 {
-	static const enum record_kind kinds[] = { RECORD_DUE, RECORD_DUE_SET,
-						  RECORD_DUE_PARTS,
-						  RECORD_DUE_COMPLETED };
-	struct record_reader r;
+	enum record_kind what;
+	uint64_t since;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (record_open(value, kinds[i], &r, NULL) != 0)
-			continue;
-		(void)record_get_int(&r, 8);
-		if (record_done(&r) == 0)
-			return;
-	}
-	bad_record(c, TABLE_GC, "due", be_get(key.p + 8, 8));
+	if (gc_due_decode(value, &what, &since) != 0)
+		bad_record(c, TABLE_GC, "due", be_get(key.p + 8, 8));
 }
 
 /* Events are numbered without gaps up to the last, and none went that was not
@@ -342,15 +321,6 @@ struct table_check {
 	void (*row)(struct check *c, struct slice key, struct slice value);
 };
 
-static bool
-in_order(struct slice a, struct slice b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int order = memcmp(a.p, b.p, n);
-
-	return order < 0 || (order == 0 && a.n < b.n);
-}
-
 static int
 check_table(struct check *c, const struct table_check *t)
 {
@@ -368,7 +338,7 @@ check_table(struct check *c, const struct table_check *t)
 	while ((rc = mdb_cursor_get(at, &k, &v, MDB_NEXT)) == 0) {
 		struct slice key = slice_mem(k.mv_data, k.mv_size);
 
-		if (rows++ > 0 && !in_order(before, key))
+		if (rows++ > 0 && slice_cmp(before, key) >= 0)
 			check_found(c, "key",
 				    "table %s: row %zu is out of "
 				    "order",

@@ -223,7 +223,7 @@ read_block(struct store_copies *c, int fd, uint64_t id, uint64_t size,
 static int
 copy_bytes(struct store_copies *c, int from, int to, uint64_t id, uint64_t size)
 {
-	uint64_t blocks = (size + BLOB_BLOCK_BYTES - 1) / BLOB_BLOCK_BYTES;
+	uint64_t blocks = blob_blocks(size);
 	bool told = false;
 
 	for (uint64_t block = 0; block < blocks; block++) {

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define CRCS_PER_ROW 1024u
-
 static struct slice
 id_key(uint64_t id, uint8_t key[8])
 {
@@ -18,20 +16,25 @@ id_key(uint64_t id, uint8_t key[8])
 }
 
 int
-gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row *b)
+gc_blob_decode(struct slice value, struct blob_row *b)
 {
 	struct record_reader r;
-	uint8_t key[8];
-	struct slice value;
-	int rc = local_row_get(ls, txn, TABLE_BLOB, id_key(id, key), &value);
 
-	if (rc != 0)
-		return rc;
 	if (record_open(value, RECORD_BLOB, &r, NULL) != 0)
 		return MDB_CORRUPTED;
 	b->refs = record_get_int(&r, 4);
 	b->size = record_get_int(&r, 8);
 	return record_done(&r) == 0 ? 0 : MDB_CORRUPTED;
+}
+
+int
+gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row *b)
+{
+	uint8_t key[8];
+	struct slice value;
+	int rc = local_row_get(ls, txn, TABLE_BLOB, id_key(id, key), &value);
+
+	return rc == 0 ? gc_blob_decode(value, b) : rc;
 }
 
 /* Seals b and stores it under @key. */
@@ -123,6 +126,24 @@ gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
 	record_begin(&b, what);
 	record_int(&b, mdb_txn_id(txn), 8);
 	return put_sealed(ls, txn, TABLE_GC, slice_mem(key, 16), &b);
+}
+
+int
+gc_due_decode(struct slice value, enum record_kind *what, uint64_t *since)
+{
+	static const enum record_kind kinds[] = { RECORD_DUE, RECORD_DUE_SET,
+						  RECORD_DUE_PARTS,
+						  RECORD_DUE_COMPLETED };
+	struct record_reader r;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (record_open(value, kinds[i], &r, NULL) != 0)
+			continue;
+		*what = kinds[i];
+		*since = record_get_int(&r, 8);
+		return record_done(&r) == 0 ? 0 : MDB_CORRUPTED;
+	}
+	return MDB_CORRUPTED;
 }
 
 /* Those of one row, from @first on, at most n; *got of them. */

@@ -59,26 +59,16 @@ static bool
 take_due(struct local *ls, MDB_txn *txn, struct slice value, bool held,
 	 struct due *d)
 {
-	static const enum record_kind kinds[] = { RECORD_DUE, RECORD_DUE_SET,
-						  RECORD_DUE_PARTS,
-						  RECORD_DUE_COMPLETED };
-	struct record_reader r;
 	uint64_t since;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (record_open(value, kinds[i], &r, NULL) != 0)
-			continue;
-		since = record_get_int(&r, 8);
-		if (record_done(&r) != 0)
-			break;
-		d->what = kinds[i];
-		if (d->what != RECORD_DUE)
-			return true;
-		return !held && !reads_need(&ls->reads, d->id, since) &&
-		       may_unlink(ls, txn, d->id);
+	if (gc_due_decode(value, &d->what, &since) != 0) {
+		log_error("gc_damaged", "a row of table gc is damaged");
+		return false;
 	}
-	log_error("gc_damaged", "a row of table gc is damaged");
-	return false;
+	if (d->what != RECORD_DUE)
+		return true;
+	return !held && !reads_need(&ls->reads, d->id, since) &&
+	       may_unlink(ls, txn, d->id);
 }
 
 static bool

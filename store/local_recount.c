@@ -110,16 +110,17 @@ visit_extents(struct recount *r, struct slice key, struct slice value)
 static int
 visit_due(struct recount *r, struct slice key, struct slice value)
 {
-	struct record_reader other;
-	uint64_t id = key.n == 16 ? be_get(key.p + 8, 8) : 0;
+	enum record_kind what;
+	uint64_t id, since;
 
-	if (key.n != 16)
+	if (key.n != 16 || gc_due_decode(value, &what, &since) != 0)
 		return damaged(r);
-	if (record_open(value, RECORD_DUE, &other, NULL) == 0)
+	id = be_get(key.p + 8, 8);
+	if (what == RECORD_DUE)
 		add_id(&r->due_blobs, id);
-	else if (record_open(value, RECORD_DUE_SET, &other, NULL) == 0)
+	else if (what == RECORD_DUE_SET)
 		add_id(&r->due_sets, id);
-	else if (record_open(value, RECORD_DUE_PARTS, &other, NULL) == 0)
+	else if (what == RECORD_DUE_PARTS)
 		add_id(&r->due_uploads, id);
 	return 0;
 }
@@ -182,7 +183,7 @@ struct counted {
 static int
 count_of(const struct counted *c, struct slice value, uint64_t *refs)
 {
-	struct record_reader reader;
+	struct blob_row blob = { 0, 0 };
 	struct record_set set;
 	int rc;
 
@@ -191,8 +192,8 @@ count_of(const struct counted *c, struct slice value, uint64_t *refs)
 		*refs = set.refs;
 		return rc;
 	}
-	rc = record_open(value, RECORD_BLOB, &reader, NULL);
-	*refs = rc == 0 ? record_get_int(&reader, 4) : 0;
+	rc = gc_blob_decode(value, &blob);
+	*refs = blob.refs;
 	return rc;
 }
 

@@ -326,7 +326,7 @@ static bool
 walk_blob(struct blob_walk *w)
 {
 	uint64_t size = w->blob->size;
-	uint64_t blocks = (size + BLOB_BLOCK_BYTES - 1) / BLOB_BLOCK_BYTES;
+	uint64_t blocks = blob_blocks(size);
 	struct stat st;
 	bool go_on = true;
 
