@@ -120,5 +120,7 @@ blob_next(struct local *ls, MDB_txn *txn, uint64_t *id, struct blob_row *row)
 	if (k.mv_size != 8)
 		return MDB_BAD_VALSIZE;
 	*id = be_get(k.mv_data, 8);
+	if (*id == UINT64_MAX)
+		return MDB_BAD_VALSIZE; /* nothing comes behind it */
 	return gc_blob_decode(slice_mem(v.mv_data, v.mv_size), row);
 }

@@ -145,7 +145,8 @@ struct listed_blob {
 	bool referred; /* else it waits to be unlinked */
 };
 
-/* Blobs from id @from on, at most @max; their rows are the index's matter. */
+/* Blobs from id @from on, at most @max; their rows are the index's matter, and
+ * so are names that no blob has. */
 static int
 list_blobs(struct local *ls, uint64_t from, struct listed_blob *out, size_t max,
 	   size_t *n)
@@ -165,12 +166,16 @@ list_blobs(struct local *ls, uint64_t from, struct listed_blob *out, size_t max,
 		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
 		while (rc == 0 && *n < max) {
 			struct blob_row row = { 0, 0 };
-			uint64_t id = be_get(k.mv_data, 8);
+			uint64_t id = k.mv_size == 8 ? be_get(k.mv_data, 8)
+						     : DAMAGE_ROW_ID;
 
-			if (gc_blob_get(ls, txn, id, &row) != 0)
+			if (gc_blob_decode(slice_mem(v.mv_data, v.mv_size),
+					   &row) != 0)
 				row.refs = 0;
-			out[(*n)++] =
-			    (struct listed_blob){ id, row.size, row.refs > 0 };
+			if (id != DAMAGE_ROW_ID)
+				out[(*n)++] =
+				    (struct listed_blob){ id, row.size,
+							  row.refs > 0 };
 			rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
 		}
 		mdb_cursor_close(c);

@@ -287,6 +287,18 @@ malformed_key(struct wound *w)
 			 0);
 }
 
+/* Behind it no id is left to go on with. */
+static void
+last_blob_id(struct wound *w)
+{
+	uint8_t key[8];
+
+	memset(key, 0xff, sizeof(key));
+	assert_int_equal(local_row_put(&w->ls, w->txn, TABLE_BLOB,
+				       slice_mem(key, 8), SLICE("x")),
+			 0);
+}
+
 static void
 unknown_meta(struct wound *w)
 {
@@ -446,6 +458,8 @@ static const struct {
 	{ "versions", wrong_clock, "its version number was never given out" },
 	{ "acknowledged", wrong_acked, "event: / events were delivered" },
 	{ "malformed key", malformed_key, "key: / table M: a malformed key" },
+	{ "the last blob id", last_blob_id,
+	  "record: / table blob, blob ffffffffffffffff" },
 	{ "unknown row", unknown_meta, "key: / table meta: an unknown row" },
 	{ "blob file gone", unlink_blob,
 	  "blob: / blob 0000000000000000 "
