@@ -6,8 +6,7 @@
 #ifndef STORE_LOCAL_CHECK_H
 #define STORE_LOCAL_CHECK_H
 
-#include "store/care.h"
-#include "store/local.h"
+#include "store/local_damage.h"
 
 struct check {
 	const struct store_fsck_conf *conf;
@@ -17,6 +16,7 @@ struct check {
 	struct local_state st;
 	struct buf buckets; /* struct check_bucket, by id */
 	struct buf groups;  /* struct check_group, by id */
+	struct buf damaged; /* blobs whose objects are still to be named */
 };
 
 struct check_bucket {
@@ -39,6 +39,15 @@ void check_found(struct check *c, const char *kind, const char *fmt, ...)
 void check_found_at(struct check *c, const char *kind, struct slice bucket,
 		    struct slice key, const char *version_id, const char *fmt,
 		    ...) PRINTF_LIKE(6, 7);
+/*
+ * One about a blob, of which @block is damaged, or all of it: it is told when
+ * check_owners() has found whose it is, once for each object. Blobs come in
+ * order; behind the first DAMAGE_MAX they are told at once, without objects.
+ */
+#define CHECK_WHOLE_BLOB UINT64_MAX
+void check_found_blob(struct check *c, uint64_t id, uint64_t block,
+		      const char *fmt, ...) PRINTF_LIKE(4, 5);
+void check_owners(struct check *c);
 void check_progress(struct check *c, const char *what, uint64_t done,
 		    uint64_t of);
 

@@ -5,7 +5,6 @@
 #include "base/timeval.h"
 #include "store/local_blob_walk.h"
 #include "store/local_check.h"
-#include "store/local_damage.h"
 #include "store/local_verify.h"
 
 #include <errno.h>
@@ -50,10 +49,10 @@ check_bytes(struct blobs *b, int fd, uint64_t id, uint64_t size)
 			what = verify_block(fd, size, block, crc, b->block,
 					    BLOB_BLOCK_BYTES);
 		if (what != DAMAGE_NONE)
-			check_found(c, "blob", "blob %016llx, block %llu: %s",
-				    (unsigned long long)id,
-				    (unsigned long long)block,
-				    damage_text(what));
+			check_found_blob(
+			    c, id, block, "blob %016llx, block %llu: %s",
+			    (unsigned long long)id, (unsigned long long)block,
+			    damage_text(what));
 		if (what == DAMAGE_SHORT || what == DAMAGE_UNREADABLE)
 			return;
 		b->bytes_read += blob_block_n(size, block);
@@ -74,15 +73,16 @@ check_blob(struct blobs *b, int root, uint64_t id, const struct blob_row *row)
 	blob_file_name(id, name);
 	fd = openat(root, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) != 0)
-		check_found(b->c, "blob", "blob %016llx (blobs/f/%s): %s",
-			    (unsigned long long)id, name, strerror(errno));
+		check_found_blob(b->c, id, CHECK_WHOLE_BLOB,
+				 "blob %016llx (blobs/f/%s): %s",
+				 (unsigned long long)id, name, strerror(errno));
 	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != row->size)
-		check_found(b->c, "blob",
-			    "blob %016llx (blobs/f/%s) has %llu bytes, "
-			    "its record says %llu",
-			    (unsigned long long)id, name,
-			    (unsigned long long)st.st_size,
-			    (unsigned long long)row->size);
+		check_found_blob(b->c, id, CHECK_WHOLE_BLOB,
+				 "blob %016llx (blobs/f/%s) has %llu bytes, "
+				 "its record says %llu",
+				 (unsigned long long)id, name,
+				 (unsigned long long)st.st_size,
+				 (unsigned long long)row->size);
 	else if (b->c->conf->bytes)
 		check_bytes(b, fd, id, row->size);
 	if (fd >= 0)
@@ -161,6 +161,7 @@ check_blobs(struct check *c)
 		root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root >= 0) {
 		check_rows(&b, root);
+		check_owners(c);
 		rc = blob_walk(root, visit, &b);
 		close(root);
 	}

@@ -119,11 +119,11 @@ check_crc_rows(struct check *c, uint64_t id, uint64_t size)
 				  &value) != 0 ||
 		    record_open(value, RECORD_CRCS, &r, NULL) != 0 ||
 		    r.rest.n != here * 4)
-			check_found(c, "blob",
-				    "blob %016llx: checksums from block %llu "
-				    "on are missing or damaged",
-				    (unsigned long long)id,
-				    (unsigned long long)at);
+			check_found_blob(c, id, CHECK_WHOLE_BLOB,
+					 "blob %016llx: checksums from block "
+					 "%llu on are missing or damaged",
+					 (unsigned long long)id,
+					 (unsigned long long)at);
 	}
 }
 
@@ -396,6 +396,7 @@ check_index(struct check *c)
 			    c->buckets.n / sizeof(struct check_bucket),
 			    (unsigned long long)c->st.buckets);
 	rc = check_outbox(c);
+	check_owners(c);
 	if (!buf_ok(&c->buckets) || !buf_ok(&c->groups))
 		return ENOMEM;
 	return worst ? worst : rc;

@@ -72,5 +72,6 @@ store_fsck(const struct store_fsck_conf *conf, struct store_fsck_result *out,
 	local_meta_close(&c.ls);
 	buf_release(&c.buckets);
 	buf_release(&c.groups);
+	buf_release(&c.damaged);
 	return rc;
 }

@@ -58,6 +58,9 @@ def test_json_is_a_document_a_line(filled, store):
     *findings, summary = map(json.loads, done.stdout.splitlines())
     assert [f["finding"] for f in findings] == ["blob"]
     assert "No such file" in findings[0]["text"]
+    assert findings[0]["bucket"] == DEFAULT_BUCKET
+    assert findings[0]["key"] == "large"
+    assert findings[0]["versionId"] == "null"
     assert summary["summary"]["findings"] == 1
     assert summary["summary"]["objects"] == 201
 
@@ -71,6 +74,7 @@ def test_flipped_byte_needs_bytes_to_be_seen(store):
     done = place.admin("fsck", "--bytes")
     assert done.returncode == 1
     assert "block 1: its CRC-32C differs" in done.stdout
+    assert f"blob: {DEFAULT_BUCKET}/large (version null): blob " in done.stdout
 
 
 def test_a_store_in_use_is_refused_and_says_what_to_do():

@@ -362,18 +362,31 @@ truncate_blob(struct wound *w)
 }
 
 static void
-flip_blob_byte(struct wound *w)
+flip_byte_at(struct wound *w, uint64_t id, off_t at)
 {
 	char path[256], ch;
 	int fd;
 
-	blob_path(w, 0, path);
+	blob_path(w, id, path);
 	fd = open(path, O_RDWR);
 	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &ch, 1, MIB + 9), 1);
+	assert_int_equal(pread(fd, &ch, 1, at), 1);
 	ch ^= 1;
-	assert_int_equal(pwrite(fd, &ch, 1, MIB + 9), 1);
+	assert_int_equal(pwrite(fd, &ch, 1, at), 1);
 	close(fd);
+}
+
+static void
+flip_blob_byte(struct wound *w)
+{
+	flip_byte_at(w, 0, MIB + 9);
+}
+
+/* The last blob of fill(). */
+static void
+flip_part_byte(struct wound *w)
+{
+	flip_byte_at(w, 6, 3);
 }
 
 static void
@@ -432,7 +445,7 @@ static const struct {
 	{ "blob row gone", drop_blob_row,
 	  "object: videos/blob it names a blob that is absent" },
 	{ "crc row gone", drop_crc_row,
-	  "blob: / blob 0000000000000000: "
+	  "blob: videos/blob blob 0000000000000000: "
 	  "checksums from block 0 on" },
 	{ "group row gone", drop_group_row, "key: / group" },
 	{ "set gone", drop_set,
@@ -462,13 +475,19 @@ static const struct {
 	  "record: / table blob, blob ffffffffffffffff" },
 	{ "unknown row", unknown_meta, "key: / table meta: an unknown row" },
 	{ "blob file gone", unlink_blob,
-	  "blob: / blob 0000000000000000 "
+	  "blob: videos/blob blob 0000000000000000 "
 	  "(blobs/f/0000000000/000/"
 	  "0000000000000000): No such file" },
-	{ "blob file cut", truncate_blob, "has 4096 bytes, its record says" },
+	{ "blob file cut", truncate_blob,
+	  "blob: videos/blob blob 0000000000000000 "
+	  "(blobs/f/0000000000/000/"
+	  "0000000000000000) has 4096 bytes, its record says 1572864" },
 	{ "blob byte", flip_blob_byte,
-	  "blob: / blob 0000000000000000, block "
+	  "blob: videos/blob blob 0000000000000000, block "
 	  "1: its CRC-32C differs" },
+	{ "byte of a part of an open upload", flip_part_byte,
+	  "blob: videos/movie.mp4 blob 0000000000000006, block 0: its "
+	  "CRC-32C differs: in a part of upload " },
 	{ "extra blob", extra_file, "orphan: / 0000000000000000 below" },
 	{ "foreign file", foreign_file, "orphan: / README below" },
 };
