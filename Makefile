@@ -48,7 +48,8 @@ objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
 		 $(BUILD)/gen/schema.o
 GATEWAY_OBJ   := $(filter-out %/main.o,$(foreach d,gateway gateway/http \
-		   gateway/s3 gateway/s3/op gateway/api,$(call objs,$(d))))
+		   gateway/s3 gateway/s3/op gateway/api,$(call objs,$(d)))) \
+		 $(BUILD)/gen/openapi.o
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
 MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
 TOOLS_OBJ     := $(filter-out %/reelgate.o,$(call objs,tools))
@@ -78,11 +79,19 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/gen/schema.c: $(sort $(wildcard queue/schema/*.sql)) tools/embed-schema
+$(BUILD)/gen/schema.c: $(sort $(wildcard queue/schema/*.sql)) \
+		tools/embed-schema tools/embed-text
 	@mkdir -p $(@D)
 	tools/embed-schema $(sort $(wildcard queue/schema/*.sql)) > $@.new
 	@mv $@.new $@
-$(BUILD)/gen/schema.o: $(BUILD)/gen/schema.c
+$(BUILD)/gen/openapi.c: gateway/api/openapi.json tools/embed-text
+	@mkdir -p $(@D)
+	{ echo '#include "gateway/api/call.h"'; \
+	  echo '#pragma GCC diagnostic ignored "-Woverlength-strings"'; \
+	  echo 'const char api_openapi_text[] ='; tools/embed-text $<; \
+	  echo ';'; } > $@.new
+	@mv $@.new $@
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The version changes with each commit: only the file that prints it rebuilds.

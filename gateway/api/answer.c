@@ -96,20 +96,29 @@ has_tag(struct slice list, struct slice tag)
 	return false;
 }
 
-void
-api_answer_cached(struct api_call *c, struct buf *b)
+bool
+api_not_modified(struct api_call *c, const char *cache, struct slice body)
 {
 	struct slice wanted = http_header_get(c->http, "If-None-Match");
 	char hex[SHA256_HEX_MAX], tag[36];
 
-	set_common(c, "private, no-cache");
-	sha256_hex(b->p, b->n, hex);
+	set_common(c, cache);
+	sha256_hex(body.p, body.n, hex);
 	snprintf(tag, sizeof(tag), "\"%.32s\"", hex);
 	http_set_header(c->http, "ETag", slice_str(tag));
-	if (wanted.p && buf_ok(b) && has_tag(wanted, slice_str(tag))) {
-		http_answer_head(c->http, 304, b->n);
+	if (!wanted.p || !has_tag(wanted, slice_str(tag)))
+		return false;
+	http_answer_head(c->http, 304, body.n);
+	return true;
+}
+
+void
+api_answer_cached(struct api_call *c, struct buf *b)
+{
+	if (!buf_ok(b) || c->arena.err)
+		api_answer(c, 500, b);
+	else if (api_not_modified(c, "private, no-cache", buf_slice(b)))
 		buf_release(b);
-		return;
-	}
-	send(c, 200, b);
+	else
+		send(c, 200, b);
 }

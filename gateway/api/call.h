@@ -93,6 +93,9 @@ bool api_queue_ok(struct api_call *c, enum queue_error err,
 		  const char *not_found, const char *conflict);
 /* Sends b under an ETag of its bytes, or 304 when the client has it. */
 void api_answer_cached(struct api_call *c, struct buf *b);
+/* Headers of such an answer, with @cache for Cache-Control; true when the
+ * client has these bytes and was answered with 304. */
+bool api_not_modified(struct api_call *c, const char *cache, struct slice body);
 
 /* ---- input (input.c) ---------------------------------------------------- */
 
@@ -158,5 +161,8 @@ void api_health_live(struct api_call *c);    /* health.c */
 void api_health_ready(struct api_call *c);
 void api_metrics(struct api_call *c); /* metrics.c */
 void api_home(struct api_call *c);    /* home.c */
+void api_openapi(struct api_call *c); /* openapi.c */
+
+extern const char api_openapi_text[]; /* openapi.json */
 
 #endif

@@ -11,6 +11,8 @@ import pytest
 from stack import JOB_TOKEN
 from web import request
 
+JOB = "0b2f6c1e-5d37-4c11-9a6e-2f6f3f0c7d42"
+
 
 class Peer:
     """Answers one request per connection with the bytes given."""
@@ -59,12 +61,13 @@ def process(stack, body=None):
 
 
 def test_process_passes_a_result_on(stack, peer):
-    p = peer(b'{"hasJob":true,"jobId":"j","jobType":"process_video",'
+    p = peer(b'{"hasJob":true,"jobId":"' + JOB.encode() +
+             b'","jobType":"process_video",'
              b'"result":{"duration":1.5}}\n')
     answer = process(stack)
     assert answer.status == 200
     assert answer.json == {
-        "message": "Job processed", "hasJob": True, "jobId": "j",
+        "message": "Job processed", "hasJob": True, "jobId": JOB,
         "jobType": "process_video", "result": {"duration": 1.5}}
     assert p.asked == [b'{"op":"process_one"}\n']
 
@@ -77,10 +80,11 @@ def test_process_with_nothing_to_do(stack, peer):
 
 
 def test_process_failure_of_the_job_is_200_with_its_error(stack, peer):
-    peer(b'{"hasJob":true,"jobId":"j","jobType":"t","error":"corrupt"}\n')
+    peer(b'{"hasJob":true,"jobId":"' + JOB.encode() +
+         b'","jobType":"t","error":"corrupt"}\n')
     answer = process(stack)
     assert answer.status == 200
-    assert answer.json == {"hasJob": True, "jobId": "j", "jobType": "t",
+    assert answer.json == {"hasJob": True, "jobId": JOB, "jobType": "t",
                            "error": "corrupt"}
 
 

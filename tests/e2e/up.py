@@ -11,6 +11,7 @@ import tempfile
 import uuid
 
 from gateway import BIN
+import openapi
 from web import request, wait_for
 
 START_S = 60
@@ -73,6 +74,7 @@ class Up:
         wait_for("ready", ready, START_S)
         self.s3 = self.place("S3 endpoint")
         self.api = self.place("video API")
+        openapi.watch(self.api, but_not=self.s3)
         return self
 
     def text(self):

@@ -13,6 +13,8 @@ import urllib.request
 import boto3
 import botocore.config
 
+import openapi
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("REELGATE_BIN", ROOT / "build/release/bin"))
 ACCESS_KEY = "TESTACCESSKEY"
@@ -93,6 +95,7 @@ class Gateway:
         self.url = named["S3_ENDPOINT"]
         self.api_url = named["API_ENDPOINT"]
         self.port = int(self.url.rsplit(":", 1)[1])
+        openapi.watch(self.api_url, but_not=self.url)
         try:
             with urllib.request.urlopen(self.url + "/minio/health/ready",
                                         timeout=5) as r:

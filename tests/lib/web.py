@@ -4,6 +4,10 @@ import json
 import time
 from urllib.parse import urlsplit
 
+# host:port of a server: check(method, target, body, answer), called with each
+# answer that came from there.
+contracts = {}
+
 
 def wait_for(what, condition, seconds=60):
     """The first true answer of condition(), looked at often."""
@@ -35,6 +39,9 @@ def request(method, url, body=None, headers=None, timeout=30):
     try:
         connection.request(method, target, body=body, headers=headers or {})
         response = connection.getresponse()
-        return Answer(response, response.read())
+        answer = Answer(response, response.read())
     finally:
         connection.close()
+    if parts.netloc in contracts:
+        contracts[parts.netloc](method, target, body, answer)
+    return answer
