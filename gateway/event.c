@@ -1,6 +1,6 @@
 /*
- * The S3 event record in AWS's dialect: eventName without "s3:", members in
- * the order of AWS's documentation. Only what the outbox knows is said.
+ * The S3 event record in two dialects: AWS's, with the members in the order of
+ * its documentation, and MinIO's. Only what the outbox knows is said.
  */
 #include "gateway/event.h"
 #include "base/encode.h"
@@ -48,8 +48,19 @@ escape_key(struct buf *out, struct slice key)
 	}
 }
 
+/* What MinIO says of an object beside AWS. */
 static void
-put_object(struct buf *b, const struct store_event *e)
+put_content_type(struct buf *b, const struct store_event *e)
+{
+	if (e->content_type.n == 0)
+		return;
+	json_put_slice(b, "contentType", e->content_type);
+	put_nested(b, "userMetadata", "content-type", e->content_type);
+}
+
+static void
+put_object(struct buf *b, const struct store_event *e,
+	   enum event_dialect dialect)
 {
 	struct buf key = BUF_INIT;
 	char sequencer[17];
@@ -64,6 +75,8 @@ put_object(struct buf *b, const struct store_event *e)
 		json_put_u64(b, "size", e->size);
 	if (e->etag.n > 0)
 		json_put_slice(b, "eTag", e->etag);
+	if (dialect == EVENT_MINIO)
+		put_content_type(b, e);
 	if (e->version_id.n > 0 && !slice_eq_str(e->version_id, "null"))
 		json_put_slice(b, "versionId", e->version_id);
 	json_put_str(b, "sequencer", sequencer);
@@ -72,27 +85,104 @@ put_object(struct buf *b, const struct store_event *e)
 	buf_release(&key);
 }
 
+/* MinIO has tagging among the creations, and all names with "s3:". */
+static struct slice
+event_name(const struct store_event *e, enum event_dialect dialect,
+	   char out[64])
+{
+	static const char *const tagging[][2] = {
+		{ "ObjectTagging:Put", "s3:ObjectCreated:PutTagging" },
+		{ "ObjectTagging:Delete", "s3:ObjectCreated:DeleteTagging" },
+	};
+
+	if (dialect == EVENT_AWS)
+		return e->event_name;
+	for (size_t i = 0; i < ARRAY_LEN(tagging); i++)
+		if (slice_eq_str(e->event_name, tagging[i][0]))
+			return slice_str(tagging[i][1]);
+	snprintf(out, 64, "s3:%.*s", SLICE_ARG(e->event_name));
+	return slice_str(out);
+}
+
+/* requestParameters, responseElements. */
+static void
+put_request(struct buf *b, const struct store_event *e,
+	    const struct event_context *c)
+{
+	bool minio = c->dialect == EVENT_MINIO;
+
+	json_open_object(b, "requestParameters");
+	if (minio) {
+		json_put_slice(b, "principalId", e->principal_id);
+		json_put_str(b, "region", c->region);
+	}
+	json_put_slice(b, "sourceIPAddress", e->source_ip);
+	json_close_object(b);
+	json_open_object(b, "responseElements");
+	json_put_slice(b, "x-amz-request-id", e->request_id);
+	if (minio && c->deployment_id)
+		json_put_str(b, "x-minio-deployment-id", c->deployment_id);
+	json_close_object(b);
+}
+
+static void
+put_source(struct buf *b, const struct store_event *e)
+{
+	json_open_object(b, "source");
+	json_put_slice(b, "host", e->source_ip);
+	json_put_str(b, "port", "");
+	json_put_str(b, "userAgent", "");
+	json_close_object(b);
+}
+
 void
 event_record(struct buf *b, const struct store_event *e,
 	     const struct event_context *c)
 {
-	char time[TIME_TEXT_MAX];
+	bool minio = c->dialect == EVENT_MINIO;
+	char time[TIME_TEXT_MAX], name[64];
 
 	time_format_iso(e->time_us, time);
 	json_open_object(b, NULL);
-	json_put_str(b, "eventVersion", EVENT_VERSION);
-	json_put_str(b, "eventSource", "aws:s3");
+	json_put_str(b, "eventVersion",
+		     minio ? EVENT_VERSION_MINIO : EVENT_VERSION);
+	json_put_str(b, "eventSource", minio ? "minio:s3" : "aws:s3");
 	json_put_str(b, "awsRegion", c->region);
 	json_put_str(b, "eventTime", time);
-	json_put_slice(b, "eventName", e->event_name);
+	json_put_slice(b, "eventName", event_name(e, c->dialect, name));
 	put_nested(b, "userIdentity", "principalId", e->principal_id);
-	put_nested(b, "requestParameters", "sourceIPAddress", e->source_ip);
-	put_nested(b, "responseElements", "x-amz-request-id", e->request_id);
+	put_request(b, e, c);
 	json_open_object(b, "s3");
 	json_put_str(b, "s3SchemaVersion", "1.0");
 	json_put_str(b, "configurationId", c->rule_id);
 	put_bucket(b, e);
-	put_object(b, e);
+	put_object(b, e, c->dialect);
 	json_close_object(b);
+	if (minio)
+		put_source(b, e);
+	json_close_object(b);
+}
+
+void
+event_message(struct buf *b, const struct store_event *e,
+	      const struct event_context *c)
+{
+	char name[64];
+
+	json_open_object(b, NULL);
+	if (c->dialect == EVENT_MINIO) {
+		struct buf key = BUF_INIT;
+
+		buf_put(&key, e->bucket);
+		buf_putc(&key, '/');
+		buf_put(&key, e->key);
+		json_put_slice(b, "EventName", event_name(e, c->dialect, name));
+		json_put_slice(b, "Key", buf_slice(&key));
+		b->err |= key.err;
+		buf_release(&key);
+	}
+	json_open_array(b, "Records");
+	event_record(b, e, c);
+	json_close_array(b);
 	json_close_object(b);
 }

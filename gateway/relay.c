@@ -15,8 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeval.h"
-#include "gateway/event.h"
-#include "gateway/rules.h"
+#include "gateway/delivery.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -30,6 +29,7 @@
 struct relay {
 	struct relay_conf conf;
 	struct store_info info; /* deployment and epoch; fixed for a run */
+	struct delivery delivery;
 	size_t era; /* index of info.pasts; n_pasts: the present epoch */
 	struct queue_cursor cursor; /* of that epoch, in the database */
 	uint64_t after;		    /* the events up to here are done with */
@@ -41,26 +41,6 @@ struct relay {
 	enum relay_state state;
 	bool stopping;
 };
-
-const char *
-relay_job_type(const struct store_event *e, const char *bucket,
-	       const char **rule_id)
-{
-	size_t n;
-	const struct notification_rule *r = notification_rules(&n);
-
-	if (!slice_eq_str(e->bucket, bucket))
-		return NULL;
-	for (; n > 0; n--, r++) {
-		if (slice_starts(e->event_name, slice_str(r->event_prefix)) &&
-		    slice_starts(e->key, slice_str(r->key_prefix))) {
-			if (rule_id)
-				*rule_id = r->id;
-			return r->job_type;
-		}
-	}
-	return NULL;
-}
 
 const char *
 relay_state_name(enum relay_state state)
@@ -173,44 +153,6 @@ outbox_at_cursor(struct relay *r, struct arena *a, struct queue_cursor *out)
 	return S3_OK;
 }
 
-static void
-fill_event(const struct relay *r, const struct store_event *e, struct arena *a,
-	   struct buf *record, struct queue_event *out)
-{
-	struct event_context context = { .region = r->conf.region };
-
-	*out = (struct queue_event){
-		.seq = e->seq,
-		.id = e->id,
-		.time_us = e->time_us,
-		.name = arena_cstr(a, e->event_name),
-		.bucket = e->bucket,
-		.key = e->key,
-		.size = e->size,
-		.etag = arena_cstr(a, e->etag),
-		.version_id = arena_cstr(a, e->version_id),
-		.content_type = e->content_type,
-		.job_type = relay_job_type(e, r->conf.bucket, &context.rule_id),
-	};
-	buf_clear(record);
-	event_record(record, e, &context);
-	out->record = arena_cstr(a, buf_slice(record));
-	a->err |= record->err;
-}
-
-static struct queue_event *
-fill_batch(const struct relay *r, const struct store_event *events, size_t n,
-	   struct arena *a)
-{
-	struct queue_event *out = arena_array(a, n, sizeof(*out));
-	struct buf record = BUF_INIT;
-
-	for (size_t i = 0; i < n && !a->err; i++)
-		fill_event(r, &events[i], a, &record, &out[i]);
-	buf_release(&record);
-	return a->err ? NULL : out;
-}
-
 /* ---- epochs -------------------------------------------------------------- */
 
 static const char *
@@ -248,6 +190,15 @@ read_events(struct relay *r, uint64_t until, struct arena *a,
 	return err;
 }
 
+/* After the events were read, see rule_cache_refresh(). */
+static struct queue_event *
+outgoing(struct relay *r, const struct store_event *events, size_t n,
+	 struct arena *a)
+{
+	rule_cache_refresh(&r->delivery.rules);
+	return delivery_fill(&r->delivery, events, n, a);
+}
+
 static enum queue_error
 count_known(struct relay *r, uint64_t until, uint64_t *known, size_t *n)
 {
@@ -259,7 +210,7 @@ count_known(struct relay *r, uint64_t until, uint64_t *known, size_t *n)
 	arena_init(&a, BATCH_BYTES);
 	*known = 0;
 	if (read_events(r, until, &a, &events, n) == S3_OK &&
-	    (batch = fill_batch(r, events, *n, &a)))
+	    (batch = outgoing(r, events, *n, &a)))
 		err =
 		    queue_known_events(r->conf.queue, r->info.deployment_id,
 				       era_epoch(r, r->era), batch, *n, known);
@@ -362,7 +313,7 @@ relay_batch(struct relay *r, struct arena *a, size_t *n)
 	}
 	if (*n == 0)
 		return QUEUE_OK;
-	batch = fill_batch(r, events, *n, a);
+	batch = outgoing(r, events, *n, a);
 	if (!batch)
 		return QUEUE_INTERNAL;
 	err = queue_relay(r->conf.queue, r->info.deployment_id,
@@ -425,6 +376,15 @@ relay_main(void *arg)
 	return NULL;
 }
 
+static void
+release(struct relay *r)
+{
+	rule_cache_release(&r->delivery.rules);
+	pthread_cond_destroy(&r->wake);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
 struct relay *
 relay_start(const struct relay_conf *conf, char err[512])
 {
@@ -437,13 +397,17 @@ relay_start(const struct relay_conf *conf, char err[512])
 		return NULL;
 	}
 	r->conf = *conf;
+	r->delivery = (struct delivery){
+		.region = conf->region,
+		.bucket = conf->bucket,
+		.deployment_id = r->info.deployment_id,
+	};
+	rule_cache_init(&r->delivery.rules, conf->store);
 	pthread_mutex_init(&r->lock, NULL);
 	time_cond_init(&r->wake);
 	if (pthread_create(&r->thread, NULL, relay_main, r) != 0) {
 		snprintf(err, 512, "relay: cannot start its thread");
-		pthread_cond_destroy(&r->wake);
-		pthread_mutex_destroy(&r->lock);
-		free(r);
+		release(r);
 		return NULL;
 	}
 	return r;
@@ -476,7 +440,5 @@ relay_stop(struct relay *r)
 	pthread_cond_broadcast(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
-	pthread_cond_destroy(&r->wake);
-	pthread_mutex_destroy(&r->lock);
-	free(r);
+	release(r);
 }

@@ -21,7 +21,7 @@ struct relay_conf {
 	struct store *store;
 	struct queue *queue;
 	const char *region; /* awsRegion of the records */
-	const char *bucket; /* the default bucket: the rules are about it */
+	const char *bucket; /* the default bucket */
 };
 
 enum relay_state {
@@ -46,12 +46,5 @@ void relay_status(struct relay *r, struct relay_status *out);
 /* Ends the thread, within a second unless a statement is running; NULL is
  * fine. */
 void relay_stop(struct relay *r);
-
-/*
- * relay_job_type - what the notification rules say of an event: the type of
- * the job to make, or NULL. *rule_id (may be NULL) names the rule.
- */
-const char *relay_job_type(const struct store_event *e, const char *bucket,
-			   const char **rule_id);
 
 #endif

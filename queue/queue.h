@@ -68,6 +68,9 @@ struct queue_event {
 	struct slice content_type;
 	const char *record;   /* S3 event record, JSON */
 	const char *job_type; /* what the notification rules say, or NULL */
+	const char *payload;  /* of that job, JSON; NULL: a video's jobs */
+	bool users;	      /* uploads/{uuid}/ of its key is a user */
+	const char *problem;  /* why it is to be put aside, or NULL */
 };
 
 struct queue_cursor {

@@ -3,6 +3,8 @@
  */
 #include "store/check.h"
 
+#include <stdatomic.h>
+
 #define LIST_KEYS_MAX 1000u
 #define REMOVALS_MAX 1000u
 
@@ -31,6 +33,20 @@ store_space_name(enum store_space s)
 
 /* ---- buckets ---------------------------------------------------------- */
 
+/* After the change, whatever became of it, and before its caller knows. */
+static enum s3_error
+config_changed(struct store *s, enum s3_error err)
+{
+	atomic_fetch_add(&s->config_version, 1);
+	return err;
+}
+
+uint64_t
+store_config_version(struct store *s)
+{
+	return atomic_load(&s->config_version);
+}
+
 enum s3_error
 store_bucket_create(struct store *s, struct slice name, struct slice owner,
 		    struct slice region)
@@ -38,7 +54,7 @@ store_bucket_create(struct store *s, struct slice name, struct slice owner,
 	NEEDS(s, bucket_create);
 	if (!store_bucket_name_valid(name))
 		return S3_ERR_INVALID_BUCKET_NAME;
-	return s->ops->bucket_create(s, name, owner, region);
+	return config_changed(s, s->ops->bucket_create(s, name, owner, region));
 }
 
 enum s3_error
@@ -57,7 +73,7 @@ store_bucket_delete(struct store *s, struct slice name)
 	NEEDS(s, bucket_delete);
 	if (!store_bucket_name_valid(name))
 		return S3_ERR_NO_SUCH_BUCKET;
-	return s->ops->bucket_delete(s, name);
+	return config_changed(s, s->ops->bucket_delete(s, name));
 }
 
 enum s3_error
@@ -100,7 +116,8 @@ store_config_put(struct store *s, struct slice bucket, enum store_config which,
 		return S3_ERR_NO_SUCH_BUCKET;
 	if (document.n > STORE_CONFIG_BYTES_MAX)
 		return S3_ERR_INVALID_ARGUMENT;
-	return s->ops->config_put(s, bucket, which, document);
+	return config_changed(s,
+			      s->ops->config_put(s, bucket, which, document));
 }
 
 /* ---- writing ---------------------------------------------------------- */

@@ -69,6 +69,7 @@ struct store_bucket {
 enum store_config {
 	STORE_CONFIG_CORS,
 	STORE_CONFIG_TAGGING,
+	STORE_CONFIG_NOTIFICATION,
 	STORE_CONFIG_COUNT
 };
 #define STORE_CONFIG_BYTES_MAX 65536u
@@ -528,6 +529,7 @@ struct store_ops {
 /* A backend's own structs begin with these; the wrappers fill them in. */
 struct store {
 	const struct store_ops *ops;
+	_Atomic uint64_t config_version; /* see store_config_version() */
 };
 struct store_put {
 	struct store *store;
@@ -621,6 +623,9 @@ enum s3_error MUST_CHECK store_config_get(struct store *s, struct slice bucket,
 enum s3_error MUST_CHECK store_config_put(struct store *s, struct slice bucket,
 					  enum store_config which,
 					  struct slice document);
+/* A number that is another one once a document was replaced, or a bucket made
+ * or deleted, by this process: what is read after it is at least as new. */
+uint64_t store_config_version(struct store *s);
 
 /* ---- objects ---------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  */
 #include "gateway/s3/default_bucket.h"
 #include "base/log.h"
+#include "base/xml_write.h"
 
 /* What a browser's upload with a presigned URL or a form needs, on the first
  * try. */
@@ -21,23 +22,66 @@
 	"<ExposeHeader>Location</ExposeHeader>" \
 	"</CORSRule></CORSConfiguration>"
 
+/* Any object below uploads/ is a video. As rules_write() would have it. */
+#define NOTIFICATION_DOCUMENT                                 \
+	XML_PROLOG                                            \
+	"<NotificationConfiguration xmlns=\"" XML_NS_S3 "\">" \
+	"<QueueConfiguration>"                                \
+	"<Id>reelgate-uploads</Id>"                           \
+	"<Queue>arn:reelgate:jobs:::process_video</Queue>"    \
+	"<Event>s3:ObjectCreated:*</Event>"                   \
+	"<Filter><S3Key><FilterRule>"                         \
+	"<Name>prefix</Name><Value>uploads/</Value>"          \
+	"</FilterRule></S3Key></Filter>"                      \
+	"</QueueConfiguration></NotificationConfiguration>"
+
+static enum s3_error
+make(struct store *store, struct slice name, struct slice owner,
+     struct slice region)
+{
+	enum s3_error e = store_bucket_create(store, name, owner, region);
+
+	if (e != S3_OK)
+		return e;
+	e = store_config_put(store, name, STORE_CONFIG_CORS,
+			     SLICE(CORS_DOCUMENT));
+	if (e != S3_OK && store_bucket_delete(store, name) != S3_OK)
+		e = S3_ERR_INTERNAL_ERROR;
+	return e;
+}
+
+/*
+ * The rule, where notifications were never set: in the bucket just made, and
+ * in one of a release whose rule was built in. Who sets none leaves an empty
+ * document, which stays.
+ */
+static enum s3_error
+give_rule(struct store *store, struct slice name)
+{
+	struct slice doc;
+	struct arena a;
+	enum s3_error e;
+
+	arena_init(&a, STORE_CONFIG_BYTES_MAX * 2);
+	e = store_config_get(store, name, STORE_CONFIG_NOTIFICATION, &a, &doc);
+	if (e == S3_OK && doc.n == 0)
+		e = store_config_put(store, name, STORE_CONFIG_NOTIFICATION,
+				     SLICE(NOTIFICATION_DOCUMENT));
+	arena_release(&a);
+	return e;
+}
+
 int
 s3_make_default_bucket(const struct conf *conf, struct store *store,
 		       struct slice owner, char err[512])
 {
 	struct slice name = slice_str(conf->aws_s3_bucket);
-	enum s3_error e = store_bucket_create(store, name, owner,
-					      slice_str(conf->aws_region));
+	enum s3_error e = make(store, name, owner, slice_str(conf->aws_region));
 
-	if (e == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU ||
-	    e == S3_ERR_BUCKET_ALREADY_EXISTS)
-		return 0;
-	if (e == S3_OK) {
-		e = store_config_put(store, name, STORE_CONFIG_CORS,
-				     SLICE(CORS_DOCUMENT));
-		if (e != S3_OK && store_bucket_delete(store, name) != S3_OK)
-			e = S3_ERR_INTERNAL_ERROR;
-	}
+	if (e == S3_ERR_BUCKET_ALREADY_EXISTS)
+		return 0; /* somebody else's */
+	if (e == S3_OK || e == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU)
+		e = give_rule(store, name);
 	if (e == S3_OK)
 		return 0;
 	if (e == S3_ERR_INSUFFICIENT_STORAGE) {

@@ -75,17 +75,6 @@ def test_probes_of_the_sdk(client, bucket):
         assert got["IsTruncated"] is False
 
 
-def test_notification_of_the_default_bucket_is_the_built_in_rule(client):
-    got = client.get_bucket_notification_configuration(
-        Bucket="socialitix-videos")["QueueConfigurations"]
-    assert got == [{
-        "Id": "reelgate-uploads",
-        "QueueArn": "arn:reelgate:jobs:::process_video",
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": [
-            {"Name": "prefix", "Value": "uploads/"}]}}}]
-
-
 @pytest.mark.parametrize("query", ["policy", "lifecycle", "website",
                                    "replication", "encryption", "cors",
                                    "tagging"])
@@ -102,7 +91,6 @@ def test_deleting_what_was_never_set_is_fine(call, bucket, query):
     ("PUT", "replication", "PutBucketReplication"),
     ("PUT", "encryption", "PutBucketEncryption"),
     ("PUT", "object-lock", "PutObjectLockConfiguration"),
-    ("PUT", "notification", "PutBucketNotificationConfiguration"),
     ("PUT", "logging", "PutBucketLogging"),
     ("PUT", "requestPayment", "PutBucketRequestPayment"),
     ("PUT", "accelerate", "PutBucketAccelerateConfiguration"),

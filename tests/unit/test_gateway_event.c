@@ -8,7 +8,12 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static const struct event_context context = { "us-west-2", "reelgate-uploads" };
+static const struct event_context context = { .region = "us-west-2",
+					      .rule_id = "reelgate-uploads" };
+static const struct event_context minio = { .region = "us-west-2",
+					    .rule_id = "Config",
+					    .dialect = EVENT_MINIO,
+					    .deployment_id = "d-1" };
 
 static struct store_event
 sample(void)
@@ -141,6 +146,77 @@ test_event_record_key_of_any_bytes_is_escaped(void **state)
 	buf_release(&b);
 }
 
+#define MINIO_HEAD(name)                                                   \
+	"{\"eventVersion\":\"2.0\",\"eventSource\":\"minio:s3\","          \
+	"\"awsRegion\":\"us-west-2\","                                     \
+	"\"eventTime\":\"2013-05-24T00:00:00.123Z\",\"eventName\":\"" name \
+	"\",\"userIdentity\":{\"principalId\":\"root\"},"                  \
+	"\"requestParameters\":{\"principalId\":\"root\","                 \
+	"\"region\":\"us-west-2\",\"sourceIPAddress\":\"192.0.2.1\"},"     \
+	"\"responseElements\":{\"x-amz-request-id\":"                      \
+	"\"0123456789ABCDEF\",\"x-minio-deployment-id\":\"d-1\"},"         \
+	"\"s3\":{\"s3SchemaVersion\":\"1.0\","                             \
+	"\"configurationId\":\"Config\","                                  \
+	"\"bucket\":{\"name\":\"videos\","                                 \
+	"\"ownerIdentity\":{\"principalId\":\"owner\"},"                   \
+	"\"arn\":\"arn:aws:s3:::videos\"},"                                \
+	"\"object\":{\"key\":\"uploads/u/a+b%2Bc%C3%A9~%2A.mp4\","
+#define MINIO_TAIL                                                            \
+	"\"sequencer\":\"000000000000002A\"}},"                               \
+	"\"source\":{\"host\":\"192.0.2.1\",\"port\":\"\",\"userAgent\":\"\"" \
+	"}}"
+
+static void
+expect_message(const struct store_event *e, const struct event_context *c,
+	       const char *want)
+{
+	struct buf b = BUF_INIT;
+
+	event_message(&b, e, c);
+	assert_true(buf_ok(&b));
+	assert_string_equal(b.p, want);
+	buf_release(&b);
+}
+
+static void
+test_event_message_of_minio_is_golden(void **state)
+{
+	struct store_event e = sample();
+
+	(void)state;
+	e.content_type = SLICE("video/mp4");
+	expect_message(
+	    &e, &minio,
+	    "{\"EventName\":\"s3:ObjectCreated:Put\",\"Key\":"
+	    "\"videos/uploads/u/a b+c\xc3\xa9~*.mp4\",\"Records\":[" MINIO_HEAD(
+		"s3:ObjectCreated:Put") "\"size\":5368709120,\"eTag\":"
+					"\"d41d8cd98f00b204e9800998ecf8427e\","
+					"\"contentType\":\"video/mp4\","
+					"\"userMetadata\":{\"content-type\":"
+					"\"video/mp4\"}," MINIO_TAIL "]}");
+	e.event_name = SLICE("ObjectTagging:Delete");
+	e.etag = e.content_type = SLICE_EMPTY;
+	expect_message(&e, &minio,
+		       "{\"EventName\":\"s3:ObjectCreated:DeleteTagging\","
+		       "\"Key\":\"videos/uploads/u/a b+c\xc3\xa9~*.mp4\","
+		       "\"Records\":[" MINIO_HEAD(
+			   "s3:ObjectCreated:DeleteTagging") MINIO_TAIL "]}");
+}
+
+static void
+test_event_message_of_aws_is_its_records(void **state)
+{
+	struct store_event e = sample();
+
+	(void)state;
+	e.event_name = SLICE("ObjectTagging:Put");
+	e.seq = 7;
+	expect_message(&e, &context,
+		       "{\"Records\":[" HEAD "ObjectTagging:Put" MIDDLE
+		       "\"eTag\":\"d41d8cd98f00b204e9800998ecf8427e\","
+		       "\"sequencer\":\"0000000000000007\"}}}]}");
+}
+
 int
 main(void)
 {
@@ -152,6 +228,8 @@ main(void)
 		    test_event_record_delete_marker_has_the_etag_of_nothing),
 		cmocka_unit_test(test_event_record_tagging_has_no_size),
 		cmocka_unit_test(test_event_record_key_of_any_bytes_is_escaped),
+		cmocka_unit_test(test_event_message_of_minio_is_golden),
+		cmocka_unit_test(test_event_message_of_aws_is_its_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
  * of a bucket on which nothing was ever set. SDK probes and infrastructure
  * tools rely on that.
  */
-#include "gateway/rules.h"
 #include "gateway/s3/body.h"
 #include "gateway/s3/op/ops.h"
 
@@ -92,38 +91,6 @@ op_delete_unset(struct s3_request *rq)
 {
 	http_answer(rq->http, 204, SLICE_EMPTY);
 	return S3_OK;
-}
-
-/* The rules by which events become jobs are those of the default bucket. */
-enum s3_error
-op_get_bucket_notification(struct s3_request *rq)
-{
-	size_t n;
-	const struct notification_rule *r = notification_rules(&n);
-	struct buf xml = BUF_INIT;
-
-	if (!slice_eq_str(rq->bucket, rq->world->conf->aws_s3_bucket))
-		n = 0;
-	xml_prolog(&xml);
-	xml_open_ns(&xml, "NotificationConfiguration", XML_NS_S3);
-	for (; n > 0; n--, r++) {
-		xml_open(&xml, "QueueConfiguration");
-		xml_text(&xml, "Id", slice_str(r->id));
-		buf_printf(&xml, "<Queue>arn:reelgate:jobs:::%s</Queue>",
-			   r->job_type);
-		buf_printf(&xml, "<Event>s3:%s*</Event>", r->event_prefix);
-		xml_open(&xml, "Filter");
-		xml_open(&xml, "S3Key");
-		xml_open(&xml, "FilterRule");
-		xml_text(&xml, "Name", SLICE("prefix"));
-		xml_text(&xml, "Value", slice_str(r->key_prefix));
-		xml_close(&xml, "FilterRule");
-		xml_close(&xml, "S3Key");
-		xml_close(&xml, "Filter");
-		xml_close(&xml, "QueueConfiguration");
-	}
-	xml_close(&xml, "NotificationConfiguration");
-	return s3_answer_xml(rq, &xml);
 }
 
 /* No bucket has an object lock. */

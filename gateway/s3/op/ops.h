@@ -35,7 +35,6 @@ enum s3_error op_put_bucket_versioning(struct s3_request *rq);
 enum s3_error op_get_unset(struct s3_request *rq);
 enum s3_error op_get_default(struct s3_request *rq);
 enum s3_error op_delete_unset(struct s3_request *rq);
-enum s3_error op_get_bucket_notification(struct s3_request *rq);
 enum s3_error op_object_lock_missing(struct s3_request *rq);
 /* Refuses a body without Content-MD5 and checksum. */
 enum s3_error op_protected_begin(struct s3_request *rq);
@@ -44,6 +43,10 @@ enum s3_error op_protected_begin(struct s3_request *rq);
 enum s3_error op_get_bucket_cors(struct s3_request *rq);
 enum s3_error op_put_bucket_cors(struct s3_request *rq);
 enum s3_error op_delete_bucket_cors(struct s3_request *rq);
+
+/* notification.c */
+enum s3_error op_get_bucket_notification(struct s3_request *rq);
+enum s3_error op_put_bucket_notification(struct s3_request *rq);
 
 /* bucket_tags.c */
 enum s3_error op_get_bucket_tagging(struct s3_request *rq);
