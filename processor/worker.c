@@ -53,13 +53,19 @@ static int
 claim(struct worker *w, struct job_run *run)
 {
 	size_t n = 0;
-	enum queue_error err = queue_claim(w->conf.queue, w->name, w->types, 1,
-					   LEASE_S, &run->arena, &run->job, &n);
+	enum queue_error err = QUEUE_LOST;
 
+	/* Lost: not registered yet, or taken for dead. */
+	for (int i = 0; i < 2 && err == QUEUE_LOST; i++) {
+		if (i)
+			worker_heartbeat(w);
+		err = queue_claim(w->conf.queue, w->name, w->types, 1,
+				  &run->arena, &run->job, &n);
+	}
 	worker_note_database(w, err);
 	if (err == QUEUE_OK)
 		return n > 0;
-	return err == QUEUE_UNAVAILABLE ? -1 : 0;
+	return err == QUEUE_UNAVAILABLE || err == QUEUE_LOST ? -1 : 0;
 }
 
 static enum queue_error
@@ -335,6 +341,7 @@ worker_start(const struct worker_conf *conf, char err[512])
 		 id);
 	for (size_t i = 0; i < job_types_n; i++)
 		w->types[i] = job_types[i].name;
+	snprintf(w->host, sizeof(w->host), "%s", host);
 	pthread_mutex_init(&w->lock, NULL);
 	time_cond_init(&w->changed);
 	if (start_threads(w) == 0)
@@ -392,6 +399,9 @@ worker_free(struct worker *w)
 		pthread_join(w->listener, NULL);
 	if (w->keeper_runs)
 		pthread_join(w->keeper, NULL);
+	if (queue_worker_leave(w->conf.queue, w->name) != QUEUE_OK)
+		log_warn("worker_leave", "%s: the lease ends by itself",
+			 w->name);
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

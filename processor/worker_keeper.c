@@ -64,19 +64,36 @@ is(struct worker *w, const bool *flag)
 	return v;
 }
 
+/* One of ours? Then it ends at once. */
+static void
+cancel_run(struct worker *w, const char *id)
+{
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		if (w->runs[i] && strcmp(w->runs[i]->job.id, id) == 0)
+			worker_stop_run(w->runs[i], JOB_CANCELLED);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void *
 worker_listener_main(void *arg)
 {
+	static const char *const channels[] = { "job_queue", "job_cancel",
+						NULL };
 	struct worker *w = arg;
 	struct queue_listener *l = NULL;
+	struct queue_note note;
 
 	pthread_setname_np(pthread_self(), "listener");
 	while (!is(w, &w->draining)) {
 		int rc;
 
 		if (!l)
-			l = queue_listen(w->conf.queue, "job_queue");
+			l = queue_listen(w->conf.queue, channels);
 		rc = l ? queue_listener_wait(l, LISTEN_MS) : -1;
+		while (rc > 0 && queue_listener_next(l, &note))
+			if (strcmp(note.channel, "job_cancel") == 0)
+				cancel_run(w, note.payload);
 		pthread_mutex_lock(&w->lock);
 		if (rc > 0) {
 			w->wakes++;
@@ -98,25 +115,30 @@ struct beat {
 	int percent;
 };
 
-static bool
-beat_of(struct worker *w, size_t place, struct beat *b)
+/* Answers how many runs there are, each with its place. */
+static size_t
+list_beats(struct worker *w, struct beat beats[SLOTS_MAX],
+	   size_t places[SLOTS_MAX])
 {
-	const struct job_run *run;
+	size_t n = 0;
 
 	pthread_mutex_lock(&w->lock);
-	run = w->runs[place];
-	if (run) {
-		snprintf(b->id, sizeof(b->id), "%s", run->job.id);
-		b->attempt = run->job.attempts;
-		b->percent = run->percent;
+	for (size_t i = 0; i < SLOTS_MAX; i++) {
+		const struct job_run *run = w->runs[i];
+
+		if (!run)
+			continue;
+		snprintf(beats[n].id, sizeof(beats[n].id), "%s", run->job.id);
+		beats[n].attempt = run->job.attempts;
+		beats[n].percent = run->percent;
+		places[n++] = i;
 	}
 	pthread_mutex_unlock(&w->lock);
-	return run != NULL;
+	return n;
 }
 
 static void
-stop_beaten(struct worker *w, size_t place, const struct beat *b,
-	    enum job_stop why)
+stop_beaten(struct worker *w, size_t place, const struct queue_beat *b)
 {
 	struct job_run *run;
 
@@ -124,37 +146,39 @@ stop_beaten(struct worker *w, size_t place, const struct beat *b,
 	run = w->runs[place];
 	if (run && run->job.attempts == b->attempt &&
 	    strcmp(run->job.id, b->id) == 0)
-		worker_stop_run(run, why);
+		worker_stop_run(
+		    run, b->said == QUEUE_STOP_LOST ? JOB_LOST : JOB_CANCELLED);
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void
-heartbeats(struct worker *w)
+void
+worker_heartbeat(struct worker *w)
 {
-	for (size_t i = 0; i < SLOTS_MAX; i++) {
-		struct queue_fence f;
-		enum queue_error err;
-		struct beat b;
-		bool cancel = false;
+	const struct queue_worker self = { .name = w->name,
+					   .host = w->host,
+					   .types = w->types,
+					   .lease_s = LEASE_S };
+	struct beat beats[SLOTS_MAX];
+	struct queue_beat asked[SLOTS_MAX];
+	size_t places[SLOTS_MAX], n = list_beats(w, beats, places);
+	enum queue_error err;
 
-		if (!beat_of(w, i, &b))
-			continue;
-		f = (struct queue_fence){ b.id, b.attempt, w->name };
-		err = queue_heartbeat(w->conf.queue, &f, LEASE_S, b.percent,
-				      &cancel);
-		worker_note_database(w, err);
-		if (err == QUEUE_LOST)
-			stop_beaten(w, i, &b, JOB_LOST);
-		else if (err == QUEUE_OK && cancel)
-			stop_beaten(w, i, &b, JOB_CANCELLED);
-	}
+	for (size_t i = 0; i < n; i++)
+		asked[i] = (struct queue_beat){ .id = beats[i].id,
+						.attempt = beats[i].attempt,
+						.percent = beats[i].percent };
+	err = queue_worker_beat(w->conf.queue, &self, asked, n);
+	worker_note_database(w, err);
+	for (size_t i = 0; err == QUEUE_OK && i < n; i++)
+		if (asked[i].said != QUEUE_GO_ON)
+			stop_beaten(w, places[i], &asked[i]);
 }
 
 static void
 rescue(struct worker *w)
 {
 	size_t n = 0;
-	enum queue_error err = queue_rescue(w->conf.queue, &n);
+	enum queue_error err = queue_rescue(w->conf.queue, w->types, &n);
 
 	worker_note_database(w, err);
 	if (err == QUEUE_OK && n)
@@ -177,7 +201,7 @@ worker_keeper_main(void *arg)
 		int64_t every_us;
 		void (*run)(struct worker *);
 	} duties[] = {
-		{ HEARTBEAT_US, heartbeats },
+		{ HEARTBEAT_US, worker_heartbeat },
 		{ RESCUE_US, rescue },
 		{ CLEANUP_US, cleanup },
 	};

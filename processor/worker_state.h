@@ -5,9 +5,10 @@
  * under it that can wait for the database or a child. Each wait has an end: a
  * job's own, a poll interval, or `stopping`.
  *
- * A job's life: claimed with a lease of 30 s under the fence (id, attempt,
- * worker name), renewed every 5 s with its progress; the answer may be "lost"
- * (someone else has it: kill the child, forget) or "cancel" (kill, settle).
+ * The process has one lease of 30 s, renewed every 5 s with the progress of its
+ * jobs; the answer may be "lost" (someone else has the job: kill the child,
+ * forget) or "cancel" (kill, settle). The fence of a job is (id, attempt,
+ * worker name).
  */
 #ifndef PROCESSOR_WORKER_STATE_H
 #define PROCESSOR_WORKER_STATE_H
@@ -21,6 +22,7 @@
 struct worker {
 	struct worker_conf conf;
 	char name[64]; /* new at each start: part of every fence */
+	char host[24];
 	const char *types[16];
 
 	pthread_mutex_t lock;
@@ -43,6 +45,8 @@ struct worker {
 void worker_wait(struct worker *w, int64_t us);
 /* One line when the database goes away and one when it is back. */
 void worker_note_database(struct worker *w, enum queue_error err);
+/* Renews the lease of all runs and stops those it is told to. */
+void worker_heartbeat(struct worker *w);
 /* Tells a run to end; the first reason counts. */
 void worker_stop_run(struct job_run *run, enum job_stop why);
 

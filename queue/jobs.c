@@ -1,16 +1,11 @@
 /*
- * Jobs as the processor sees them: claim, heartbeat, and the ends of a run.
- * Every statement is one call of a function of queue/schema, where the rules
- * stand.
+ * Jobs as the processor gets and keeps them: claim, beat, rescue. Every
+ * statement is one call of a function of queue/schema, where the rules stand.
  */
 #include "queue/jobs.h"
 #include "queue/pool.h"
 
 #define OLDEST_EACH 8
-
-/* The types this version can run: anything else fails for good in a rescue. */
-static const char *const known_types[] = { "process_video", "ai_analysis",
-					   "generate_clips", NULL };
 
 void
 queue_read_job(const PGresult *r, int row, struct arena *a, void *out)
@@ -38,59 +33,38 @@ queue_read_job(const PGresult *r, int row, struct arena *a, void *out)
 	};
 }
 
-/* {"a","b"} of plain words. */
-static char *
-text_array(const char *const *words)
-{
-	struct buf b = BUF_INIT;
-
-	buf_putc(&b, '{');
-	for (size_t i = 0; words[i]; i++) {
-		if (i)
-			buf_putc(&b, ',');
-		buf_json_str(&b, slice_str(words[i]));
-	}
-	buf_putc(&b, '}');
-	return buf_steal(&b);
-}
-
 static void
-add_fence(struct pg_args *args, const struct queue_fence *f)
+put_words(struct buf *b, const char *const *words)
 {
-	pg_text(args, f->id);
-	pg_int(args, f->attempt);
-	pg_text(args, f->worker);
+	for (size_t i = 0; words && words[i]; i++)
+		pg_array_text(b, words[i]);
 }
 
 enum queue_error
 queue_claim(struct queue *q, const char *worker, const char *const *types,
-	    size_t n, int lease_s, struct arena *a, struct queue_job *out,
-	    size_t *claimed)
+	    size_t n, struct arena *a, struct queue_job *out, size_t *claimed)
 {
 	static const struct pg_stmt stmt = {
 		"job_claim",
-		"SELECT " QUEUE_JOB_COLUMNS
-		" FROM job_claim($1, $2, $3, make_interval(secs => $4), $5)"
-		" WITH ORDINALITY j LEFT JOIN videos v ON v.id = j.video_id"
-		" ORDER BY j.ordinality"
+		"SELECT " QUEUE_JOB_COLUMNS " FROM job_claim($1, $2, $3, $4) j"
+		" LEFT JOIN videos v ON v.id = j.video_id"
+		" ORDER BY j.prio, j.run_at, j.id"
 	};
 	bool oldest =
 	    atomic_fetch_add(&q->claims, 1) % OLDEST_EACH == OLDEST_EACH - 1;
 	struct pg_args args = { 0 };
+	struct buf words = BUF_INIT;
 	PGresult *r;
-	char *type_list = text_array(types);
 	enum queue_error err;
 
 	*claimed = 0;
-	if (!type_list)
-		return QUEUE_INTERNAL;
+	put_words(&words, types);
 	pg_text(&args, worker);
-	pg_text(&args, type_list);
+	pg_array(&args, &words);
 	pg_int(&args, (int64_t)n);
-	pg_int(&args, lease_s);
 	pg_bool(&args, oldest);
 	err = pg_run(q, NULL, &stmt, &args, &r);
-	free(type_list);
+	buf_release(&words);
 	if (err)
 		return err;
 	for (int row = 0; row < PQntuples(r); row++)
@@ -100,132 +74,123 @@ queue_claim(struct queue *q, const char *worker, const char *const *types,
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
 
+/* ---- workers ------------------------------------------------------------- */
+
+/* The rows of an answer to a beat name the jobs that are to stop. */
+static void
+read_said(const PGresult *r, struct queue_beat *jobs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		jobs[i].said = QUEUE_GO_ON;
+	for (int row = 0; row < PQntuples(r); row++) {
+		const char *id = PQgetvalue(r, row, 0);
+		enum queue_said said = *PQgetvalue(r, row, 1) == 't'
+					   ? QUEUE_STOP_LOST
+					   : QUEUE_STOP_CANCEL;
+
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(jobs[i].id, id) == 0)
+				jobs[i].said = said;
+	}
+}
+
 enum queue_error
-queue_heartbeat(struct queue *q, const struct queue_fence *f, int lease_s,
-		int progress, bool *cancel)
+queue_worker_beat(struct queue *q, const struct queue_worker *worker,
+		  struct queue_beat *jobs, size_t n)
 {
 	static const struct pg_stmt stmt = {
-		"job_heartbeat",
-		"SELECT job_heartbeat($1, $2, $3, make_interval(secs => $4),"
-		" least(greatest($5::int, 0), 100))"
+		"worker_beat", "SELECT id, lost FROM worker_beat($1, $2, $3,"
+			       " make_interval(secs => $4), $5, $6, $7)"
 	};
+	struct buf types = BUF_INIT, ids = BUF_INIT, attempts = BUF_INIT,
+		   percents = BUF_INIT;
 	struct pg_args args = { 0 };
 	PGresult *r;
 	enum queue_error err;
 
-	add_fence(&args, f);
-	pg_int(&args, lease_s);
-	pg_int(&args, progress);
+	put_words(&types, worker->types);
+	for (size_t i = 0; i < n; i++) {
+		int percent = jobs[i].percent;
+
+		pg_array_text(&ids, jobs[i].id);
+		pg_array_int(&attempts, jobs[i].attempt);
+		if (percent < 0)
+			pg_array_text(&percents, NULL);
+		else
+			pg_array_int(&percents, percent < 100 ? percent : 100);
+	}
+	pg_text(&args, worker->name);
+	pg_text(&args, worker->host ? worker->host : "");
+	pg_array(&args, &types);
+	pg_int(&args, worker->lease_s);
+	pg_array(&args, &ids);
+	pg_array(&args, &attempts);
+	pg_array(&args, &percents);
 	err = pg_run(q, NULL, &stmt, &args, &r);
-	if (err)
-		return err;
-	*cancel = *PQgetvalue(r, 0, 0) == 't';
+	if (!err)
+		read_said(r, jobs, n);
 	PQclear(r);
-	return QUEUE_OK;
+	buf_release(&types);
+	buf_release(&ids);
+	buf_release(&attempts);
+	buf_release(&percents);
+	return err;
 }
 
-/* Runs a job_settle() statement: NULL means the fence did not hold. */
+enum queue_error
+queue_worker_leave(struct queue *q, const char *worker)
+{
+	static const struct pg_stmt stmt = { "worker_leave",
+					     "SELECT worker_leave($1)" };
+	struct pg_args args = { 0 };
+
+	pg_text(&args, worker);
+	return pg_run(q, NULL, &stmt, &args, NULL);
+}
+
+/* Runs a statement that answers a number; *n is 0 on error. */
 static enum queue_error
-settle(struct queue *q, const struct pg_stmt *stmt, const struct pg_args *args)
+run_count(struct queue *q, const struct pg_stmt *stmt,
+	  const struct pg_args *args, size_t *n)
 {
 	PGresult *r;
-	enum queue_error err = pg_run(q, NULL, stmt, args, &r);
+	enum queue_error err = pg_run_row(q, NULL, stmt, args, &r);
 
-	if (!err && PQgetisnull(r, 0, 0))
-		err = QUEUE_LOST;
+	*n = err ? 0 : (size_t)pg_get_int(r, 0, 0, 0);
 	PQclear(r);
 	return err;
 }
 
-/* A size, 0 meaning unknown. */
-static void
-add_known(struct pg_args *args, int v)
-{
-	if (v > 0)
-		pg_int(args, v);
-	else
-		pg_text(args, NULL);
-}
-
 enum queue_error
-queue_job_complete(struct queue *q, const struct queue_fence *f,
-		   const struct queue_outcome *o)
-{
-	static const struct pg_stmt stmt = {
-		"job_complete",
-		"SELECT job_settle($1, $2, $3, 'completed', NULL,"
-		" p_result => $4, p_outcome => jsonb_build_object("
-		" 'duration', $5::float8, 'width', $6::int, 'height', $7::int,"
-		" 'thumbnail_key', $8::text, 'probe', $9::jsonb,"
-		" 'ai_suggestions', $10::jsonb, 'analysis_key', $11::text,"
-		" 'segments', $12::jsonb, 'hooks', $13::jsonb,"
-		" 'clips', $14::jsonb))"
-	};
-	struct pg_args args = { 0 };
-
-	add_fence(&args, f);
-	pg_text(&args, o->result);
-	if (o->duration >= 0)
-		pg_real(&args, o->duration);
-	else
-		pg_text(&args, NULL);
-	add_known(&args, o->width);
-	add_known(&args, o->height);
-	pg_text(&args, o->thumbnail_key);
-	pg_text(&args, o->probe);
-	pg_text(&args, o->ai_suggestions);
-	pg_text(&args, o->analysis_key);
-	pg_text(&args, o->segments);
-	pg_text(&args, o->hooks);
-	pg_text(&args, o->clips);
-	return settle(q, &stmt, &args);
-}
-
-enum queue_error
-queue_job_fail(struct queue *q, const struct queue_fence *f, const char *error,
-	       bool permanent)
-{
-	static const struct pg_stmt stmt = {
-		"job_fail", "SELECT job_settle($1, $2, $3, 'failed', $4, $5)"
-	};
-	struct pg_args args = { 0 };
-
-	add_fence(&args, f);
-	pg_text(&args, error);
-	pg_bool(&args, permanent);
-	return settle(q, &stmt, &args);
-}
-
-enum queue_error
-queue_job_release(struct queue *q, const struct queue_fence *f)
-{
-	static const struct pg_stmt stmt = { "job_release",
-					     "SELECT job_release($1, $2, $3)" };
-	struct pg_args args = { 0 };
-
-	add_fence(&args, f);
-	return pg_run(q, NULL, &stmt, &args, NULL);
-}
-
-enum queue_error
-queue_rescue(struct queue *q, size_t *n)
+queue_rescue(struct queue *q, const char *const *types, size_t *n)
 {
 	static const struct pg_stmt stmt = { "job_rescue",
 					     "SELECT job_rescue($1)" };
+	struct buf known = BUF_INIT;
 	struct pg_args args = { 0 };
-	PGresult *r;
-	char *known = text_array(known_types);
 	enum queue_error err;
 
+	put_words(&known, types);
+	pg_array(&args, &known);
+	err = run_count(q, &stmt, &args, n);
+	buf_release(&known);
+	return err;
+}
+
+enum queue_error
+queue_cleanup(struct queue *q, int days, size_t *n)
+{
+	static const struct pg_stmt stmt = { "job_cleanup",
+					     "SELECT job_cleanup($1)" };
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	size_t batch;
+
 	*n = 0;
-	if (!known)
-		return QUEUE_INTERNAL;
-	pg_text(&args, known);
-	err = pg_run(q, NULL, &stmt, &args, &r);
-	free(known);
-	if (err)
-		return err;
-	*n = (size_t)pg_get_int(r, 0, 0, 0);
-	PQclear(r);
-	return QUEUE_OK;
+	pg_int(&args, days);
+	do {
+		err = run_count(q, &stmt, &args, &batch);
+		*n += batch;
+	} while (!err && batch);
+	return err;
 }

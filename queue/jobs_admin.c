@@ -1,5 +1,5 @@
 /*
- * Jobs as an operator sees them: look, retry, cancel, count, sweep.
+ * Jobs as an operator sees them: look, retry, cancel, limit, count.
  */
 #include "queue/jobs.h"
 #include "base/random.h"
@@ -73,6 +73,19 @@ queue_job_cancel(struct queue *q, const char *id)
 }
 
 enum queue_error
+queue_job_limit(struct queue *q, const char *type, int max)
+{
+	static const struct pg_stmt stmt = {
+		"job_limit", "SELECT job_limit_set($1, nullif($2::int, -1))"
+	};
+	struct pg_args args = { 0 };
+
+	pg_text(&args, type);
+	pg_int(&args, max < 0 ? -1 : max);
+	return pg_run(q, NULL, &stmt, &args, NULL);
+}
+
+enum queue_error
 queue_job_stats(struct queue *q, struct arena *a, const char **json)
 {
 	static const struct pg_stmt stmt = { "job_stats",
@@ -85,49 +98,4 @@ queue_job_stats(struct queue *q, struct arena *a, const char **json)
 	*json = pg_get(r, 0, 0, a);
 	PQclear(r);
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
-}
-
-/* Repeats a statement that works on one batch until it finds nothing. */
-static enum queue_error
-sweep(struct queue *q, const struct pg_stmt *stmt, int days, size_t *n)
-{
-	struct pg_args args = { 0 };
-	PGresult *r;
-	enum queue_error err;
-	uint64_t batch;
-
-	pg_int(&args, days);
-	do {
-		err = pg_run(q, NULL, stmt, &args, &r);
-		if (err)
-			return err;
-		if (slice_u64(slice_str(PQcmdTuples(r)), &batch) != 0)
-			batch = 0;
-		*n += batch;
-		PQclear(r);
-	} while (batch);
-	return QUEUE_OK;
-}
-
-enum queue_error
-queue_cleanup(struct queue *q, int days, size_t *n)
-{
-	static const struct pg_stmt sweeps[] = {
-		{ "sweep_jobs",
-		  "DELETE FROM job_queue WHERE id IN (SELECT id FROM job_queue"
-		  " WHERE status = 'completed'"
-		  " AND completed_at < now() - make_interval(days => $1)"
-		  " LIMIT 5000 FOR UPDATE SKIP LOCKED)" },
-		{ "sweep_intents",
-		  "DELETE FROM upload_intents WHERE id IN"
-		  " (SELECT id FROM upload_intents"
-		  " WHERE expires_at < now() - make_interval(days => $1)"
-		  " LIMIT 5000 FOR UPDATE SKIP LOCKED)" },
-	};
-	enum queue_error err = QUEUE_OK;
-
-	*n = 0;
-	for (size_t i = 0; !err && i < ARRAY_LEN(sweeps); i++)
-		err = sweep(q, &sweeps[i], days, n);
-	return err;
 }

@@ -14,25 +14,37 @@
 
 struct queue_listener {
 	const struct queue *q;
-	char *channel;
+	char *sql; /* LISTEN a;LISTEN b */
 	PGconn *c;
-	bool down; /* said so in the log */
+	PGnotify *note; /* the one last received */
+	bool unread;	/* and not handed out */
+	bool down;	/* said so in the log */
 };
 
 struct queue_listener *
-queue_listen(struct queue *q, const char *channel)
+queue_listen(struct queue *q, const char *const *channels)
 {
 	struct queue_listener *l = calloc(1, sizeof(*l));
+	struct buf sql = BUF_INIT;
 
-	if (!l)
-		return NULL;
-	l->q = q;
-	l->channel = strdup(channel);
-	if (!l->channel) {
+	/* Names of ours: what stands between the quotes has none. */
+	for (size_t i = 0; channels[i]; i++)
+		buf_printf(&sql, "LISTEN \"%s\";", channels[i]);
+	if (!l || !buf_ok(&sql)) {
+		buf_release(&sql);
 		free(l);
 		return NULL;
 	}
+	l->q = q;
+	l->sql = buf_steal(&sql);
 	return l;
+}
+
+static void
+forget_note(struct queue_listener *l)
+{
+	PQfreemem(l->note);
+	l->note = NULL;
 }
 
 void
@@ -40,8 +52,9 @@ queue_listener_close(struct queue_listener *l)
 {
 	if (!l)
 		return;
+	forget_note(l);
 	PQfinish(l->c);
-	free(l->channel);
+	free(l->sql);
 	free(l);
 }
 
@@ -55,18 +68,14 @@ hang_up(struct queue_listener *l)
 static int
 listen_again(struct queue_listener *l)
 {
-	char err[512], sql[128];
-	char *name;
+	char err[512];
 	PGresult *r;
 	int rc = -1;
 
 	l->c =
 	    pg_connect(queue_conninfo(l->q), queue_application_name(l->q), err);
 	if (l->c) {
-		name = PQescapeIdentifier(l->c, l->channel, strlen(l->channel));
-		snprintf(sql, sizeof(sql), "LISTEN %s", name ? name : "");
-		PQfreemem(name);
-		r = PQexec(l->c, sql);
+		r = PQexec(l->c, l->sql);
 		if (PQresultStatus(r) == PGRES_COMMAND_OK)
 			rc = 0;
 		else
@@ -82,24 +91,25 @@ listen_again(struct queue_listener *l)
 	return rc;
 }
 
-/* Takes all notifications that have arrived. */
-static bool
-drain(PGconn *c)
+bool
+queue_listener_next(struct queue_listener *l, struct queue_note *out)
 {
-	PGnotify *note;
-	bool any = false;
-
-	while ((note = PQnotifies(c))) {
-		PQfreemem(note);
-		any = true;
+	if (!l->unread) {
+		forget_note(l);
+		l->note = l->c ? PQnotifies(l->c) : NULL;
 	}
-	return any;
+	l->unread = false;
+	if (!l->note)
+		return false;
+	*out = (struct queue_note){ l->note->relname, l->note->extra };
+	return true;
 }
 
 int
 queue_listener_wait(struct queue_listener *l, int timeout_ms)
 {
 	int64_t deadline = time_mono_us() + timeout_ms * 1000LL;
+	struct queue_note old;
 
 	if (!l->c) {
 		if (listen_again(l) == 0)
@@ -107,13 +117,17 @@ queue_listener_wait(struct queue_listener *l, int timeout_ms)
 		poll(NULL, 0, timeout_ms < RETRY_MS ? timeout_ms : RETRY_MS);
 		return -1;
 	}
+	while (queue_listener_next(l, &old))
+		;
 	for (;;) {
 		int64_t left_ms = (deadline - time_mono_us() + 999) / 1000;
 		struct pollfd pfd = { .fd = PQsocket(l->c), .events = POLLIN };
 		int ready;
 
-		if (drain(l->c))
+		if ((l->note = PQnotifies(l->c))) {
+			l->unread = true;
 			return 1;
+		}
 		ready = poll(&pfd, 1, left_ms > 0 ? (int)left_ms : 0);
 		if (ready == 0)
 			return 0;

@@ -1,5 +1,5 @@
 /*
- * Transactions, statements, arguments and results. BEGIN is the first thing
+ * Transactions and statements. BEGIN is the first thing
  * said on a connection of the pool: that one broke while idle is found out
  * before anything is done on it.
  */
@@ -256,97 +256,4 @@ pg_page(PGresult *res, pg_reader read, size_t size, struct arena *a, size_t *n,
 		read(res, i, a, out + (size_t)i * size);
 	PQclear(res);
 	return out;
-}
-
-/* ---- arguments and results ---------------------------------------------- */
-
-static void
-add(struct pg_args *a, const char *value, size_t length, int format)
-{
-	if (a->n == PG_ARGS_MAX)
-		abort();
-	a->value[a->n] = value;
-	a->length[a->n] = (int)length;
-	a->format[a->n] = format;
-	a->n++;
-}
-
-void
-pg_text(struct pg_args *a, const char *s)
-{
-	add(a, s, 0, 0);
-}
-
-void
-pg_bytes(struct pg_args *a, struct slice s)
-{
-	add(a, s.p ? s.p : "", s.n, 1);
-}
-
-void
-pg_int(struct pg_args *a, int64_t v)
-{
-	char *text = a->number[a->n % PG_ARGS_MAX];
-
-	snprintf(text, sizeof(a->number[0]), "%lld", (long long)v);
-	add(a, text, 0, 0);
-}
-
-void
-pg_real(struct pg_args *a, double v)
-{
-	char *text = a->number[a->n % PG_ARGS_MAX];
-
-	snprintf(text, sizeof(a->number[0]), "%.17g", v);
-	add(a, isfinite(v) ? text : NULL, 0, 0);
-}
-
-void
-pg_bool(struct pg_args *a, bool v)
-{
-	add(a, v ? "t" : "f", 0, 0);
-}
-
-void
-pg_time(struct pg_args *a, int64_t us)
-{
-	char *text = a->number[a->n % PG_ARGS_MAX];
-	bool minus = us < 0;
-	uint64_t v = minus ? -(uint64_t)us : (uint64_t)us;
-
-	snprintf(text, sizeof(a->number[0]), "%s%llu.%06llu", minus ? "-" : "",
-		 (unsigned long long)(v / US_PER_S),
-		 (unsigned long long)(v % US_PER_S));
-	add(a, text, 0, 0);
-}
-
-const char *
-pg_get(const PGresult *res, int row, int col, struct arena *a)
-{
-	if (PQgetisnull(res, row, col))
-		return NULL;
-	return arena_cstr(a, slice_mem(PQgetvalue(res, row, col),
-				       (size_t)PQgetlength(res, row, col)));
-}
-
-int64_t
-pg_get_int(const PGresult *res, int row, int col, int64_t null)
-{
-	return PQgetisnull(res, row, col)
-		   ? null
-		   : strtoll(PQgetvalue(res, row, col), NULL, 10);
-}
-
-double
-pg_get_real(const PGresult *res, int row, int col, double null)
-{
-	return PQgetisnull(res, row, col)
-		   ? null
-		   : strtod(PQgetvalue(res, row, col), NULL);
-}
-
-void
-pg_get_uuid(const PGresult *res, int row, int col, char out[UUID_TEXT_MAX])
-{
-	snprintf(out, UUID_TEXT_MAX, "%s", PQgetvalue(res, row, col));
 }

@@ -37,6 +37,15 @@ void pg_bool(struct pg_args *a, bool v);
 /* Microseconds since 1970 as seconds, for to_timestamp(). */
 void pg_time(struct pg_args *a, int64_t us);
 
+/*
+ * An array argument grows in an empty buf, element by element; pg_array() ends
+ * it and adds it. The buf is the caller's until the statement has run; memory
+ * shortage shows in it, and the array is then no array to PostgreSQL.
+ */
+void pg_array_text(struct buf *b, const char *s); /* NULL: SQL NULL */
+void pg_array_int(struct buf *b, int64_t v);
+void pg_array(struct pg_args *a, struct buf *b);
+
 struct pg_conn;
 struct pg_tx {
 	struct queue *q;
@@ -97,7 +106,7 @@ void pg_get_uuid(const PGresult *res, int row, int col,
 		 char out[UUID_TEXT_MAX]);
 /* Selects an instant as integer microseconds for pg_get_int(). */
 #define PG_US(column)                                                     \
-	"CASE WHEN isfinite(" column ") THEN (extract(epoch FROM " column \
+	"CASE WHEN isfinite(" column ") THEN (date_part('epoch', " column \
 	") * 1000000)::bigint END"
 
 /* ---- connections -------------------------------------------------------- */

@@ -226,6 +226,30 @@ enum queue_error MUST_CHECK queue_clip_get(struct queue *q, const char *user,
 					   const char *id, struct arena *a,
 					   struct queue_clip *out);
 
+/* ---- jobs: adding ------------------------------------------------------- */
+
+struct queue_new_job {
+	const char *type;
+	const char *payload;	/* JSON; NULL: {} */
+	const char *priority;	/* high, normal, low; NULL: normal */
+	int64_t run_at_us;	/* 0: now */
+	int max_attempts;	/* 0: 3 */
+	const char *dedupe_key; /* one job of a key at a time; NULL: none */
+	const char *parent;	/* id of the job to wait for; NULL: none */
+	const char *user_id, *video_id; /* NULL: none */
+	/* answered */
+	char id[UUID_TEXT_MAX];
+	bool was_there; /* id is that of the job that has the dedupe key */
+};
+/*
+ * queue_jobs_add - n jobs in one transaction, and workers are woken. CONFLICT
+ * when a parent is none, or has ended without being completed; INTERNAL when
+ * a payload is no JSON or a priority no priority.
+ */
+enum queue_error MUST_CHECK queue_jobs_add(struct queue *q,
+					   struct queue_new_job *jobs,
+					   size_t n);
+
 /* ---- jobs: the processor ------------------------------------------------ */
 
 struct queue_job {
@@ -248,25 +272,50 @@ struct queue_job {
 	int64_t run_at_us, created_us, started_us, completed_us;
 };
 
-/* A claimed job is named by id + attempt + worker: the fence. */
-struct queue_fence {
+/*
+ * A process that runs jobs. It has one lease for all of its jobs, which
+ * queue_worker_beat() renews: the first beat registers it, and only then may
+ * it claim.
+ */
+struct queue_worker {
+	const char *name; /* new at each start of a process */
+	const char *host;
+	const char *const *types; /* what it can run, NULL-terminated */
+	int lease_s;
+};
+enum queue_said { QUEUE_GO_ON, QUEUE_STOP_LOST, QUEUE_STOP_CANCEL };
+struct queue_beat {
 	const char *id;
 	int attempt;
-	const char *worker; /* new at each start of a processor */
+	int percent;	      /* < 0: as it was written last */
+	enum queue_said said; /* answered */
 };
-
-/* Claims up to n due jobs of the types (NULL-terminated), best priority
- * first; every 8th claim oldest first, so that low is never starved. */
+/*
+ * queue_worker_beat - one statement: registers the worker or renews its lease,
+ * writes the progress of its jobs, and answers which of them to stop: LOST
+ * ones belong to somebody else (kill the child, forget the job; so it is with
+ * all of them when the worker was taken for dead), CANCEL ones are to be
+ * ended as failed or released, which makes them cancelled. Each 5 s with a
+ * lease of 30 s; earlier, at most once a second, to write changed progress.
+ */
+enum queue_error MUST_CHECK queue_worker_beat(struct queue *q,
+					      const struct queue_worker *worker,
+					      struct queue_beat *jobs,
+					      size_t n);
+/* An orderly end: the worker is gone, what it still had is given back. */
+enum queue_error MUST_CHECK queue_worker_leave(struct queue *q,
+					       const char *worker);
+/*
+ * queue_claim - up to n due jobs of the types (NULL-terminated), best first,
+ * in one round trip; every 8th claim of the process prefers the priority
+ * whose job has been due longest, so that none is starved. A type's limit
+ * over all workers (queue_job_limit()) is kept. LOST: the worker is not
+ * registered, or was taken for dead; its next beat says what it has lost.
+ */
 enum queue_error MUST_CHECK queue_claim(struct queue *q, const char *worker,
 					const char *const *types, size_t n,
-					int lease_s, struct arena *a,
-					struct queue_job *out, size_t *claimed);
-/* Renews the lease and writes progress. *cancel: a cancel was asked for.
- * LOST: kill the child and forget the job. */
-enum queue_error MUST_CHECK queue_heartbeat(struct queue *q,
-					    const struct queue_fence *f,
-					    int lease_s, int progress,
-					    bool *cancel);
+					struct arena *a, struct queue_job *out,
+					size_t *claimed);
 
 /*
  * What a finished process_video or ai_analysis writes to its video; all
@@ -287,24 +336,59 @@ struct queue_outcome {
 	/* generate_clips: JSON array {id, s3_key, thumbnail_key, error} */
 	const char *clips;
 };
-/* Fenced completion by job_settle: job, waiting child and video change in one
- * transaction. LOST: discard the result. */
+enum queue_how {
+	QUEUE_COMPLETED,
+	QUEUE_FAILED,	       /* tried again later, while tries are left */
+	QUEUE_FAILED_FOR_GOOD, /* no more tries */
+	QUEUE_RELEASED	       /* given back: due now, the try not counted */
+};
+struct queue_end {
+	const char *id;
+	int attempt;
+	enum queue_how how;
+	const char *error;		     /* of a failure */
+	const struct queue_outcome *outcome; /* of a completion; NULL: none */
+	enum queue_error result;	     /* answered */
+};
+/*
+ * queue_jobs_end - ends runs of a worker's jobs in one transaction, each
+ * under its fence (id, attempt, worker): job, waiting children and video
+ * change together. A job's result is OK, LOST (somebody else has it: discard),
+ * or INTERNAL when the database refuses its outcome alone. The answer is OK
+ * when each job has a result, else nothing was done.
+ */
+enum queue_error MUST_CHECK queue_jobs_end(struct queue *q, const char *worker,
+					   struct queue_end *ends, size_t n);
+
+/* One job alone. A claimed job is named by id + attempt + worker: the fence. */
+struct queue_fence {
+	const char *id;
+	int attempt;
+	const char *worker;
+};
 enum queue_error MUST_CHECK
 queue_job_complete(struct queue *q, const struct queue_fence *f,
 		   const struct queue_outcome *outcome);
-/* @permanent ends the retries at once. */
 enum queue_error MUST_CHECK queue_job_fail(struct queue *q,
 					   const struct queue_fence *f,
 					   const char *error, bool permanent);
-/* Gives the attempt back (shutdown): pending again, due now. */
 enum queue_error MUST_CHECK queue_job_release(struct queue *q,
 					      const struct queue_fence *f);
-/* Expired leases become failed attempts, jobs of a type this version does not
- * know fail for good; *n counts them. Each 10 s. */
-enum queue_error MUST_CHECK queue_rescue(struct queue *q, size_t *n);
+
+/*
+ * queue_rescue - jobs of workers whose lease ended become failed attempts (or
+ * cancelled, where that was asked for); jobs of a type that is neither among
+ * @types (NULL-terminated) nor known to any worker fail for good. *n counts
+ * them. Each 10 s, in any number of processes: one at a time does it.
+ */
+enum queue_error MUST_CHECK queue_rescue(struct queue *q,
+					 const char *const *types, size_t *n);
 /* Deletes completed jobs older than days and intents that expired as long
- * ago, in batches; *n counts them. */
+ * ago, in batches; *n counts them. Daily, in any number of processes: one at
+ * a time does it. */
 enum queue_error MUST_CHECK queue_cleanup(struct queue *q, int days, size_t *n);
+
+/* ---- jobs: the operator ------------------------------------------------- */
 
 enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
 					  struct arena *a,
@@ -320,17 +404,36 @@ enum queue_error MUST_CHECK queue_job_retry(struct queue *q, const char *id);
 /* Settles a waiting job as cancelled, asks a running one to stop. CONFLICT
  * when it has ended. */
 enum queue_error MUST_CHECK queue_job_cancel(struct queue *q, const char *id);
+/* At most @max jobs of the type run at once, over all workers; < 0: as many as
+ * there are slots. What runs already counts, and is not stopped. */
+enum queue_error MUST_CHECK queue_job_limit(struct queue *q, const char *type,
+					    int max);
 /* JSON object: counts per type and status, oldest due age, latencies. */
 enum queue_error MUST_CHECK queue_job_stats(struct queue *q, struct arena *a,
 					    const char **json);
 
+/* ---- notifications ------------------------------------------------------ */
+
 /* A connection of its own that LISTENs. One thread. */
 struct queue_listener;
-struct queue_listener *queue_listen(struct queue *q, const char *channel);
+struct queue_note {
+	const char *channel;
+	const char *payload;
+};
+/*
+ * queue_listen - @channels: NULL-terminated. Of ours are "job_queue" (payload:
+ * a type of which jobs are due) and "job_cancel" (the id of a running job that
+ * is to be stopped). NULL on memory shortage.
+ */
+struct queue_listener *queue_listen(struct queue *q,
+				    const char *const *channels);
 /* Waits for a notification: 1 notified, or connected anew (look: some may have
  * been missed), 0 time up, -1 no connection (tried again at the next call, at
  * most each half second; the caller polls meanwhile). */
 int queue_listener_wait(struct queue_listener *l, int timeout_ms);
+/* The next notification that has arrived, valid until the next call; false
+ * when there is no more. Those not asked for are dropped by the next wait. */
+bool queue_listener_next(struct queue_listener *l, struct queue_note *out);
 void queue_listener_close(struct queue_listener *l); /* NULL is fine */
 
 #endif

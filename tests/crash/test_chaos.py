@@ -107,8 +107,8 @@ class Blows:
         if not LONG:
             pid = self.processor.process.pid
             self.machine.sql(
-                "UPDATE job_queue SET lease_until = now() - interval '1 s' "
-                f"WHERE locked_by LIKE '%:{pid}:%' AND status = 'processing'")
+                "UPDATE workers SET lease_until = now() - interval '1 s' "
+                f"WHERE name LIKE '%:{pid}:%'")
         self.processor = self.machine.processor()
 
     def worker(self):
@@ -198,8 +198,9 @@ def still_open(machine):
     rows = machine.sql(
         "SELECT id, type, payload->>'s3Key', status, attempts, run_at - now(),"
         " locked_by, lease_until - now(), right(errors::text, 600)"
-        " FROM job_queue WHERE status <> 'completed'"
-        " ORDER BY started_at NULLS LAST LIMIT 30")
+        " FROM job_queue LEFT JOIN workers ON name = locked_by"
+        " WHERE status <> 'completed'"
+        " ORDER BY job_queue.started_at NULLS LAST LIMIT 30")
     logs = [("gateway", machine.process, machine.log())] + [
         (f"processor {p.process.pid}", p.process, p.log())
         for p in machine.processors[-2:]]

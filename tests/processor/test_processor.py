@@ -157,8 +157,7 @@ def test_killed_processor_is_rescued_and_the_job_completes_once(machine,
              lambda: not os.path.exists(f"/proc/{worker}"))
     assert machine.job(video)[:2] == ["processing", "1"]
     assert machine.work() != []
-    machine.sql("UPDATE job_queue SET lease_until = now() - interval '1 s' "
-                "WHERE status = 'processing'")
+    machine.sql("UPDATE workers SET lease_until = now() - interval '1 s'")
     second = machine.processor()
     wait_for("rescue", lambda: machine.job(video)[0] == "failed")
     machine.sql("UPDATE job_queue SET run_at = now() WHERE status = 'failed'")
@@ -175,6 +174,8 @@ def test_processor_that_lost_its_lease_discards_its_result(machine, media):
     video = machine.upload(media["long"].read_bytes())
     worker = slow.freeze_child()
     # Someone else has it now, for a while.
+    machine.sql("INSERT INTO workers (name, lease_until) "
+                "VALUES ('another', now() + interval '1 h')")
     machine.sql("UPDATE job_queue SET locked_by = 'another', attempts = 2 "
                 f"WHERE video_id = '{video}' AND status = 'processing'")
     wait_for("end of the worker",

@@ -255,14 +255,49 @@ make_video(struct world *w, uint64_t seq)
 					       key)));
 }
 
+/* A worker's beat with n jobs of its own; it is registered then. */
+static inline void
+beat(struct world *w, const char *worker, struct queue_beat *jobs, size_t n)
+{
+	const struct queue_worker self = { .name = worker,
+					   .host = "test",
+					   .types = media_types,
+					   .lease_s = 30 };
+
+	assert_int_equal(queue_worker_beat(w->q, &self, jobs, n), QUEUE_OK);
+}
+
+static inline enum queue_said
+beat_one(struct world *w, const struct queue_job *job, const char *worker,
+	 int percent)
+{
+	struct queue_beat b = { .id = job->id,
+				.attempt = job->attempts,
+				.percent = percent };
+
+	beat(w, worker, &b, 1);
+	return b.said;
+}
+
+/* The lease of a worker ended a second ago. */
+static inline void
+expire(struct world *w, const char *worker)
+{
+	sql(w,
+	    "UPDATE workers SET lease_until = now() - interval '1 s'"
+	    " WHERE name LIKE '%s'",
+	    worker);
+}
+
 /* Claims one job of the media types; false when none is due. */
 static inline bool
 claim(struct world *w, const char *worker, struct queue_job *job)
 {
 	size_t n;
 
+	beat(w, worker, NULL, 0);
 	assert_int_equal(
-	    queue_claim(w->q, worker, media_types, 1, 30, &w->a, job, &n),
+	    queue_claim(w->q, worker, media_types, 1, &w->a, job, &n),
 	    QUEUE_OK);
 	return n == 1;
 }

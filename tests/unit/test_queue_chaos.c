@@ -30,16 +30,28 @@ note(struct hand *h, enum queue_error err)
 	return err;
 }
 
+static enum queue_error
+beat_of(const struct hand *h, struct queue_beat *jobs, size_t n)
+{
+	const struct queue_worker self = { .name = h->name,
+					   .types = media_types,
+					   .lease_s = 30 };
+
+	return queue_worker_beat(h->w->q, &self, jobs, n);
+}
+
 static void
 work_on(struct hand *h, const struct queue_job *job, bool may_fail)
 {
 	struct queue_outcome o = OUTCOME_NONE;
 	struct queue_fence f = fence(job, h->name);
-	bool cancel = false;
+	struct queue_beat b = { .id = job->id,
+				.attempt = job->attempts,
+				.percent = 50 };
 	int dice = may_fail ? rand_r(&h->seed) % 8 : 7;
 
-	note(h, queue_heartbeat(h->w->q, &f, 30, 50, &cancel));
-	if (cancel || dice == 0)
+	note(h, beat_of(h, &b, 1));
+	if (b.said == QUEUE_STOP_CANCEL || dice == 0)
 		note(h, queue_job_fail(h->w->q, &f, "dice", dice == 0));
 	else if (dice == 1)
 		note(h, queue_job_release(h->w->q, &f));
@@ -55,8 +67,8 @@ run_one(struct hand *h, bool may_fail)
 	size_t n = 0;
 
 	arena_init(&a, 1 << 20);
-	note(h,
-	     queue_claim(h->w->q, h->name, media_types, 1, 30, &a, &job, &n));
+	note(h, beat_of(h, NULL, 0));
+	note(h, queue_claim(h->w->q, h->name, media_types, 1, &a, &job, &n));
 	if (n) {
 		atomic_fetch_add(h->claimed, 1);
 		work_on(h, &job, may_fail);
@@ -93,7 +105,7 @@ run_operator(void *p)
 	size_t n;
 
 	while (!atomic_load(h->stop)) {
-		note(h, queue_rescue(h->w->q, &n));
+		note(h, queue_rescue(h->w->q, media_types, &n));
 		arena_init(&a, 1 << 20);
 		if (note(h, queue_job_list(h->w->q, NULL, 4, &a, &jobs, &n)) ==
 			QUEUE_OK &&
@@ -186,9 +198,8 @@ test_queue_chaos_ends_with_every_video_settled(void **state)
 	for (int i = 0; i < 8; i++) {
 		size_t n;
 
-		sql(w, "UPDATE job_queue SET lease_until = 'epoch'"
-		       " WHERE status = 'processing'");
-		assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+		expire(w, "%");
+		assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 		sql(w, "UPDATE job_queue SET run_at = now()"
 		       " WHERE status = 'failed' AND claimable");
 		h[0].worst = QUEUE_OK;

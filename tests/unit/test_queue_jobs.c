@@ -1,6 +1,6 @@
 /*
  * The life of a job: order, retries, leases, children, progress, cancel.
- * Time passes by UPDATE: run_at and lease_until are set back.
+ * Time passes by UPDATE: run_at and leases are set back.
  */
 #include "tests/unit/queue_fixture.h"
 
@@ -49,8 +49,9 @@ test_queue_claim_runs_high_then_normal_then_low_each_by_age(void **state)
 	insert_jobs(w, "low", 4);
 	insert_jobs(w, "high", 4);
 	insert_jobs(w, "normal", 4);
+	beat(w, "w1", NULL, 0);
 	assert_int_equal(
-	    queue_claim(w->q, "w1", media_types, 12, 30, &w->a, jobs, &n),
+	    queue_claim(w->q, "w1", media_types, 12, &w->a, jobs, &n),
 	    QUEUE_OK);
 	assert_int_equal(n, 12);
 	for (size_t i = 0; i < n; i++) {
@@ -95,7 +96,8 @@ test_queue_claim_takes_only_due_jobs_of_its_types(void **state)
 	size_t n;
 
 	insert_jobs(w, "high", 1);
-	assert_int_equal(queue_claim(w->q, "w1", other, 1, 30, &w->a, &job, &n),
+	beat(w, "w1", NULL, 0);
+	assert_int_equal(queue_claim(w->q, "w1", other, 1, &w->a, &job, &n),
 			 QUEUE_OK);
 	assert_int_equal(n, 0);
 	sql(w, "UPDATE job_queue SET run_at = now() + interval '1 s'");
@@ -294,16 +296,11 @@ test_queue_job_progress_never_falls(void **state)
 					    "50 45", "100 90", "100 90" };
 	struct world *w = *state;
 	struct queue_job job;
-	struct queue_fence f;
-	bool cancel;
 
 	make_video(w, 1);
 	assert_true(claim(w, "w1", &job));
-	f = fence(&job, "w1");
 	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
-		assert_int_equal(
-		    queue_heartbeat(w->q, &f, 30, said[i], &cancel), QUEUE_OK);
-		assert_false(cancel);
+		assert_int_equal(beat_one(w, &job, "w1", said[i]), QUEUE_GO_ON);
 		assert_sql(w, want[i],
 			   "SELECT j.progress || ' ' || v.progress FROM"
 			   " job_queue j JOIN videos v ON v.id = j.video_id"
@@ -314,8 +311,7 @@ test_queue_job_progress_never_falls(void **state)
 	make_due(w);
 	assert_true(claim(w, "w1", &job));
 	assert_int_equal(job.progress, 0);
-	f = fence(&job, "w1");
-	assert_int_equal(queue_heartbeat(w->q, &f, 30, 10, &cancel), QUEUE_OK);
+	assert_int_equal(beat_one(w, &job, "w1", 10), QUEUE_GO_ON);
 	assert_sql(w, "90", "SELECT progress FROM videos");
 }
 
@@ -325,16 +321,14 @@ test_queue_job_lost_lease_refuses_every_end(void **state)
 	struct world *w = *state;
 	struct queue_job old, new;
 	struct queue_fence f;
-	bool cancel;
 	size_t n;
 
 	make_video(w, 1);
 	assert_true(claim(w, "w1", &old));
-	assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+	assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 	assert_int_equal(n, 0);
-	sql(w, "UPDATE job_queue SET lease_until = now() - interval '1 s'"
-	       " WHERE status = 'processing'");
-	assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+	expire(w, "w1");
+	assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 	assert_int_equal(n, 1);
 	assert_sql(w, "failed lease expired 5",
 		   "SELECT concat_ws(' ', status, error,"
@@ -345,8 +339,7 @@ test_queue_job_lost_lease_refuses_every_end(void **state)
 	assert_int_equal(new.attempts, 2);
 
 	f = fence(&old, "w1");
-	assert_int_equal(queue_heartbeat(w->q, &f, 30, 99, &cancel),
-			 QUEUE_LOST);
+	assert_int_equal(beat_one(w, &old, "w1", 99), QUEUE_STOP_LOST);
 	assert_int_equal(complete(w, &old, "w1"), QUEUE_LOST);
 	assert_int_equal(fail_job(w, &old, false), QUEUE_LOST);
 	assert_int_equal(queue_job_release(w->q, &f), QUEUE_LOST);
@@ -368,9 +361,8 @@ test_queue_job_that_kills_its_worker_runs_out_of_tries(void **state)
 	for (int run = 0; run < 3; run++) {
 		make_due(w);
 		assert_true(claim(w, "w1", &job));
-		sql(w, "UPDATE job_queue SET lease_until = 'epoch'"
-		       " WHERE status = 'processing'");
-		assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+		expire(w, "w1");
+		assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 	}
 	make_due(w);
 	assert_false(claim(w, "w1", &job));
@@ -386,12 +378,12 @@ test_queue_rescue_fails_unknown_types_for_good(void **state)
 
 	sql(w, "INSERT INTO job_queue (type) VALUES ('make_coffee')");
 	insert_jobs(w, "low", 1);
-	assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+	assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 	assert_int_equal(n, 1);
 	assert_sql(w, "failed f unknown job type make_coffee",
 		   "SELECT concat_ws(' ', status, claimable, error)"
 		   " FROM job_queue WHERE type = 'make_coffee'");
-	assert_int_equal(queue_rescue(w->q, &n), QUEUE_OK);
+	assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
 	assert_int_equal(n, 0);
 }
 
@@ -421,15 +413,13 @@ test_queue_job_cancel_settles_waiting_and_asks_running(void **state)
 	struct world *w = *state;
 	struct queue_job job;
 	struct queue_fence f;
-	bool cancel = false;
 
 	make_video(w, 1);
 	make_video(w, 2);
 	assert_true(claim(w, "w1", &job));
 	f = fence(&job, "w1");
 	assert_int_equal(queue_job_cancel(w->q, job.id), QUEUE_OK);
-	assert_int_equal(queue_heartbeat(w->q, &f, 30, 1, &cancel), QUEUE_OK);
-	assert_true(cancel);
+	assert_int_equal(beat_one(w, &job, "w1", 1), QUEUE_STOP_CANCEL);
 	/* whatever it says, a job that was asked to stop is cancelled */
 	assert_int_equal(fail_job(w, &job, false), QUEUE_OK);
 	assert_sql(w, "cancelled,cancelled",

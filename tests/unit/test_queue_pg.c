@@ -159,7 +159,8 @@ static void
 test_queue_listener_wakes_on_a_job_and_survives_an_outage(void **state)
 {
 	struct outage *o = *state;
-	struct queue_listener *l = queue_listen(o->q, "job_queue");
+	static const char *const channels[] = { "job_queue", NULL };
+	struct queue_listener *l = queue_listen(o->q, channels);
 	int64_t start;
 	int got;
 

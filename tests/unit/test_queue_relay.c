@@ -314,7 +314,6 @@ test_queue_relay_overwrite_begins_anew_and_cancels_the_old(void **state)
 	struct queue_fence f;
 	struct queue_video v;
 	char p[UUID_TEXT_MAX], ai[UUID_TEXT_MAX];
-	bool cancel = false;
 
 	assert_int_equal(relay(w, &e[0], 1), QUEUE_OK);
 	assert_true(claim(w, "w1", &old));
@@ -331,8 +330,7 @@ test_queue_relay_overwrite_begins_anew_and_cancels_the_old(void **state)
 	/* the run on the old bytes is asked to stop; what it still brings
 	 * does not reach the video */
 	f = fence(&old, "w1");
-	assert_int_equal(queue_heartbeat(w->q, &f, 30, 50, &cancel), QUEUE_OK);
-	assert_true(cancel);
+	assert_int_equal(beat_one(w, &old, "w1", 50), QUEUE_STOP_CANCEL);
 	o.duration = 99;
 	assert_int_equal(queue_job_complete(w->q, &f, &o), QUEUE_OK);
 	assert_sql(w, "queued 0 unknown",
