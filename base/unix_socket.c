@@ -205,7 +205,9 @@ union fd_message {
 	struct cmsghdr align;
 };
 
-/* As recv(); a second descriptor replaces the first. */
+/* As recv(); a later descriptor replaces an earlier one. There is room for one
+ * and not for what aligns it, which could hold a second: the kernel closes
+ * those that find no room. */
 static ssize_t
 receive(int fd, void *room, size_t n, int *passed)
 {
@@ -214,7 +216,7 @@ receive(int fd, void *room, size_t n, int *passed)
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = control.space,
-			      .msg_controllen = sizeof(control.space) };
+			      .msg_controllen = CMSG_LEN(sizeof(int)) };
 	struct cmsghdr *c;
 	ssize_t got;
 

@@ -225,8 +225,6 @@ test_unix_read_line_refuses_long_late_and_unended_lines(void **state)
 	unix_server_stop(s);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
-
 static void
 test_unix_send_fd_passes_a_descriptor_with_the_line(void **state)
 {
@@ -263,6 +261,60 @@ test_unix_send_fd_passes_a_descriptor_with_the_line(void **state)
 	}
 }
 
+/* Both in one message, as no peer of ours does. */
+static void
+send_two_fds(int fd, const int passed[2])
+{
+	union {
+		char space[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	char text[] = "two\n";
+	struct iovec iov = { text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.space,
+			      .msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(c), passed, 2 * sizeof(int));
+	assert_int_equal(sendmsg(fd, &msg, 0), 4);
+}
+
+static void
+test_unix_read_line_fd_takes_one_descriptor_and_leaves_no_other(void **state)
+{
+	struct buf line = BUF_MAX(64);
+	int pair[2], first[2], second[2], got;
+	char ch;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(pipe(first), 0);
+	assert_int_equal(pipe2(second, O_NONBLOCK), 0);
+	send_two_fds(pair[0], (int[]){ first[1], second[1] });
+	close(first[1]);
+	close(second[1]);
+	assert_int_equal(unix_read_line_fd(pair[1], -1, 5000, &line, &got), 0);
+	assert_string_equal(line.p, "two");
+	/* the end of the second pipe is nobody's any more */
+	assert_int_equal(read(second[0], &ch, 1), 0);
+	assert_int_equal(write(got, "x", 1), 1);
+	assert_int_equal(read(first[0], &ch, 1), 1);
+	close(got);
+	assert_int_equal(read(first[0], &ch, 1), 0);
+	buf_release(&line);
+	close(first[0]);
+	close(second[0]);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+
 int
 main(void)
 {
@@ -278,6 +330,8 @@ main(void)
 		TEST(test_unix_ask_carries_a_line_each_way),
 		TEST(test_unix_read_line_refuses_long_late_and_unended_lines),
 		TEST(test_unix_send_fd_passes_a_descriptor_with_the_line),
+		TEST(
+		    test_unix_read_line_fd_takes_one_descriptor_and_leaves_no_other),
 	};
 
 	return cmocka_run_group_tests_name("base_unix_socket", tests, NULL,
