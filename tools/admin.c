@@ -6,10 +6,9 @@
 #include "base/io.h"
 #include "base/timeval.h"
 #include "tools/command.h"
+#include "tools/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,23 +73,6 @@ admin_path(const char *dir, const char *name, char *out, size_t size)
 	return complain(EX_USAGE, "%s: its name is too long", dir);
 }
 
-bool
-admin_dir_empty(const char *dir)
-{
-	struct dirent *e;
-	bool empty = true;
-	DIR *d = opendir(dir);
-
-	if (!d)
-		return false;
-	while (empty && (e = readdir(d)))
-		empty = strcmp(e->d_name, ".") == 0 ||
-			strcmp(e->d_name, "..") == 0 ||
-			strcmp(e->d_name, "lost+found") == 0;
-	closedir(d);
-	return empty;
-}
-
 static int
 copy_file(const char *from, const char *to, const char *name, bool keep)
 {
@@ -124,24 +106,13 @@ admin_copy_files(const char *from, const char *to, bool credentials, bool keep)
 	return status;
 }
 
-static struct stat owner;
-
-static int
-give(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)type;
-	(void)at;
-	return st->st_uid == owner.st_uid
-		   ? 0
-		   : lchown(path, owner.st_uid, owner.st_gid);
-}
-
 int
 admin_give_back(const char *data)
 {
 	static const char *const names[] = { "index", "blobs", "accounts",
 					     "credentials" };
 	char path[PATH_MAX];
+	struct stat owner;
 
 	if (geteuid() != 0 || stat(data, &owner) != 0 || owner.st_uid == 0)
 		return EX_OK;
@@ -150,7 +121,7 @@ admin_give_back(const char *data)
 
 		if (status != GO_ON)
 			return status;
-		if (nftw(path, give, 16, FTW_PHYS | FTW_MOUNT) != 0 &&
+		if (folder_give(path, owner.st_uid, owner.st_gid) != 0 &&
 		    errno != ENOENT)
 			return complain(EX_NOPERM, "%s: %s", path,
 					strerror(errno));

@@ -30,8 +30,6 @@ int admin_no_gateway(const char *data);
 /* DIR/NAME, or EX_USAGE with a complaint when that is too long. GO_ON. */
 int MUST_CHECK admin_path(const char *dir, const char *name, char *out,
 			  size_t size);
-/* Nothing lies there but what a file system puts there itself. */
-bool admin_dir_empty(const char *dir);
 /*
  * The small files beside the store: accounts and, where asked, credentials.
  * One that is absent is passed over, so is one that @keep finds in @to.

@@ -12,6 +12,7 @@
 #include "store/care.h"
 #include "tools/admin.h"
 #include "tools/command.h"
+#include "tools/folder.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -65,7 +66,7 @@ open_dir(struct backup *b, const char *data, const char *dir)
 	    admin_path(b->dir, BACKUP_MANIFEST, manifest, sizeof(manifest));
 	if (status != GO_ON)
 		return status;
-	if (access(manifest, F_OK) != 0 && !admin_dir_empty(b->dir))
+	if (access(manifest, F_OK) != 0 && folder_is_empty(b->dir) != 1)
 		return complain(EX_USAGE,
 				"%s holds other things: give an empty "
 				"directory, or that of an earlier backup",

@@ -6,6 +6,7 @@
 #include "store/care.h"
 #include "tools/admin.h"
 #include "tools/command.h"
+#include "tools/folder.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -61,7 +62,8 @@ check_places(const struct restore *r)
 				"%s holds no blobs: --index-only is for a "
 				"store that lost its index alone",
 				to);
-	if (r->conf.index_only || access(to, F_OK) != 0 || admin_dir_empty(to))
+	if (r->conf.index_only || access(to, F_OK) != 0 ||
+	    folder_is_empty(to) == 1)
 		return GO_ON;
 	if (has(to, "blobs"))
 		return complain(EX_USAGE,

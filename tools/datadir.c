@@ -9,12 +9,11 @@
 #include "base/credentials.h"
 #include "base/io.h"
 #include "base/rundir.h"
+#include "tools/folder.h"
 #include "tools/program.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/file.h>
@@ -74,37 +73,18 @@ static int
 check_content(const char *path, char err[512])
 {
 	char credentials[PATH_MAX + 16];
-	const struct dirent *entry;
-	bool foreign = false;
-	DIR *dir = opendir(path);
+	int empty = folder_is_empty(path);
 
-	if (!dir)
+	if (empty < 0)
 		return failed(err, "cannot read the data directory", path);
 	credentials_path(path, credentials, sizeof(credentials));
-	while ((entry = readdir(dir)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, "lost+found") != 0)
-			foreign = true;
-	closedir(dir);
-	if (!foreign || access(credentials, F_OK) == 0)
+	if (empty || access(credentials, F_OK) == 0)
 		return 0;
 	snprintf(err, 512,
 		 "%.400s is neither empty nor a data directory of Reelgate: "
 		 "name another with --data",
 		 path);
 	return -1;
-}
-
-static uid_t new_owner;
-static gid_t new_group;
-
-static int
-give_away(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)type;
-	(void)at;
-	return st->st_uid == new_owner ? 0 : lchown(path, new_owner, new_group);
 }
 
 /* Hands the directory, and what an earlier owner made in it, to the user. */
@@ -117,9 +97,7 @@ hand_over(const char *path, const struct passwd *pw, char err[512])
 		return failed(err, "cannot read the data directory", path);
 	if (st.st_uid == pw->pw_uid)
 		return 0;
-	new_owner = pw->pw_uid;
-	new_group = pw->pw_gid;
-	if (nftw(path, give_away, 16, FTW_PHYS | FTW_MOUNT) != 0)
+	if (folder_give(path, pw->pw_uid, pw->pw_gid) != 0)
 		return failed(err, "cannot hand over", path);
 	return 0;
 }
