@@ -1,10 +1,12 @@
 /*
- * What the commands of `reelgate admin` on a store share.
+ * What the commands of `reelgate admin` share.
  */
 #include "tools/admin.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/rundir.h"
 #include "base/timeval.h"
+#include "base/unix_socket.h"
 #include "tools/command.h"
 #include "tools/folder.h"
 
@@ -52,6 +54,21 @@ progress_damage(void *ctx, const char *line)
 	(void)complain(0, "damaged: %s", line);
 }
 
+void
+admin_print_text(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 0x20 || c == 0x7f || c == '\\')
+			printf("\\x%02x", c);
+		else
+			putchar(c);
+	}
+}
+
+/* ---- the gateway --------------------------------------------------------- */
+
 int
 admin_no_gateway(const char *data)
 {
@@ -64,6 +81,53 @@ admin_no_gateway(const char *data)
 			"no gateway answers on %s (%s): does reelgate up run?",
 			data, strerror(errno));
 }
+
+static int
+read_answer(struct slice text, cJSON **answer)
+{
+	const char *error;
+
+	*answer = json_parse(text);
+	error = *answer ? json_str(*answer, "error")
+			: "the gateway's answer is not of this release";
+	if (!error)
+		return EX_OK;
+	(void)complain(0, "%s", error);
+	cJSON_Delete(*answer);
+	*answer = NULL;
+	return EXIT_FAILURE;
+}
+
+int
+admin_ask(const char *data, struct buf *request, int timeout_s, cJSON **answer)
+{
+	struct buf text = BUF_INIT;
+	char path[PATH_MAX];
+	int status;
+
+	*answer = NULL;
+	rundir_path(data, "admin.sock", path, sizeof(path));
+	buf_putc(request, '\n');
+	if (!buf_ok(request))
+		status = complain(EX_OSERR, "out of memory");
+	else if (unix_ask(path, buf_slice(request), timeout_s, &text) != 0)
+		status = admin_no_gateway(data);
+	else
+		status = read_answer(buf_slice(&text), answer);
+	secret_release(request);
+	secret_release(&text);
+	return status;
+}
+
+const char *
+admin_text(const cJSON *answer, const char *name)
+{
+	const char *s = json_str(answer, name);
+
+	return s ? s : "-";
+}
+
+/* ---- files --------------------------------------------------------------- */
 
 int
 admin_path(const char *dir, const char *name, char *out, size_t size)

@@ -1,11 +1,11 @@
 /*
- * admin.h - what the commands of `reelgate admin` on a store share. Threads:
- * one.
+ * admin.h - what the commands of `reelgate admin` share. Threads: one.
  */
 #ifndef TOOLS_ADMIN_H
 #define TOOLS_ADMIN_H
 
 #include "base/buf.h"
+#include "base/json.h"
 
 /* In a backup's folder: what it is. Whoever has none is no backup. */
 #define BACKUP_MANIFEST "backup.json"
@@ -23,9 +23,23 @@ void progress_damage(void *progress, const char *line);
 /* Before anything else is printed. */
 void progress_clear(struct progress *p);
 
+/* Keys hold any byte but NUL: control characters, which a terminal obeys, and
+ * the backslash are printed as \xNN. */
+void admin_print_text(struct slice s);
+
 /* What a connection to the gateway's admin socket failed with (errno), as a
  * complaint and its status. */
 int admin_no_gateway(const char *data);
+/*
+ * admin_ask - sends @request, a JSON object, as a line to the gateway on @data
+ * (gateway/admin.h), and releases it. EX_OK with the answer, for
+ * cJSON_Delete(), or a status after a complaint: there was none within
+ * @timeout_s, or it was an error. Both lines are wiped: they may hold secrets.
+ */
+int MUST_CHECK admin_ask(const char *data, struct buf *request, int timeout_s,
+			 cJSON **answer);
+/* A text of the answer, "-" where there is none. */
+const char *admin_text(const cJSON *answer, const char *name);
 
 /* DIR/NAME, or EX_USAGE with a complaint when that is too long. GO_ON. */
 int MUST_CHECK admin_path(const char *dir, const char *name, char *out,

@@ -5,14 +5,10 @@
  */
 #include "tools/command.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/json_write.h"
-#include "base/rundir.h"
-#include "base/unix_socket.h"
 #include "tools/admin.h"
 
 #include <limits.h>
-#include <unistd.h>
 
 #define ANSWER_S 30
 #define SECRET_LINE_MAX 1024
@@ -28,24 +24,18 @@ struct options {
 
 /* ---- printing ------------------------------------------------------------ */
 
-static const char *
-text(const cJSON *obj, const char *name)
-{
-	const char *s = json_str(obj, name);
-
-	return s ? s : "-";
-}
-
 /* A secret is shown where it is new to whoever reads this. */
 static void
 print_made(const cJSON *doc, const struct options *o)
 {
 	printf("%-15s %s\n%-15s %s\n%-15s %s\n%-15s %s\n%-15s %s\n", "name",
-	       text(doc, "name"), "id", text(doc, "id"), "account number",
-	       text(doc, "number"), "display name", text(doc, "display_name"),
-	       "access key", text(doc, "access_key"));
+	       admin_text(doc, "name"), "id", admin_text(doc, "id"),
+	       "account number", admin_text(doc, "number"), "display name",
+	       admin_text(doc, "display_name"), "access key",
+	       admin_text(doc, "access_key"));
 	if (!o->secret_key)
-		printf("%-15s %s\n", "secret key", text(doc, "secret_key"));
+		printf("%-15s %s\n", "secret key",
+		       admin_text(doc, "secret_key"));
 }
 
 static void
@@ -59,10 +49,10 @@ print_users(const cJSON *doc, const struct options *o)
 	cJSON_ArrayForEach(user, cJSON_GetObjectItem(doc, "users"))
 	{
 		printf("%-20s %-12s %4d  %-24s  %-64s  %s\n",
-		       text(user, "name"), text(user, "number"),
+		       admin_text(user, "name"), admin_text(user, "number"),
 		       cJSON_GetArraySize(cJSON_GetObjectItem(user, "keys")),
-		       text(user, "created"), text(user, "id"),
-		       text(user, "display_name"));
+		       admin_text(user, "created"), admin_text(user, "id"),
+		       admin_text(user, "display_name"));
 	}
 }
 
@@ -74,8 +64,9 @@ print_keys(const cJSON *doc, const struct options *o)
 	(void)o;
 	printf("%-24s  %s\n", "created", "access key");
 	cJSON_ArrayForEach(user, cJSON_GetObjectItem(doc, "users"))
-	    cJSON_ArrayForEach(key, cJSON_GetObjectItem(user, "keys")) printf(
-		"%-24s  %s\n", text(key, "created"), text(key, "access_key"));
+	    cJSON_ArrayForEach(key, cJSON_GetObjectItem(user, "keys"))
+		printf("%-24s  %s\n", admin_text(key, "created"),
+		       admin_text(key, "access_key"));
 }
 
 /* ---- the commands -------------------------------------------------------- */
@@ -177,47 +168,22 @@ put_request(struct buf *line, const struct action *a, char **args,
 		if (members[i].value)
 			json_put_str(line, members[i].name, members[i].value);
 	json_close_object(line);
-	buf_putc(line, '\n');
-}
-
-static int
-print_answer(const struct action *a, const struct options *o,
-	     struct slice answer)
-{
-	cJSON *doc = json_parse(answer);
-	const char *error = json_str(doc, "error");
-	int status = EX_OK;
-
-	if (error || !doc)
-		status = complain(EXIT_FAILURE, "%s",
-				  error ? error
-					: "the gateway's answer is not of this "
-					  "release");
-	else if (a->print)
-		a->print(doc, o);
-	json_wipe(doc, "secret_key");
-	cJSON_Delete(doc);
-	return status;
 }
 
 static int
 ask(const struct action *a, char **args, const struct options *o,
     const char *data, const char *secret)
 {
-	struct buf line = BUF_INIT, answer = BUF_INIT;
-	char path[PATH_MAX];
+	struct buf line = BUF_INIT;
+	cJSON *answer;
 	int status;
 
-	rundir_path(data, "admin.sock", path, sizeof(path));
 	put_request(&line, a, args, o, secret);
-	if (!buf_ok(&line))
-		status = complain(EX_OSERR, "out of memory");
-	else if (unix_ask(path, buf_slice(&line), ANSWER_S, &answer) != 0)
-		status = admin_no_gateway(data);
-	else
-		status = print_answer(a, o, buf_slice(&answer));
-	secret_release(&line);
-	secret_release(&answer);
+	status = admin_ask(data, &line, ANSWER_S, &answer);
+	if (status == EX_OK && a->print)
+		a->print(answer, o);
+	json_wipe(answer, "secret_key");
+	cJSON_Delete(answer);
 	return status;
 }
 

@@ -31,20 +31,6 @@ struct fsck {
 
 /* ---- findings ------------------------------------------------------------ */
 
-/* Keys hold any byte but NUL: control characters do not reach a terminal. */
-static void
-print_text(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char ch = (unsigned char)s.p[i];
-
-		if (ch < 0x20 || ch == 0x7f || ch == '\\')
-			printf("\\x%02x", ch);
-		else
-			putchar(ch);
-	}
-}
-
 static void
 print_json(const struct store_finding *f)
 {
@@ -77,10 +63,10 @@ print_finding(void *ctx, const struct store_finding *f)
 	}
 	printf("%s: ", f->kind);
 	if (f->bucket.n)
-		print_text(f->bucket);
+		admin_print_text(f->bucket);
 	if (f->key.n) {
 		putchar('/');
-		print_text(f->key);
+		admin_print_text(f->key);
 	}
 	if (f->version_id)
 		printf(" (version %s)", f->version_id);

@@ -2,16 +2,11 @@
  * reelgate admin scrub - has the running gateway read its whole store and
  * compare it with its checksums, by its admin socket (gateway/admin.h).
  */
-#include "base/buf.h"
-#include "base/json.h"
 #include "base/json_write.h"
-#include "base/rundir.h"
 #include "base/timeval.h"
-#include "base/unix_socket.h"
 #include "tools/admin.h"
 #include "tools/command.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -33,34 +28,15 @@ static int
 ask(const struct scrub_command *s, const char *command, bool objects,
     cJSON **out)
 {
-	struct buf line = BUF_INIT, answer = BUF_INIT;
-	char path[PATH_MAX];
-	int status = EX_OK;
+	struct buf line = BUF_INIT;
 
-	*out = NULL;
-	rundir_path(s->data, "admin.sock", path, sizeof(path));
 	json_open_object(&line, NULL);
 	json_put_str(&line, "command", command);
 	json_put_bool(&line, "objects", objects);
 	if (s->has_rate)
 		json_put_u64(&line, "rate", s->rate);
 	json_close_object(&line);
-	buf_putc(&line, '\n');
-	if (!buf_ok(&line))
-		status = complain(EX_OSERR, "out of memory");
-	else if (unix_ask(path, buf_slice(&line), objects ? OWNERS_S : ANSWER_S,
-			  &answer) != 0)
-		status = admin_no_gateway(s->data);
-	else
-		*out = json_parse(buf_slice(&answer));
-	if (status == EX_OK && (!*out || json_str(*out, "error")))
-		status = complain(EXIT_FAILURE, "%s",
-				  *out ? json_str(*out, "error")
-				       : "the gateway's answer is not of this "
-					 "release");
-	buf_release(&line);
-	buf_release(&answer);
-	return status;
+	return admin_ask(s->data, &line, objects ? OWNERS_S : ANSWER_S, out);
 }
 
 /* ---- printing ----------------------------------------------------------- */
@@ -74,40 +50,18 @@ number(const cJSON *doc, const char *name)
 	return v;
 }
 
-static const char *
-text(const cJSON *doc, const char *name)
-{
-	const char *s = json_str(doc, name);
-
-	return s ? s : "-";
-}
-
-/* A key may hold what a terminal obeys. */
-static void
-print_plain(const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < ' ' || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
-
 static void
 print_object(const cJSON *o)
 {
-	const char *upload = text(o, "upload_id");
+	const char *upload = admin_text(o, "upload_id");
 
 	printf("    %s%s/", *upload ? "part of an open upload of " : "",
-	       text(o, "bucket"));
-	print_plain(text(o, "key"));
+	       admin_text(o, "bucket"));
+	admin_print_text(slice_str(admin_text(o, "key")));
 	if (*upload)
 		printf(", upload id %s\n", upload);
 	else
-		printf(", version %s\n", text(o, "version_id"));
+		printf(", version %s\n", admin_text(o, "version_id"));
 }
 
 /* EX_OK, or EXIT_FAILURE when there is some. */
@@ -124,9 +78,9 @@ print_damage(const cJSON *doc)
 	printf("damaged:\n");
 	cJSON_ArrayForEach(d, list)
 	{
-		printf("  %s, block %lld: %s (found %s)\n", text(d, "place"),
-		       (long long)number(d, "block"), text(d, "text"),
-		       text(d, "found"));
+		printf("  %s, block %lld: %s (found %s)\n",
+		       admin_text(d, "place"), (long long)number(d, "block"),
+		       admin_text(d, "text"), admin_text(d, "found"));
 		cJSON_ArrayForEach(o, cJSON_GetObjectItem(d, "objects"))
 		    print_object(o);
 		if (json_bool(d, "more_objects", false))
@@ -151,7 +105,7 @@ print_status(const cJSON *doc)
 	       !running				   ? "idle"
 	       : json_bool(doc, "in_index", false) ? "reading the index"
 						   : "reading the blobs");
-	printf("%-10s %s\n", "started", text(doc, "started"));
+	printf("%-10s %s\n", "started", admin_text(doc, "started"));
 	if (running)
 		printf("%-10s %lld of %lld bytes, %lld files\n", "read",
 		       (long long)bytes, (long long)of,
@@ -159,8 +113,8 @@ print_status(const cJSON *doc)
 	if (running && number(doc, "rate"))
 		printf("%-10s %lld bytes/s\n", "rate",
 		       (long long)number(doc, "rate"));
-	printf("%-10s %s\n%-10s %s\n", "finished", text(doc, "finished"),
-	       "next", text(doc, "next"));
+	printf("%-10s %s\n%-10s %s\n", "finished", admin_text(doc, "finished"),
+	       "next", admin_text(doc, "next"));
 }
 
 /* ---- the commands ------------------------------------------------------- */

@@ -109,10 +109,10 @@ def test_damage_met_by_a_client_is_told_and_a_file_put_back_is_seen(store):
 
 
 def test_keys_cannot_command_the_terminal(store):
-    flip(store.put("a\x1b[2J\x7f.mp4"), 7)
+    flip(store.put("a\x1b[2J\x7f\\.mp4"), 7)
     done = store.scrub("start", "--rate=0", "--wait")
     assert done.returncode == 1
-    assert "films/a\\x1b[2J\\x7f.mp4, version" in done.stdout
+    assert "films/a\\x1b[2J\\x7f\\x5c.mp4, version" in done.stdout
 
 
 def test_slow_pass_outlives_a_kill_and_can_be_stopped(store):
