@@ -85,16 +85,15 @@ open_dir(struct backup *b, const char *data, const char *dir)
 static int
 write_manifest(const struct backup *b, const struct store_copies_result *r)
 {
-	char path[PATH_MAX], now[TIME_TEXT_MAX];
+	char path[PATH_MAX];
 	struct buf json = BUF_INIT;
 	int status = admin_path(b->dir, BACKUP_MANIFEST, path, sizeof(path));
 
 	if (status != GO_ON)
 		return status;
-	time_format_iso(b->began_us, now);
 	json_open_object(&json, NULL);
 	json_put_bool(&json, "complete", r != NULL);
-	json_put_str(&json, "time", now);
+	json_put_time(&json, "time", b->began_us);
 	if (r) {
 		json_put_u64(&json, "format", STORE_LOCAL_FORMAT);
 		json_put_str(&json, "deployment", r->identity.deployment_id);
@@ -155,8 +154,8 @@ check_manifest(struct backup *b, const char *deployment)
 
 /* ---- the gateway --------------------------------------------------------- */
 
-/* The index grows meanwhile. -1: the gateway is gone. */
-static int
+/* The index grows meanwhile. */
+static void
 wait_for_answer(struct backup *b)
 {
 	struct pollfd p = { .fd = b->gateway, .events = POLLIN };
@@ -167,7 +166,6 @@ wait_for_answer(struct backup *b)
 			progress_show(&b->progress, "bytes of the index",
 				      (uint64_t)st.st_size, 0);
 	progress_clear(&b->progress);
-	return 0;
 }
 
 static int
@@ -186,7 +184,7 @@ read_answer(struct backup *b)
 		    EX_TEMPFAIL, "the gateway ended while it copied the index; "
 				 "the last backup is as it was");
 	else if (error)
-		status = complain(EXIT_FAILURE, "%s", error);
+		status = complain(EX_IOERR, "%s", error);
 	else
 		status = check_manifest(b, json_str(doc, "deployment"));
 	cJSON_Delete(doc);
@@ -204,9 +202,9 @@ ask_gateway(struct backup *b)
 	if (b->gateway < 0)
 		return admin_no_gateway(b->data);
 	if (unix_send_fd(b->gateway, SLICE("{\"command\":\"backup\"}\n"),
-			 store_backup_fd(b->copies)) != 0 ||
-	    wait_for_answer(b) != 0)
+			 store_backup_fd(b->copies)) != 0)
 		return complain(EX_UNAVAILABLE, "the gateway does not answer");
+	wait_for_answer(b);
 	return read_answer(b);
 }
 
@@ -270,9 +268,10 @@ run(struct backup *b)
 {
 	const struct store_copies_result *r;
 	char err[512];
-	int status = check_manifest(b, NULL);
+	int status;
 
 	b->began_us = time_now_us();
+	status = check_manifest(b, NULL);
 	if (status != GO_ON)
 		return status;
 	b->conf.from = b->data;

@@ -231,11 +231,10 @@ cmd_admin_fsck(int argc, char **argv)
 
 	if (status != GO_ON)
 		return status;
-	if (n == 2)
-		snprintf(dir, sizeof(dir), "%s", argv[2]);
-	else if (settings_data_dir(config, data, dir, sizeof(dir)) != GO_ON)
+	if (n == 1 &&
+	    settings_data_dir(config, data, dir, sizeof(dir)) != GO_ON)
 		return FSCK_FAILED;
-	k.conf.dir = dir;
+	k.conf.dir = n == 1 ? dir : argv[2];
 	k.conf.ctx = &k;
 	return check_in_child(&k);
 }

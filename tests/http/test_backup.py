@@ -13,6 +13,7 @@ import time
 import botocore.exceptions
 import pytest
 
+from disk import SmallDisk
 from gateway import BIN, DEFAULT_BUCKET, Gateway
 
 
@@ -357,26 +358,25 @@ def test_restore_refusals(gateway, tmp_path):
     refused(r.admin("new-epoch"), 1, "holds no index")
 
 
-def test_full_disk_of_the_backup_is_said(gateway, tmp_path):
-    if os.getuid() != 0:
-        pytest.skip("needs root to mount a small disk")
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none",
-                       small], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no file system can be mounted here")
+@pytest.mark.parametrize("left,text", [
+    (32 << 10, "the disk of the backup is full"),  # for the index
+    (2 << 20, "No space left")])  # for the blobs
+def test_full_disk_of_the_backup_is_said(gateway, tmp_path, left, text):
+    small = SmallDisk(tmp_path / "small", 4)
     try:
+        small.leave(left)
         s3 = gateway.client()
         for n in range(12):
             s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                           Body=body(n, 300_000))
-        place = small / "b"
+        place = small.where / "b"
         done = gateway.admin("backup", str(place))
-        assert done.returncode == 74 and "No space left" in done.stderr
+        assert done.returncode == 74 and text in done.stderr
         assert manifest(place)["complete"] is False
+        assert manifest(place)["time"] > "2020"
         s3.put_object(Bucket=DEFAULT_BUCKET, Key="still", Body=b"works")
     finally:
-        subprocess.run(["umount", small], check=True)
+        small.close()
 
 
 @pytest.mark.parametrize("command,texts", [
