@@ -25,8 +25,7 @@
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
  * Each peer has a thread and one command, so a long one holds up no other.
- * Both ends: gateway/admin_*.c serve, tools/cmd_accounts.c and
- * tools/cmd_backup.c ask.
+ * Both ends: gateway/admin_*.c serve, tools/admin.c and tools/cmd_backup.c ask.
  */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H

@@ -44,7 +44,7 @@ int admin_user_list(struct admin_command *c);
 int admin_user_remove(struct admin_command *c);
 int admin_key_add(struct admin_command *c);
 int admin_key_remove(struct admin_command *c);
-int admin_backup(struct admin_command *c); /* admin_store.c */
+int admin_backup(struct admin_command *c);
 int admin_scrub_start(struct admin_command *c);
 int admin_scrub_stop(struct admin_command *c);
 int admin_scrub_status(struct admin_command *c);

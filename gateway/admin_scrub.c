@@ -1,8 +1,8 @@
 /*
  * scrub start|stop|status: the scrubber of the local store (store/care.h).
  */
-#include "base/json_write.h"
 #include "gateway/admin_command.h"
+#include "base/json_write.h"
 
 static int
 refused(struct admin_command *c, enum s3_error err)

@@ -1,9 +1,10 @@
 /*
- * The operator's commands on the store.
+ * backup: the index goes into the peer's file, the blobs it names are held
+ * back until the peer is gone.
  */
+#include "gateway/admin_command.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "gateway/admin_command.h"
 
 #include <errno.h>
 #include <poll.h>
