@@ -95,8 +95,7 @@ limit_repeat(const struct limit_conf *conf, limit_step step, void *const *ctx,
 	return failed ? -1 : 0;
 }
 
-/* ---- MD5 ------------------------------------------------------------------
- */
+/* ---- MD5 ----------------------------------------------------------------- */
 
 struct md5_work {
 	char *data;

@@ -149,8 +149,7 @@ put_step(void *ctx, uint64_t i)
 	return ok;
 }
 
-/* ---- opening ---------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------- */
 
 static int
 open_env(const char *dir, unsigned flags, MDB_env **env)
@@ -246,8 +245,7 @@ limit_lmdb_put(const struct limit_conf *conf, struct bench_result *out)
 	return tell(rc);
 }
 
-/* ---- a page by a cursor -----------------------------------------------------
- */
+/* ---- a page by a cursor -------------------------------------------------- */
 
 struct page {
 	MDB_env *env;

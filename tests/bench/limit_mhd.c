@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #define CONNECTIONS 1024u
-#define CONNECTION_MEMORY 131072u
+#define CONNECTION_MEMORY 32768u
 #define STACK_BYTES (256u * 1024)
 
 /* An answer in the first call would close the connection. */

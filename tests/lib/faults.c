@@ -6,11 +6,11 @@
  *
  * CALL: open, mkdir, write, sync, fallocate, unlink, accept (write: any way to
  * write, sync: fsync and fdatasync). PATH: pattern (fnmatch) of the path, to
- *which
- * "@dsync" is added when it was opened with O_DSYNC, as LMDB opens the file
- * for its meta page, else "@plain". From the NTH matching call on COUNT calls
- * fail with the errno ERROR (0: half of the bytes are written). Each failure
- * is a byte in $FAULTS.hits; the last one of a rule deletes the file $FAULTS.
+ * which "@dsync" is added when it was opened with O_DSYNC, as LMDB opens the
+ * file for its meta page, else "@plain". From the NTH matching call on COUNT
+ * calls fail with the errno ERROR (0: half of the bytes are written). Each
+ * failure is a byte in $FAULTS.hits; the last one of a rule deletes the file
+ * $FAULTS.
  */
 #include <errno.h>
 #include <fcntl.h>
