@@ -3,7 +3,9 @@
 import itertools
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -40,6 +42,19 @@ def own_gateway():
     yield make
     for g in made:
         g.close()
+
+
+@pytest.fixture
+def memory_path(tmp_path):
+    """As tmp_path, in memory where that is to be had: for much work that is
+    not about a disk."""
+    shm = pathlib.Path("/dev/shm")
+    if not os.access(shm, os.W_OK):
+        yield tmp_path
+        return
+    path = tempfile.mkdtemp(prefix="reelgate-", dir=shm)
+    yield pathlib.Path(path)
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@ import base64
 import hashlib
 import json
 import os
-import pathlib
 import socket
 import stat
 import subprocess
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+from blobs import blobs, flip
 from stack import BUCKET
 
 
@@ -67,10 +67,10 @@ def test_lease_gives_the_bytes(stack, user, size):
 def test_lease_of_a_damaged_object_is_refused(stack, user):
     data = os.urandom((3 << 20) + 5)
     upload = user.upload_url()
-    before = set(pathlib.Path(stack.data).glob("blobs/f/*/*/*"))
+    before = blobs(stack.data)
     assert user.put(upload, data).status == 200
-    [path] = set(pathlib.Path(stack.data).glob("blobs/f/*/*/*")) - before
-    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    [path] = blobs(stack.data) - before
+    flip(path, len(data) - 1)
     assert lease(stack, upload["key"]) == ({"error": "BadDigest"}, [])
     path.write_bytes(data)
     assert read_all(*lease(stack, upload["key"])) == data

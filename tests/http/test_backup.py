@@ -13,6 +13,7 @@ import time
 import botocore.exceptions
 import pytest
 
+from blobs import blobs
 from disk import SmallDisk
 from gateway import BIN, DEFAULT_BUCKET, Gateway
 
@@ -155,8 +156,7 @@ def test_second_backup_copies_only_what_is_new(gateway, tmp_path):
         s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                       Body=body(n, 100_000))
     assert copied(gateway.admin("backup", str(place))) == 20
-    inodes = {p: p.stat().st_ino for p in (place / "blobs").rglob("*")
-              if p.is_file()}
+    inodes = {p: p.stat().st_ino for p in blobs(place)}
     for n in range(20, 25):
         s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                       Body=body(n, 100_000))
@@ -164,8 +164,7 @@ def test_second_backup_copies_only_what_is_new(gateway, tmp_path):
     done = gateway.admin("backup", str(place))
     assert copied(done) == 5
     assert "1 files removed" in done.stdout
-    after = {p: p.stat().st_ino for p in (place / "blobs").rglob("*")
-             if p.is_file()}
+    after = {p: p.stat().st_ino for p in blobs(place)}
     assert len(after) == 24
     assert sum(after.get(p) == i for p, i in inodes.items()) == 19
     # no byte is shared with the store
@@ -175,24 +174,29 @@ def test_second_backup_copies_only_what_is_new(gateway, tmp_path):
 
 
 @pytest.mark.parametrize("victim", ["tool", "gateway"])
-def test_killed_backup_leaves_the_last_one(gateway, tmp_path, victim):
+def test_killed_backup_leaves_the_last_one(memory_path, own_gateway, victim):
     """SIGKILL at many moments; after each the folder holds a whole backup,
     and in the end a new one succeeds over what was left."""
+    gateway = own_gateway(data=memory_path / "data")
     s3 = gateway.client()
-    place = tmp_path / "backup"
+    place = memory_path / "backup"
+    now = {}
+
+    def put(n, seed):
+        data = body(seed, 300_000)
+        s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}", Body=data)
+        now[f"k{n}"] = hashlib.md5(data).hexdigest()
+
     for n in range(40):
-        s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
-                      Body=body(n, 300_000))
+        put(n, n)
     begun = time.monotonic()
     assert gateway.admin("backup", str(place)).returncode == 0
     took = time.monotonic() - begun
-    wanted = contents(gateway)
+    wanted = dict(now)
     interrupted = 0
     for moment in range(5):
         for n in range(10):
-            s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
-                          Body=body(100 * moment + n, 300_000))
-        now = contents(gateway)
+            put(n, 100 + 10 * moment + n)
         tool = subprocess.Popen(
             [BIN / "reelgate", "admin", "backup", place, "--data",
              gateway.data], env=gateway.environment(),
@@ -208,7 +212,7 @@ def test_killed_backup_leaves_the_last_one(gateway, tmp_path, victim):
             s3 = gateway.client()
         done = reelgate(gateway, "fsck", place, "--bytes")
         assert done.returncode == 0, done.stdout
-        r = restored(gateway, place, tmp_path, f"r{moment}")
+        r = restored(gateway, place, memory_path, f"r{moment}")
         there = contents(r)
         r.close()
         assert there in (wanted, now)
@@ -223,8 +227,8 @@ def test_killed_backup_leaves_the_last_one(gateway, tmp_path, victim):
     done = gateway.admin("backup", str(place))
     assert done.returncode == 0, done.stderr
     assert not list(place.rglob("*.new"))
-    r = restored(gateway, place, tmp_path)
-    assert contents(r) == contents(gateway)
+    r = restored(gateway, place, memory_path)
+    assert contents(r) == contents(gateway) == now
     r.close()
 
 
@@ -276,8 +280,7 @@ def test_index_only_brings_a_lost_index_back(gateway, tmp_path):
     s3.put_object(Bucket=DEFAULT_BUCKET, Key="c", Body=body(3, 200_000))
     assert len(contents(gateway)) == 2
     # what the index does not know was not written over
-    files = [p for p in (gateway.data / "blobs").rglob("*") if p.is_file()]
-    assert len(files) == 3
+    assert len(blobs(gateway.data)) == 3
 
 
 def refused(done, status, text):

@@ -8,6 +8,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from blobs import blobs, flip
 from sigv4 import Signer, head
 from wire import Wire, request
 
@@ -16,18 +17,6 @@ PART = 5 * MIB
 SMALL = random.Random(1).randbytes(100_000)
 MIDDLE = random.Random(2).randbytes(3 * MIB + 500_000)
 LARGE = random.Random(3).randbytes(12 * MIB + 77)
-
-
-def blobs(gateway):
-    return {p for p in (gateway.data / "blobs").rglob("*") if p.is_file()}
-
-
-def flip(path, at):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        byte = f.read(1)[0]
-        f.seek(at)
-        f.write(bytes([byte ^ 0x10]))
 
 
 @contextlib.contextmanager
@@ -41,9 +30,9 @@ def flipped(path, at):
 def put(gateway, client, bucket):
     """Puts the object "o": its one file."""
     def one(data, key="o"):
-        before = blobs(gateway)
+        before = blobs(gateway.data)
         client.put_object(Bucket=bucket, Key=key, Body=data)
-        [path] = blobs(gateway) - before
+        [path] = blobs(gateway.data) - before
         return path
     return one
 
@@ -56,10 +45,10 @@ def put_parts(gateway, client, bucket):
                                                 Key="o")["UploadId"]
         files, named = [], []
         for n, data in enumerate(parts, 1):
-            before = blobs(gateway)
+            before = blobs(gateway.data)
             etag = client.upload_part(Bucket=bucket, Key="o", UploadId=upload,
                                       PartNumber=n, Body=data)["ETag"]
-            files += blobs(gateway) - before
+            files += blobs(gateway.data) - before
             named.append({"PartNumber": n, "ETag": etag})
         client.complete_multipart_upload(Bucket=bucket, Key="o",
                                          UploadId=upload,

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from blobs import blobs, flip
 from gateway import DEFAULT_BUCKET, Gateway
 
 
@@ -36,8 +37,8 @@ def fsck(filled, *words):
 
 
 def blob(store):
-    return next(p for p in (store / "blobs").rglob("*")
-                if p.is_file() and p.stat().st_size == 3_000_000)
+    [path] = blobs(store)
+    return path
 
 
 def test_whole_store_by_data_and_by_place(filled, store):
@@ -66,9 +67,7 @@ def test_json_is_a_document_a_line(filled, store):
 
 
 def test_flipped_byte_needs_bytes_to_be_seen(store):
-    with open(blob(store), "r+b") as f:
-        f.seek(2_000_000)
-        f.write(b"x")
+    flip(blob(store), 2_000_000)
     place = Gateway(data=store)
     assert place.admin("fsck").returncode == 0
     done = place.admin("fsck", "--bytes")

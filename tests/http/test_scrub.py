@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from blobs import blobs, flip
+
 MIB = 1 << 20
 DATA = random.Random(5).randbytes(2 * MIB + 99)
 
@@ -17,14 +19,10 @@ class Store:
         self.gateway, self.client = gateway, gateway.client()
         self.client.create_bucket(Bucket="films")
 
-    def blobs(self):
-        return {p for p in (self.gateway.data / "blobs").rglob("*")
-                if p.is_file()}
-
     def put(self, key, data=DATA):
-        before = self.blobs()
+        before = blobs(self.gateway.data)
         self.client.put_object(Bucket="films", Key=key, Body=data)
-        [path] = self.blobs() - before
+        [path] = blobs(self.gateway.data) - before
         return path
 
     def scrub(self, *words):
@@ -39,14 +37,6 @@ class Store:
 @pytest.fixture
 def store(own_gateway):
     return Store(own_gateway())
-
-
-def flip(path, at):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        byte = f.read(1)[0]
-        f.seek(at)
-        f.write(bytes([byte ^ 1]))
 
 
 def test_clean_store(store):
