@@ -120,7 +120,10 @@ struct damages {
 	size_t n;
 	uint64_t met;  /* since the start, by whoever read */
 	uint64_t lost; /* found no room in the list */
-	bool unsaved;
+	/* Told when there is something new, without the lock: the scrubber,
+	 * which keeps the list. Set while nobody else is there. */
+	void (*changed)(void *ctx);
+	void *ctx;
 };
 
 struct scrub;
@@ -384,8 +387,6 @@ void keeper_release(struct local *ls);
 
 int scrub_start(struct local *ls, const struct store_local_conf *conf);
 void scrub_end(struct local *ls); /* before the writer stops */
-/* There is something to be saved. */
-void scrub_wake(struct local *ls);
 
 /* ---- local_read.c: reads that are open ------------------------------- */
 

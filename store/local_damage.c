@@ -66,41 +66,45 @@ has_room(struct damages *d)
 	return v;
 }
 
-static void
+/* False: it stood there already, or there is no room for it. */
+static bool
 add(struct damages *d, const struct damage_item *item)
 {
 	size_t i = d->n;
+	bool other;
 
 	while (i > 0 && compare(item, &d->v[i - 1]) < 0)
 		i--;
 	if (i > 0 && compare(item, &d->v[i - 1]) == 0) {
-		d->unsaved |= d->v[i - 1].what != item->what;
+		other = d->v[i - 1].what != item->what;
 		d->v[i - 1].what = item->what;
 		d->v[i - 1].seen_us = item->seen_us;
-		return;
+		return other;
 	}
-	d->unsaved = true;
 	if (!has_room(d)) {
 		d->lost++;
-		return;
+		return false;
 	}
 	memmove(d->v + i + 1, d->v + i, (d->n - i) * sizeof(*d->v));
 	d->v[i] = *item;
 	d->n++;
+	return true;
 }
 
 static void
 note(struct local *ls, struct damage_item *item)
 {
 	struct damages *d = &ls->damages;
+	bool is_new;
 
 	item->found_us = time_now_us();
 	item->seen_us = time_mono_us();
 	pthread_mutex_lock(&d->mu);
 	d->met++;
-	add(d, item);
+	is_new = add(d, item);
 	pthread_mutex_unlock(&d->mu);
-	scrub_wake(ls);
+	if (is_new && d->changed)
+		d->changed(d->ctx);
 }
 
 /* ---- finding and settling ----------------------------------------------- */
@@ -144,7 +148,6 @@ damage_settle(struct local *ls, uint64_t first, uint64_t last, int64_t since_us)
 		    item->seen_us >= since_us)
 			d->v[kept++] = d->v[i];
 	}
-	d->unsaved |= kept != d->n;
 	d->n = kept;
 	pthread_mutex_unlock(&d->mu);
 }
@@ -212,7 +215,6 @@ damage_encode(struct local *ls, struct buf *b, const char *name)
 		json_close_object(b);
 	}
 	json_close_array(b);
-	d->unsaved = false;
 	pthread_mutex_unlock(&d->mu);
 }
 
@@ -244,8 +246,7 @@ damage_decode(struct local *ls, const cJSON *array)
 	const cJSON *one;
 
 	pthread_mutex_lock(&ls->damages.mu);
-	cJSON_ArrayForEach(one, array) if (decode_one(one, &item))
+	cJSON_ArrayForEach(one, array) if (decode_one(one, &item))(void)
 	    add(&ls->damages, &item);
-	ls->damages.unsaved = false;
 	pthread_mutex_unlock(&ls->damages.mu);
 }

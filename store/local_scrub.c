@@ -264,13 +264,12 @@ scrub_main(void *arg)
 	return NULL;
 }
 
-void
-scrub_wake(struct local *ls)
+/* There is damage to be saved. */
+static void
+wake(void *ctx)
 {
-	struct scrub *s = ls->scrub;
+	struct scrub *s = ctx;
 
-	if (!s)
-		return;
 	pthread_mutex_lock(&s->mu);
 	s->unsaved = true;
 	pthread_cond_signal(&s->wake);
@@ -305,6 +304,8 @@ scrub_start(struct local *ls, const struct store_local_conf *conf)
 	if (!s->path)
 		return -1;
 	load_and_adapt(s);
+	ls->damages.changed = wake;
+	ls->damages.ctx = s;
 	s->started = pthread_create(&s->thread, NULL, scrub_main, s) == 0;
 	return s->started ? 0 : -1;
 }
@@ -323,6 +324,7 @@ scrub_end(struct local *ls)
 		pthread_mutex_unlock(&s->mu);
 		pthread_join(s->thread, NULL);
 	}
+	ls->damages.changed = NULL;
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->mu);
 	ls->scrub = NULL;

@@ -520,6 +520,45 @@ test_passes_begin_by_themselves(void **state)
 	assert_int_equal(status_of(f).next_us, 0);
 }
 
+/* The state file as it was written last; 0: not yet. */
+static ino_t
+written_as(const struct fixture *f)
+{
+	char path[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/scrub", f->dir);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Whoever reads a damaged block again costs no write. */
+static void
+test_damage_is_saved_when_it_is_new(void **state)
+{
+	struct fixture *f = *state;
+	char *p = put_file(f, KEY, BIG, 1);
+	ino_t before;
+
+	flip(f, KEY, 0, 7);
+	assert_int_equal(read_range(f, KEY, 0, 1, p), S3_ERR_INTERNAL_ERROR);
+	for (int i = 0; !written_as(f) && i < 5000; i++)
+		usleep(1000);
+	before = written_as(f);
+	assert_true(before != 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(read_range(f, KEY, 0, 1, p),
+				 S3_ERR_INTERNAL_ERROR);
+		usleep(10000);
+		assert_true(written_as(f) == before);
+	}
+	flip(f, KEY, 0, MIB + 7);
+	assert_int_equal(read_range(f, KEY, MIB, 1, p), S3_ERR_INTERNAL_ERROR);
+	for (int i = 0; written_as(f) == before && i < 5000; i++)
+		usleep(1000);
+	assert_true(written_as(f) != before);
+	free(p);
+}
+
 static void
 write_state(struct fixture *f, const char *text)
 {
@@ -665,6 +704,7 @@ main(void)
 		STORE_TEST(test_stop_ends_a_pass),
 		STORE_TEST(test_pass_goes_on_after_a_restart),
 		STORE_TEST(test_passes_begin_by_themselves),
+		STORE_TEST(test_damage_is_saved_when_it_is_new),
 		STORE_TEST(test_nonsense_in_the_state_file_is_harmless),
 		STORE_TEST(test_index_that_ends_the_process_is_left_alone),
 		STORE_TEST(test_what_comes_and_goes_is_no_damage),
