@@ -270,6 +270,8 @@ copy_blob(struct store_copies *c, uint64_t id, uint64_t size, char err[512])
 	if (rc < 0)
 		local_fail(err, "%.300s/blobs/f/%s: %s", c->conf.to, fresh,
 			   strerror(errno));
+	if (rc != 0)
+		(void)unlinkat(c->to, fresh, 0);
 	close(from);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;

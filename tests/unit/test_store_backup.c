@@ -102,7 +102,7 @@ backup(struct fixture *f, const char *to)
 }
 
 /* The fixture goes on with what was restored at @to. */
-static void
+static struct store_copies_result
 restore(struct fixture *f, const char *from, const char *to)
 {
 	const struct store_copies_conf conf = { .from = from,
@@ -119,6 +119,7 @@ restore(struct fixture *f, const char *from, const char *to)
 	remove_dir(f->dir);
 	assert_int_equal(rename(to, f->dir), 0);
 	fixture_reopen(f);
+	return r;
 }
 
 static void
@@ -156,7 +157,7 @@ test_backup_holds_what_is_removed_meanwhile(void **state)
 		wait_ms(DELAY_MS);
 	assert_int_equal(fixture_blobs(f), 2);
 	expect(f, "a", 50000, 3);
-	restore(f, to, restored);
+	(void)restore(f, to, restored);
 	expect(f, "a", 50000, 1);
 	expect(f, "b", 60000, 2);
 	remove_dir(to);
@@ -209,7 +210,7 @@ test_interrupted_backup_leaves_the_last_one(void **state)
 	assert_int_equal(store_backup_blobs(c, err), 0);
 	store_backup_end(f->s);
 	store_copies_close(c);
-	restore(f, to, restored);
+	(void)restore(f, to, restored);
 	expect(f, "a", 50000, 1);
 	remove_dir(to);
 }
@@ -238,6 +239,30 @@ test_backup_tells_of_damage_and_goes_on(void **state)
 	r = backup(f, to);
 	assert_int_equal(r.damaged, 2);
 	assert_int_equal(r.copied, 2); /* the wrong one as it is */
+	remove_dir(to);
+}
+
+/* A file that ends early is left out, and nothing stays of its copy. */
+static void
+test_restore_of_a_cut_blob_leaves_no_part_of_it(void **state)
+{
+	struct fixture *f = *state;
+	struct store_copies_result r;
+	char name[BLOB_NAME_MAX], to[192], restored[192], path[288];
+
+	put(f, "a", 5 << 20, 1);
+	put(f, "b", 60000, 2);
+	other_dir(f, "backup", to);
+	other_dir(f, "restored", restored);
+	(void)backup(f, to);
+	blob_file_name(0, name);
+	snprintf(path, sizeof(path), "%s/blobs/f/%s", to, name);
+	assert_int_equal(truncate(path, 3 << 20), 0);
+	r = restore(f, to, restored);
+	assert_int_equal(r.damaged, 1);
+	assert_int_equal(r.copied, 1);
+	assert_int_equal(fixture_blobs(f), 1);
+	expect(f, "b", 60000, 2);
 	remove_dir(to);
 }
 
@@ -421,6 +446,7 @@ main(void)
 		    test_backup_copies_what_is_new_and_removes_what_is_gone),
 		STORE_TEST(test_interrupted_backup_leaves_the_last_one),
 		STORE_TEST(test_backup_tells_of_damage_and_goes_on),
+		STORE_TEST(test_restore_of_a_cut_blob_leaves_no_part_of_it),
 		STORE_TEST(test_backup_into_one_folder_is_exclusive),
 		STORE_TEST(
 		    test_index_restored_alone_keeps_newer_blobs_and_their_ids),
