@@ -103,7 +103,7 @@ bucket(struct store *s, const char *name, enum store_versioning v,
 	char item[80], state[80], md5[33];
 
 	snprintf(item, sizeof(item), "b/%s", name);
-	md5_hex("", 0, md5);
+	power_md5("", 0, md5);
 	snprintf(state, sizeof(state), "0 %s", md5);
 	tell_item(0, "begin", item, state);
 	CHECK(store_bucket_create(s, slice_str(name), SLICE("root"),
@@ -115,7 +115,7 @@ bucket(struct store *s, const char *name, enum store_versioning v,
 		CHECK(store_bucket_versioning(s, slice_str(name), v) == S3_OK);
 		tell_item(0, "ack", item, state);
 	}
-	md5_hex(cors, strlen(cors), md5);
+	power_md5(cors, strlen(cors), md5);
 	snprintf(state, sizeof(state), "%d %s", v, md5);
 	tell_item(0, "begin", item, state);
 	CHECK(store_config_put(s, slice_str(name), STORE_CONFIG_CORS,
@@ -169,16 +169,9 @@ open_store(const char *dir)
 static struct accounts *
 open_accounts(const char *dir)
 {
-	char path[512], err[512];
-	struct accounts_conf conf = { .path = path,
-				      .master_key = POWER_MASTER_KEY,
-				      .root_id = "root",
-				      .root_access_key = "",
-				      .root_secret_key = "" };
-	struct accounts *a;
+	char err[512];
+	struct accounts *a = power_accounts(dir, err);
 
-	snprintf(path, sizeof(path), "%s/accounts", dir);
-	a = accounts_open(&conf, err);
 	CHECK(a);
 	return a;
 }

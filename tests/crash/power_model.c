@@ -2,9 +2,8 @@
  * The model of the recorded program: keys, their versions and uploads, the
  * bytes of their contents, and the marks that tell of them.
  */
+#include "tests/crash/power_see.h"
 #include "tests/crash/power_work.h"
-#include "base/encode.h"
-#include "base/hash.h"
 
 const char *const bucket_names[BUCKETS] = { "plain", "kept", "paused" };
 const struct store_note note = { .event_name = { "Test", 4 },
@@ -155,19 +154,6 @@ fill(char *p, size_t n, uint32_t seed)
 	}
 }
 
-void
-md5_hex(const void *p, size_t n, char out[33])
-{
-	uint8_t sum[HASH_BYTES_MAX];
-	struct hash h;
-
-	CHECK(hash_init(&h, HASH_MD5) == 0);
-	hash_update(&h, p, n);
-	hash_final(&h, sum);
-	hash_release(&h);
-	hex_encode(sum, MD5_BYTES, out);
-}
-
 char *
 make_part(struct part *p, size_t size)
 {
@@ -176,7 +162,7 @@ make_part(struct part *p, size_t size)
 	CHECK(bytes);
 	*p = (struct part){ .size = size, .seed = unique() };
 	fill(bytes, size, p->seed);
-	md5_hex(bytes, size, p->md5);
+	power_md5(bytes, size, p->md5);
 	return bytes;
 }
 

@@ -198,8 +198,8 @@ see_buckets(struct power_found *f)
 	return 0;
 }
 
-static int
-see_accounts(struct power_found *f, const char *dir)
+struct accounts *
+power_accounts(const char *dir, char err[512])
 {
 	char path[PATH_MAX];
 	struct accounts_conf conf = { .path = path,
@@ -207,13 +207,19 @@ see_accounts(struct power_found *f, const char *dir)
 				      .root_id = "root",
 				      .root_access_key = "",
 				      .root_secret_key = "" };
-	struct accounts *a;
+
+	snprintf(path, sizeof(path), "%s/accounts", dir);
+	return accounts_open(&conf, err);
+}
+
+static int
+see_accounts(struct power_found *f, const char *dir)
+{
+	struct accounts *a = power_accounts(dir, f->err);
 	struct account_view *v;
 	size_t n = 0;
 	int rc;
 
-	snprintf(path, sizeof(path), "%s/accounts", dir);
-	a = accounts_open(&conf, f->err);
 	if (!a)
 		return -1;
 	rc = accounts_list(a, &f->a, &v, &n);

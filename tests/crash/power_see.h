@@ -8,6 +8,7 @@
 #include "tests/crash/power_check.h"
 #include "store/local.h"
 
+struct accounts;
 struct power_found {
 	struct store *s;
 	struct local *ls;
@@ -26,6 +27,8 @@ int power_see(struct power_found *f, const char *dir);
 /* The item, which is made with an empty state where there is none. The
  * pointer is good until the next call. */
 struct power_item *power_found_item(struct power_found *f, struct slice name);
+/* The accounts in that directory, or NULL with a line in err. */
+struct accounts *power_accounts(const char *dir, char err[512]);
 void power_md5(const void *p, size_t n, char out[33]);
 /* Writes the line of f->err; -1. */
 int power_wrong(struct power_found *f, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -2,6 +2,7 @@
  * The operations of the recorded program: all ways in which a store is
  * written.
  */
+#include "tests/crash/power_see.h"
 #include "tests/crash/power_work.h"
 
 static struct store_headers
@@ -290,7 +291,7 @@ complete(struct worker *w, struct key *k)
 		whole.n += k->parts[i].size;
 	}
 	v->size = whole.n;
-	md5_hex(whole.p, whole.n, v->md5);
+	power_md5(whole.p, whole.n, v->md5);
 	memcpy(v->etag, "?", 2);
 	buf_release(&whole);
 	next->upload[0] = '\0';

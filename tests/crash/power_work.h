@@ -104,7 +104,6 @@ void unique_from(unsigned n);
 /* The bytes of a part, and those of a new one. */
 void fill(char *p, size_t n, uint32_t seed);
 char *make_part(struct part *p, size_t size);
-void md5_hex(const void *p, size_t n, char out[33]);
 
 struct slice bucket_of(const struct key *k);
 void drop_version(struct key *k, size_t i);
