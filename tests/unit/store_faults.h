@@ -254,6 +254,19 @@ child_open(struct fixture *f, struct outcome *out)
 	_exit(EXIT_REFUSED);
 }
 
+/* Ends the child when not even the bucket could be made. */
+static inline void
+child_refused(struct fixture *f, struct outcome *out)
+{
+	if (!hit) {
+		out->line = __LINE__;
+		_exit(EXIT_WRONG);
+	}
+	out->hit = true;
+	store_close(f->s);
+	_exit(EXIT_REFUSED);
+}
+
 /* One child under the plan, in a store of its own: its exit status. */
 static inline int
 trial_run(struct fixture *f, const struct trial *t, void *journal,
@@ -325,6 +338,22 @@ blob_rows(struct fixture *f)
 		st.ms_entries = SIZE_MAX;
 	mdb_txn_abort(txn);
 	return st.ms_entries;
+}
+
+/* How many events there are: numbered from 1, as many as the store says. */
+static inline size_t
+expect_events(struct fixture *f)
+{
+	struct store_info info;
+	struct store_event *e;
+	size_t n;
+
+	assert_int_equal(store_info(f->s, &info), S3_OK);
+	assert_int_equal(store_events(f->s, 0, 1000, &f->a, &e, &n), S3_OK);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(e[i].seq, i + 1);
+	assert_int_equal(info.last_seq, n);
+	return n;
 }
 
 /* ---- operations that scripts share --------------------------------------- */

@@ -310,12 +310,8 @@ child(struct fixture *f, void *journal, const void *unused)
 	child_open(f, &j->out);
 	j->mode = STORE_VERSIONING_ENABLED;
 	if (store_bucket_create(f->s, BUCKET, OWNER, SLICE("r")) != S3_OK ||
-	    store_bucket_versioning(f->s, BUCKET, j->mode) != S3_OK) {
-		EXPECT(j, hit);
-		j->out.hit = true;
-		store_close(f->s);
-		_exit(EXIT_REFUSED);
-	}
+	    store_bucket_versioning(f->s, BUCKET, j->mode) != S3_OK)
+		child_refused(f, &j->out);
 	j->bucket = true;
 	for (int i = 0; i < (int)ARRAY_LEN(script); i++) {
 		operate(f, j, &script[i], i);
@@ -338,8 +334,6 @@ check(struct fixture *f, const void *journal, bool died)
 {
 	const struct journal *j = journal;
 	bool both = died && j->is_pending, old = true, new = both;
-	struct store_info info;
-	struct store_event *e;
 	size_t n;
 
 	fixture_reopen(f);
@@ -350,11 +344,7 @@ check(struct fixture *f, const void *journal, bool died)
 	}
 	old = old && (!j->bucket || shows_mode(f, j->mode));
 	new = new &&shows_mode(f, j->pending_mode);
-	assert_int_equal(store_info(f->s, &info), S3_OK);
-	assert_int_equal(store_events(f->s, 0, 1000, &f->a, &e, &n), S3_OK);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(e[i].seq, i + 1);
-	assert_int_equal(info.last_seq, n);
+	n = expect_events(f);
 	if (!(old && n == j->events) && !(new &&n == j->events + j->has_event))
 		fail_msg("%zu events, %zu acknowledged; as before %d, as after "
 			 "%d",
