@@ -223,6 +223,9 @@ int local_row_get(struct local *ls, MDB_txn *txn, enum local_table t,
 		  struct slice key, struct slice *value);
 int local_row_put(struct local *ls, MDB_txn *txn, enum local_table t,
 		  struct slice key, struct slice value);
+/* Ends and stores a record, and releases it. */
+int local_record_put(struct local *ls, MDB_txn *txn, enum local_table t,
+		     struct slice key, struct buf *record);
 int local_row_del(struct local *ls, MDB_txn *txn, enum local_table t,
 		  struct slice key);
 

@@ -6,8 +6,6 @@
 #include "store/local.h"
 #include "store/bytes.h"
 
-#include <errno.h>
-
 static struct slice
 id_key(uint64_t id, uint8_t key[8])
 {
@@ -37,20 +35,6 @@ gc_blob_get(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row *b)
 	return rc == 0 ? gc_blob_decode(value, b) : rc;
 }
 
-/* Seals b and stores it under @key. */
-static int
-put_sealed(struct local *ls, MDB_txn *txn, enum local_table table,
-	   struct slice key, struct buf *b)
-{
-	int rc = ENOMEM;
-
-	record_end(b);
-	if (buf_ok(b))
-		rc = local_row_put(ls, txn, table, key, buf_slice(b));
-	buf_release(b);
-	return rc;
-}
-
 static int
 blob_row_put(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row row)
 {
@@ -60,7 +44,7 @@ blob_row_put(struct local *ls, MDB_txn *txn, uint64_t id, struct blob_row row)
 	record_begin(&b, RECORD_BLOB);
 	record_int(&b, row.refs, 4);
 	record_int(&b, row.size, 8);
-	return put_sealed(ls, txn, TABLE_BLOB, id_key(id, key), &b);
+	return local_record_put(ls, txn, TABLE_BLOB, id_key(id, key), &b);
 }
 
 int
@@ -78,7 +62,8 @@ gc_blob_add(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t size,
 		record_begin(&b, RECORD_CRCS);
 		buf_put(&b, slice_head(crcs, CRCS_PER_ROW * 4u));
 		crcs = slice_from(crcs, CRCS_PER_ROW * 4u);
-		rc = put_sealed(ls, txn, TABLE_CRC, slice_mem(key, 12), &b);
+		rc = local_record_put(ls, txn, TABLE_CRC, slice_mem(key, 12),
+				      &b);
 	}
 	return rc;
 }
@@ -125,7 +110,7 @@ gc_due_put(struct local *ls, MDB_txn *txn, enum record_kind what,
 	be_put(key + 8, id, 8);
 	record_begin(&b, what);
 	record_int(&b, mdb_txn_id(txn), 8);
-	return put_sealed(ls, txn, TABLE_GC, slice_mem(key, 16), &b);
+	return local_record_put(ls, txn, TABLE_GC, slice_mem(key, 16), &b);
 }
 
 int

@@ -5,8 +5,6 @@
 #include "base/random.h"
 #include "store/local.h"
 
-#include <errno.h>
-
 /* ---- the state -------------------------------------------------------- */
 
 #define STATE_FIELDS (sizeof(struct local_state) / sizeof(uint64_t))
@@ -16,18 +14,12 @@ local_state_store(struct local *ls, MDB_txn *txn, const struct local_state *st)
 {
 	struct buf b = BUF_INIT;
 	uint64_t v[STATE_FIELDS];
-	int rc = ENOMEM;
 
 	memcpy(v, st, sizeof(v));
 	record_begin(&b, RECORD_STATE);
 	for (size_t i = 0; i < STATE_FIELDS; i++)
 		record_int(&b, v[i], 8);
-	record_end(&b);
-	if (buf_ok(&b))
-		rc = local_row_put(ls, txn, TABLE_META, SLICE("state"),
-				   buf_slice(&b));
-	buf_release(&b);
-	return rc;
+	return local_record_put(ls, txn, TABLE_META, SLICE("state"), &b);
 }
 
 static int
@@ -59,7 +51,6 @@ int
 local_identity_store(struct local *ls, MDB_txn *txn)
 {
 	struct buf b = BUF_INIT;
-	int rc = ENOMEM;
 
 	record_begin(&b, RECORD_IDENTITY);
 	record_bytes(&b, slice_str(ls->deployment_id));
@@ -68,12 +59,7 @@ local_identity_store(struct local *ls, MDB_txn *txn)
 		record_bytes(&b, slice_str(ls->pasts[i].epoch));
 		record_int(&b, ls->pasts[i].last_seq, 8);
 	}
-	record_end(&b);
-	if (buf_ok(&b))
-		rc = local_row_put(ls, txn, TABLE_META, SLICE("identity"),
-				   buf_slice(&b));
-	buf_release(&b);
-	return rc;
+	return local_record_put(ls, txn, TABLE_META, SLICE("identity"), &b);
 }
 
 int
@@ -86,15 +72,11 @@ local_identity_create(struct local *ls, MDB_txn *txn)
 	uuid_new(ls->deployment_id);
 	uuid_new(ls->epoch);
 	record_begin(&b, RECORD_FORMAT_MARK);
-	record_end(&b);
-	rc = local_row_put(ls, txn, TABLE_META, SLICE("format"), buf_slice(&b));
+	rc = local_record_put(ls, txn, TABLE_META, SLICE("format"), &b);
 	if (rc == 0)
 		rc = local_identity_store(ls, txn);
 	if (rc == 0)
 		rc = local_state_store(ls, txn, &st);
-	if (!buf_ok(&b))
-		rc = ENOMEM;
-	buf_release(&b);
 	return rc;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "store/local.h"
 
+#include <errno.h>
+
 static const char *const table_names[] = {
 #define X(name, text) text,
 	LOCAL_TABLES(X)
@@ -93,6 +95,19 @@ local_row_put(struct local *ls, MDB_txn *txn, enum local_table t,
 	MDB_val k = val(key), v = val(value);
 
 	return mdb_put(txn, ls->dbi[t], &k, &v, 0);
+}
+
+int
+local_record_put(struct local *ls, MDB_txn *txn, enum local_table t,
+		 struct slice key, struct buf *record)
+{
+	int rc = ENOMEM;
+
+	record_end(record);
+	if (buf_ok(record))
+		rc = local_row_put(ls, txn, t, key, buf_slice(record));
+	buf_release(record);
+	return rc;
 }
 
 int
