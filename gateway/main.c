@@ -260,6 +260,7 @@ start_api(struct gateway *g, char err[ERR_MAX])
 {
 	const struct api_conf api = { .conf = &g->conf,
 				      .store = g->store,
+				      .account = s3_world_account(g->world),
 				      .queue = g->queue,
 				      .relay = g->relay,
 				      .s3_address =

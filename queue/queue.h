@@ -27,6 +27,7 @@ enum queue_error {
 	QUEUE_CONFLICT,	   /* the row is not in a state that allows it */
 	QUEUE_LOST,	   /* the job belongs to somebody else now: discard */
 	QUEUE_UNAVAILABLE, /* no database, or it is too busy: try again */
+	QUEUE_LIMIT,	   /* the user has too much under way: later */
 	QUEUE_EPOCH,	   /* the cursor knows a later past than the outbox */
 	QUEUE_INTERNAL	   /* a statement failed: logged with its SQLSTATE */
 };
@@ -121,20 +122,57 @@ struct queue_intent {
 	const char *key;
 	const char *file_name; /* as the user named it */
 	const char *content_type;
-	uint64_t size; /* 0: not stated */
+	uint64_t size;	   /* 0: not stated */
+	uint64_t reserved; /* bytes that may come of it */
 	int64_t expires_us;
+	const char *upload_id; /* the store's, of an upload in parts; or NULL */
+	uint64_t part_size;
+	/* filled in */
+	int64_t created_us;
+	bool completed; /* the object was seen */
 };
-/* The intent's id into id. The key must lie below uploads/{user}/, and else
- * INTERNAL; CONFLICT when another intent has it. */
+/*
+ * queue_intent_create - the intent's id into id. The key must lie below
+ * uploads/{user}/, and else INTERNAL; CONFLICT when another intent has it;
+ * LIMIT when the user's open intents (not expired, not completed) would
+ * reserve more than @limit bytes together, 0: no limit. One alone may.
+ */
 enum queue_error MUST_CHECK queue_intent_create(struct queue *q,
 						const char *user,
 						const struct queue_intent *in,
+						uint64_t limit,
 						char id[UUID_TEXT_MAX]);
 /* The user's intent for a key: NOT_FOUND when it is somebody else's. */
 enum queue_error MUST_CHECK queue_intent_get(struct queue *q, const char *user,
 					     const char *bucket,
 					     const char *key, struct arena *a,
 					     struct queue_intent *out);
+/* The user's open uploads in parts, the newest max. */
+enum queue_error MUST_CHECK queue_intent_list(struct queue *q, const char *user,
+					      uint32_t max, struct arena *a,
+					      struct queue_intent **out,
+					      size_t *n);
+/* Forgets the user's intent; one that is completed stays: NOT_FOUND. */
+enum queue_error MUST_CHECK queue_intent_delete(struct queue *q,
+						const char *user,
+						const char *bucket,
+						const char *key);
+/* Forgets at most max intents for uploads in parts that expired an hour ago
+ * without an object, and answers them: the caller aborts the uploads. */
+enum queue_error MUST_CHECK queue_intents_abandoned(struct queue *q,
+						    uint32_t max,
+						    struct arena *a,
+						    struct queue_intent **out,
+						    size_t *n);
+
+/* How much is under way, of all users. */
+struct queue_load {
+	uint64_t reserved; /* bytes, by open intents */
+	uint64_t waiting;  /* jobs that are due, counted up to a bound */
+};
+enum queue_error MUST_CHECK queue_load_get(struct queue *q,
+					   uint64_t waiting_max,
+					   struct queue_load *out);
 
 /* What the store says of the object; from its record, never the request. */
 struct queue_object {

@@ -338,7 +338,8 @@ void space_unreserve(struct local *ls, uint64_t size);
 /* May one begin that changes records only? INSUFFICIENT_STORAGE below the
  * hard mark. */
 enum s3_error space_admit(struct local *ls);
-enum store_space space_state(struct local *ls, uint64_t *left);
+/* Fills in space, free_bytes and spare_bytes. */
+void space_info(struct local *ls, struct store_info *out);
 /* For the keeper: makes the ballast where there is room for it again. */
 void space_tend(struct local *ls);
 /* For a commit without room: true when there is more of it now. */

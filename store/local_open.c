@@ -21,7 +21,7 @@ local_info(struct store *s, struct store_info *out)
 				    .last_seq = st.last_seq,
 				    .acked_seq = st.acked_seq,
 				    .lag_us = writer_lag_us(ls) };
-	out->space = space_state(ls, &out->free_bytes);
+	space_info(ls, out);
 	memcpy(out->deployment_id, ls->deployment_id,
 	       sizeof(out->deployment_id));
 	memcpy(out->epoch, ls->epoch, sizeof(out->epoch));

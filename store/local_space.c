@@ -153,18 +153,36 @@ space_admit(struct local *ls)
 	return err;
 }
 
-enum store_space
-space_state(struct local *ls, uint64_t *left)
+/* Beyond the soft mark; what was given back may be on disk by now. */
+static uint64_t
+spare(const struct space *s)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < ARRAY_LEN(s->disks); i++) {
+		const struct space_disk *d = &s->disks[i];
+		uint64_t used, rest = 0;
+
+		if (!__builtin_add_overflow(d->soft, s->spent, &used) &&
+		    used < d->left)
+			rest = d->left - used;
+		if (rest < least)
+			least = rest;
+	}
+	return least;
+}
+
+void
+space_info(struct local *ls, struct store_info *out)
 {
 	struct space *s = &ls->space;
-	enum store_space state;
 
 	pthread_mutex_lock(&s->mu);
 	look_if_old(s);
-	state = s->state;
-	*left = s->disks[s->scarce].left;
+	out->space = s->state;
+	out->free_bytes = s->disks[s->scarce].left;
+	out->spare_bytes = spare(s);
 	pthread_mutex_unlock(&s->mu);
-	return state;
 }
 
 /* ---- the ballast ------------------------------------------------------ */

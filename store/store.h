@@ -431,6 +431,9 @@ struct store_info {
 	/* Of the file system, the fuller one where index and blobs have one
 	 * each; without the ballast. */
 	uint64_t free_bytes;
+	/* Of them those above the soft mark: what new objects may take.
+	 * UINT64_MAX: the backend does not know. */
+	uint64_t spare_bytes;
 	enum store_space space;
 	int64_t lag_us; /* how long the oldest commit has been waited for */
 };

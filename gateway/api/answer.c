@@ -57,10 +57,17 @@ api_unauthorized(struct api_call *c, const char *message)
 }
 
 void
+api_fail_for(struct api_call *c, unsigned status, int retry_s,
+	     const char *error)
+{
+	http_set_headerf(c->http, "Retry-After", "%d", retry_s);
+	api_fail(c, status, error);
+}
+
+void
 api_unavailable(struct api_call *c, const char *error)
 {
-	http_set_headerf(c->http, "Retry-After", "%d", API_POLL_S);
-	api_fail(c, 503, error);
+	api_fail_for(c, 503, API_POLL_S, error);
 }
 
 bool

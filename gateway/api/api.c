@@ -333,9 +333,11 @@ api_start(const struct api_conf *conf, char err[512])
 	snprintf(api->deployment_id, sizeof(api->deployment_id), "%s",
 		 info.deployment_id);
 	fill(api, conf);
+	limits_init(&api->limits);
 	server.app = &api->app;
 	api->server = http_server_start(&server, err);
 	if (!api->server) {
+		limits_release(&api->limits);
 		free(api);
 		return NULL;
 	}
@@ -363,5 +365,6 @@ api_stop(struct api *api)
 	if (!api)
 		return;
 	http_server_stop(api->server);
+	limits_release(&api->limits);
 	free(api);
 }

@@ -16,6 +16,7 @@ struct api;
 struct api_conf {
 	const struct conf *conf;
 	struct store *store;
+	struct slice account; /* root's, which the API acts as */
 	struct queue *queue;
 	struct relay *relay;	/* for health and metrics; may be NULL */
 	const char *s3_address; /* of the S3 port, "127.0.0.1:9000" */

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/json_write.h"
 #include "gateway/api/api.h"
+#include "gateway/api/limits.h"
 #include "gateway/http/http.h"
 
 #include <stdatomic.h>
@@ -52,6 +53,7 @@ struct api {
 	struct auth_jwt_conf jwt;
 	struct http_app app;
 	struct http_server *server;
+	struct api_limits limits;
 	atomic_bool draining;
 	/* answers per route (the last: none matched) and status class */
 	atomic_ulong answers[API_ROUTES_MAX + 1][6];
@@ -85,7 +87,10 @@ void api_answer(struct api_call *c, unsigned status, struct buf *b);
 void api_fail(struct api_call *c, unsigned status, const char *error);
 /* 401 {"error":"Unauthorized","message":...} */
 void api_unauthorized(struct api_call *c, const char *message);
-/* 503 with Retry-After. */
+/* With Retry-After. */
+void api_fail_for(struct api_call *c, unsigned status, int retry_s,
+		  const char *error);
+/* 503: something the API needs is away. */
 void api_unavailable(struct api_call *c, const char *error);
 /* True when err is QUEUE_OK; else answered: 404 with @not_found, 409 with
  * @conflict (NULL: not expected), 503, 500. */
@@ -146,9 +151,9 @@ bool api_clip_source(struct api_call *c, const char *video_id,
 
 /* ---- handlers ----------------------------------------------------------- */
 
-void api_upload_url(struct api_call *c); /* uploads.c */
-void api_complete_upload(struct api_call *c);
-void api_video_status(struct api_call *c); /* videos.c */
+void api_upload_url(struct api_call *c);      /* upload_url.c */
+void api_complete_upload(struct api_call *c); /* complete.c */
+void api_video_status(struct api_call *c);    /* videos.c */
 void api_video_status_query(struct api_call *c);
 void api_video_get(struct api_call *c);
 void api_video_list(struct api_call *c);

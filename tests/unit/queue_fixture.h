@@ -235,7 +235,7 @@ make_intent(struct world *w, const char *user, const char *key)
 				       time_now_us() + 3600 * US_PER_S };
 	char id[UUID_TEXT_MAX];
 
-	assert_int_equal(queue_intent_create(w->q, user, &in, id), QUEUE_OK);
+	assert_int_equal(queue_intent_create(w->q, user, &in, 0, id), QUEUE_OK);
 }
 
 /* A video of user A, relayed as the event seq; its id. */

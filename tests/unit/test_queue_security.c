@@ -140,8 +140,9 @@ test_queue_intent_for_a_taken_key_is_a_conflict(void **state)
 				   .content_type = "video/mp4" };
 	char id[UUID_TEXT_MAX];
 
-	assert_int_equal(queue_intent_create(w->q, USER_A, &in, id), QUEUE_OK);
-	assert_int_equal(queue_intent_create(w->q, USER_A, &in, id),
+	assert_int_equal(queue_intent_create(w->q, USER_A, &in, 0, id),
+			 QUEUE_OK);
+	assert_int_equal(queue_intent_create(w->q, USER_A, &in, 0, id),
 			 QUEUE_CONFLICT);
 }
 

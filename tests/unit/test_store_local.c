@@ -467,6 +467,8 @@ test_puts_are_refused_when_space_is_short(void **state)
 	assert_true(info.free_bytes > 3ull << 29);
 	f->conf.min_free_bytes = info.free_bytes - (3ull << 29);
 	fixture_reopen(f);
+	assert_int_equal(store_info(f->s, &info), S3_OK);
+	assert_in_range(info.spare_bytes, 5ull << 28, 7ull << 28);
 	assert_int_equal(store_put_begin(f->s, &req, &first), S3_OK);
 	assert_int_equal(store_put_begin(f->s, &req, &second),
 			 S3_ERR_INSUFFICIENT_STORAGE);
@@ -475,6 +477,8 @@ test_puts_are_refused_when_space_is_short(void **state)
 	store_put_abort(second);
 	f->conf.min_free_bytes = UINT64_MAX;
 	fixture_reopen(f);
+	assert_int_equal(store_info(f->s, &info), S3_OK);
+	assert_int_equal(info.spare_bytes, 0);
 	assert_int_equal(fixture_put(f->s, SLICE("k"), SLICE("v")),
 			 S3_ERR_INSUFFICIENT_STORAGE);
 	fixture_expect(f, SLICE("old"), SLICE("v"));
