@@ -12,7 +12,7 @@
  *   verified.mu blocks found whole (verified.h)
  *   damages.mu  list of damage (local_damage.h)
  *   scrub.mu    what the scrubber does, and shall (local_scrub.h)
- * The LMDB write transaction belongs to the thread that leads the writer.
+ * The LMDB write transaction belongs to the writer's thread.
  */
 #ifndef STORE_LOCAL_H
 #define STORE_LOCAL_H

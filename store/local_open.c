@@ -103,7 +103,10 @@ start(struct local *ls, const struct store_local_conf *conf, char err[512])
 
 	if (local_meta_open(ls, conf, &st, err) != 0)
 		return -1;
-	writer_start(ls, &st);
+	if (writer_start(ls, &st) != 0) {
+		snprintf(err, 512, "the writer's thread cannot be started");
+		return -1;
+	}
 	if (blob_space_open(ls, conf->data_dir, err) != 0)
 		return -1;
 	space_open(ls, conf);

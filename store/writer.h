@@ -4,8 +4,7 @@
  * A caller hands over an operation and blocks until the transaction that
  * holds it has been committed, together with all that queued up meanwhile:
  * one disk flush serves many callers, and conditions decided inside the
- * operation are linearizable. There is no thread for it: one of the callers
- * leads the commit, and passes the lead on to one that waits.
+ * operation are linearizable.
  * Rules for writer_op.run: it may be called again after an abort, so it sets
  * all its outputs anew; it decides its logical failure (op->result) before its
  * first put and returns 0 then; any LMDB error it meets is returned. It does
@@ -59,23 +58,24 @@ struct writer_op {
 	/* the writer's own */
 	struct writer_op *next;
 	int64_t queued_us;
-	sem_t woken; /* to lead, or because it is done */
-	bool leads;
+	sem_t done;
 };
 
 struct writer {
+	pthread_t thread;
 	pthread_mutex_t mu;
+	pthread_cond_t queued;	  /* an operation, or stop */
 	pthread_cond_t committed; /* new events, or stop */
 	struct writer_op *head, **tail;
-	bool busy;		  /* somebody leads */
 	int64_t began_us;	  /* oldest of the batch in work, 0: none */
-	struct local_state state; /* as committed; set by who leads */
+	struct local_state state; /* as committed; set by the thread */
 	unsigned waiters;	  /* threads in writer_wait_seq() */
 	bool started;
 	bool stop;
 };
 
-void writer_start(struct local *ls, const struct local_state *st);
+/* 0, or -1: no thread. */
+int writer_start(struct local *ls, const struct local_state *st);
 /* Wakes those who wait for events and lets them leave. No operation may be
  * under way. */
 void writer_stop(struct local *ls);

@@ -18,6 +18,7 @@
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,10 +51,14 @@ make_user(char err[512])
 	return -1;
 }
 
-/* From root to the service user, for good. */
+/* From root to the service user, for good. It keeps a right to be prompt, of
+ * which the store's writer makes use: nice may be as low as 20 less these. */
 static int
 drop_root(const struct passwd *pw, char err[512])
 {
+	const struct rlimit nice = { 30, 30 };
+
+	(void)setrlimit(RLIMIT_NICE, &nice);
 	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
