@@ -1,20 +1,16 @@
 """A store restored from a backup, a database restored from a dump, and both:
 every event becomes its jobs once, whatever the other side knows already."""
 import shutil
-import subprocess
 
 import pytest
 
-from gateway import BIN
 from stack import BUCKET
 from test_faults import assert_each_once
 from web import wait_for
 
 
 def admin(stack, *words):
-    done = subprocess.run(
-        [BIN / "reelgate", "admin", *words, "--data", stack.data],
-        env=stack.environment(), capture_output=True, text=True, timeout=60)
+    done = stack.admin(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

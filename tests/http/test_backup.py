@@ -25,12 +25,6 @@ def gateway():
     g.close()
 
 
-def reelgate(g, *words, **more):
-    return subprocess.run([BIN / "reelgate", "admin", *map(str, words)],
-                          env=g.environment(), capture_output=True, text=True,
-                          timeout=120, **more)
-
-
 def manifest(place):
     return json.loads((place / "backup.json").read_text())
 
@@ -52,10 +46,10 @@ def contents(g):
 def restored(g, place, tmp_path, name="restored"):
     """A gateway on what the backup holds."""
     r = Gateway(data=tmp_path / name)
-    done = reelgate(r, "restore", "--from", place, "--data", r.data)
+    done = r.admin("restore", "--from", place)
     assert done.returncode == 0, done.stderr
     assert "new epoch" in done.stdout
-    done = reelgate(r, "fsck", r.data, "--bytes")
+    done = r.admin("fsck", "--bytes")
     assert done.returncode == 0, done.stdout
     return r.start()
 
@@ -122,21 +116,21 @@ def test_backup_under_load_is_whole(gateway, tmp_path):
     try:
         for _ in range(3):
             time.sleep(0.7)
-            done = reelgate(gateway, "backup", place, "--data", gateway.data)
+            done = gateway.admin("backup", place)
             assert done.returncode == 0, done.stderr
             counts.append(manifest(place)["objects"])
     finally:
         writers.end()
     state, busy = writers.snapshot()
     assert not busy and len(counts) == 3
-    done = reelgate(gateway, "fsck", place, "--bytes")
+    done = gateway.admin("fsck", place, "--bytes")
     assert done.returncode == 0, done.stdout
     r = restored(gateway, place, tmp_path)
     there = contents(r)
     r.close()
     assert {k: v for k, v in there.items() if k in fixed} == fixed
     # and a last one, of all
-    done = reelgate(gateway, "backup", place, "--data", gateway.data)
+    done = gateway.admin("backup", place)
     assert done.returncode == 0, done.stderr
     r = restored(gateway, place, tmp_path, "last")
     expected = {k: v for k, v in state.items() if v} | fixed
@@ -155,13 +149,13 @@ def test_second_backup_copies_only_what_is_new(gateway, tmp_path):
     for n in range(20):
         s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                       Body=body(n, 100_000))
-    assert copied(gateway.admin("backup", str(place))) == 20
+    assert copied(gateway.admin("backup", place)) == 20
     inodes = {p: p.stat().st_ino for p in blobs(place)}
     for n in range(20, 25):
         s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                       Body=body(n, 100_000))
     s3.delete_object(Bucket=DEFAULT_BUCKET, Key="k0")
-    done = gateway.admin("backup", str(place))
+    done = gateway.admin("backup", place)
     assert copied(done) == 5
     assert "1 files removed" in done.stdout
     after = {p: p.stat().st_ino for p in blobs(place)}
@@ -189,9 +183,11 @@ def test_killed_backup_leaves_the_last_one(memory_path, own_gateway, victim):
 
     for n in range(40):
         put(n, n)
-    begun = time.monotonic()
-    assert gateway.admin("backup", str(place)).returncode == 0
-    took = time.monotonic() - begun
+    took = -time.monotonic()
+    assert gateway.admin("backup", place).returncode == 0
+    took += time.monotonic()
+    begun = place / "index" / "data.mdb.new"
+    assert not begun.exists()
     wanted = dict(now)
     interrupted = 0
     for moment in range(5):
@@ -201,7 +197,11 @@ def test_killed_backup_leaves_the_last_one(memory_path, own_gateway, victim):
             [BIN / "reelgate", "admin", "backup", place, "--data",
              gateway.data], env=gateway.environment(),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(took * (moment + 0.5) / 5)
+        if moment == 0:  # as soon as the new index is begun
+            while not begun.exists() and tool.poll() is None:
+                pass
+        else:
+            time.sleep(took * (moment + 0.5) / 5)
         if victim == "tool":
             tool.send_signal(signal.SIGKILL)
         else:
@@ -210,7 +210,7 @@ def test_killed_backup_leaves_the_last_one(memory_path, own_gateway, victim):
         if victim == "gateway":
             gateway.start()
             s3 = gateway.client()
-        done = reelgate(gateway, "fsck", place, "--bytes")
+        done = gateway.admin("fsck", place, "--bytes")
         assert done.returncode == 0, done.stdout
         r = restored(gateway, place, memory_path, f"r{moment}")
         there = contents(r)
@@ -224,7 +224,7 @@ def test_killed_backup_leaves_the_last_one(memory_path, own_gateway, victim):
             assert "the last backup is as it was" in err or "gateway" in err
         wanted = there
     assert interrupted
-    done = gateway.admin("backup", str(place))
+    done = gateway.admin("backup", place)
     assert done.returncode == 0, done.stderr
     assert not list(place.rglob("*.new"))
     r = restored(gateway, place, memory_path)
@@ -239,7 +239,7 @@ def test_accounts_and_secrets_come_along(gateway, tmp_path):
                             secret_key=alice["secret key"])
     client.create_bucket(Bucket="alices")
     client.put_object(Bucket="alices", Key="k", Body=b"hers")
-    assert gateway.admin("backup", str(place)).returncode == 0
+    assert gateway.admin("backup", place).returncode == 0
     for name in ("accounts", "credentials", "backup.json"):
         assert (place / name).stat().st_mode & 0o777 == 0o600
     assert place.stat().st_mode & 0o777 == 0o700
@@ -250,7 +250,7 @@ def test_accounts_and_secrets_come_along(gateway, tmp_path):
                              Key="k")["Body"].read() == b"hers"
     r.close()
     bare = tmp_path / "bare"
-    done = gateway.admin("backup", str(bare), "--without-secrets")
+    done = gateway.admin("backup", bare, "--without-secrets")
     assert done.returncode == 0
     assert not (bare / "credentials").exists()
 
@@ -259,9 +259,9 @@ def test_index_only_brings_a_lost_index_back(gateway, tmp_path):
     s3 = gateway.client()
     s3.put_object(Bucket=DEFAULT_BUCKET, Key="a", Body=body(1, 200_000))
     place = tmp_path / "index"
-    done = gateway.admin("backup", str(place), "--index-only")
+    done = gateway.admin("backup", place, "--index-only")
     assert done.returncode == 0 and not (place / "blobs").exists()
-    assert reelgate(gateway, "fsck", place, "--index-only").returncode == 0
+    assert gateway.admin("fsck", place, "--index-only").returncode == 0
     s3.put_object(Bucket=DEFAULT_BUCKET, Key="b", Body=body(2, 200_000))
     before = contents(gateway)
     gateway.stop()
@@ -269,10 +269,9 @@ def test_index_only_brings_a_lost_index_back(gateway, tmp_path):
     with pytest.raises(RuntimeError, match="holds objects but no index"):
         gateway.start()
     # into an empty folder there is nothing that the index could name
-    done = reelgate(gateway, "restore", "--from", place, "--data",
-                    tmp_path / "empty")
+    done = Gateway(data=tmp_path / "empty").admin("restore", "--from", place)
     assert done.returncode == 64 and "--index-only" in done.stderr
-    done = gateway.admin("restore", "--from", str(place), "--index-only")
+    done = gateway.admin("restore", "--from", place, "--index-only")
     assert done.returncode == 0, done.stderr
     gateway.start()
     s3 = gateway.client()
@@ -291,31 +290,31 @@ def refused(done, status, text):
 
 def test_backup_refusals(gateway, tmp_path):
     data = gateway.data
-    refused(gateway.admin("backup", str(data / "backup")), 64, "one another")
-    refused(gateway.admin("backup", str(data)), 64, "one another")
-    refused(gateway.admin("backup", str(data.parent)), 64, "one another")
+    refused(gateway.admin("backup", data / "backup"), 64, "one another")
+    refused(gateway.admin("backup", data), 64, "one another")
+    refused(gateway.admin("backup", data.parent), 64, "one another")
     (tmp_path / "link").symlink_to(data)
-    refused(gateway.admin("backup", str(tmp_path / "link" / "b")), 64,
+    refused(gateway.admin("backup", tmp_path / "link" / "b"), 64,
             "one another")
     full = tmp_path / "photos"
     full.mkdir()
     (full / "cat.jpg").write_bytes(b"")
-    refused(gateway.admin("backup", str(full)), 64, "holds other things")
+    refused(gateway.admin("backup", full), 64, "holds other things")
     assert os.listdir(full) == ["cat.jpg"]
     assert gateway.admin("backup").returncode == 64
     (tmp_path / "file").write_bytes(b"")
-    refused(gateway.admin("backup", str(tmp_path / "file" / "b")), 73,
+    refused(gateway.admin("backup", tmp_path / "file" / "b"), 73,
             "Not a directory")
     other = Gateway().start()
     place = tmp_path / "b"
-    assert gateway.admin("backup", str(place)).returncode == 0
+    assert gateway.admin("backup", place).returncode == 0
     before = (place / "index" / "data.mdb").read_bytes()
-    refused(other.admin("backup", str(place)), 64, "another store")
+    refused(other.admin("backup", place), 64, "another store")
     assert (place / "index" / "data.mdb").read_bytes() == before
     other.close()
-    refused(other.admin("backup", str(place)), 66, "No such file")
+    refused(other.admin("backup", place), 66, "No such file")
     gateway.stop()
-    refused(gateway.admin("backup", str(place)), 69, "no gateway answers")
+    refused(gateway.admin("backup", place), 69, "no gateway answers")
 
 
 def test_restore_in_place_keeps_the_rest_of_the_data_directory(
@@ -324,12 +323,12 @@ def test_restore_in_place_keeps_the_rest_of_the_data_directory(
     s3 = gateway.client()
     s3.put_object(Bucket=DEFAULT_BUCKET, Key="a", Body=body(1, 200_000))
     place = tmp_path / "b"
-    assert gateway.admin("backup", str(place)).returncode == 0
+    assert gateway.admin("backup", place).returncode == 0
     alice = gateway.add("user", "add", "alice")
     gateway.stop()
     for name in ("index", "blobs"):
         (gateway.data / name).rename(tmp_path / name)
-    done = gateway.admin("restore", "--from", str(place))
+    done = gateway.admin("restore", "--from", place)
     assert done.returncode == 0, done.stderr
     gateway.start()
     assert list(contents(gateway)) == ["a"]
@@ -340,22 +339,22 @@ def test_restore_in_place_keeps_the_rest_of_the_data_directory(
 
 def test_restore_refusals(gateway, tmp_path):
     place = tmp_path / "b"
-    assert gateway.admin("backup", str(place)).returncode == 0
-    refused(gateway.admin("restore", "--from", str(place)), 64,
+    assert gateway.admin("backup", place).returncode == 0
+    refused(gateway.admin("restore", "--from", place), 64,
             "holds a store")
     refused(gateway.admin("restore"), 64, "--from is missing")
     empty = tmp_path / "empty"
     empty.mkdir()
     r = Gateway(data=tmp_path / "r")
-    refused(r.admin("restore", "--from", str(empty)), 66, "no complete backup")
+    refused(r.admin("restore", "--from", empty), 66, "no complete backup")
     r.data.mkdir()
     (r.data / "file").write_bytes(b"")
-    refused(r.admin("restore", "--from", str(place)), 64,
+    refused(r.admin("restore", "--from", place), 64,
             "holds other things")
     (r.data / "blobs").mkdir()
-    refused(r.admin("restore", "--from", str(place)), 64,
+    refused(r.admin("restore", "--from", place), 64,
             "move its folder blobs away")
-    refused(r.admin("restore", "--from", str(place), "--index-only"), 64,
+    refused(r.admin("restore", "--from", place, "--index-only"), 64,
             "no blobs")
     refused(gateway.admin("new-epoch"), 1, "in use")
     refused(r.admin("new-epoch"), 1, "holds no index")
@@ -373,7 +372,7 @@ def test_full_disk_of_the_backup_is_said(gateway, tmp_path, left, text):
             s3.put_object(Bucket=DEFAULT_BUCKET, Key=f"k{n}",
                           Body=body(n, 300_000))
         place = small.where / "b"
-        done = gateway.admin("backup", str(place))
+        done = gateway.admin("backup", place)
         assert done.returncode == 74 and text in done.stderr
         assert manifest(place)["complete"] is False
         assert manifest(place)["time"] > "2020"

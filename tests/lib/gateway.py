@@ -133,7 +133,7 @@ class Gateway:
         return subprocess.run(
             [BIN / "reelgate", "admin", "--data", self.data, *words],
             env=self.environment(), input=stdin, capture_output=True,
-            text=True, timeout=60)
+            text=True, timeout=120)
 
     def add(self, *words, stdin=None):
         """user add or key add: the lines of the answer as a dictionary."""
