@@ -630,7 +630,7 @@ static void
 test_missing_operation_is_not_implemented(void **state)
 {
 	static const struct store_ops none;
-	struct store s = { &none };
+	struct store s = { .ops = &none };
 	struct store_info info;
 	struct store_put_req req = { .bucket = BUCKET, .key = SLICE("k") };
 	struct store_put *put;
