@@ -171,10 +171,12 @@ enum s3_error MUST_CHECK auth_chunked_finish(struct auth_chunked *c);
 struct slice auth_chunked_trailer(const struct auth_chunked *c);
 void auth_chunked_free(struct auth_chunked *c); /* NULL is fine */
 
-/* ---- user tokens (RFC 7519, HS256 pinned) ------------------------------ */
+/* ---- user tokens (RFC 7519) --------------------------------------------- */
 
+struct jwks;
 struct auth_jwt_conf {
-	struct slice secret;
+	struct slice secret;  /* of HS256; empty: such tokens are refused */
+	struct jwks *keys;    /* of RS256 and ES256; NULL: likewise */
 	const char *audience; /* "" : not checked */
 	const char *issuer;   /* "" : not checked */
 };
@@ -184,10 +186,15 @@ struct auth_claims {
 };
 /*
  * auth_jwt_verify - 0, or -1 and one word of reason in *why ("expired", ...),
- * a constant fit for logs. At most 8 KiB; alg must be exactly HS256 and crit
- * absent; exp required; nbf, iss, aud (text or list) checked; 60 s skew; sub
- * must be a UUID. A name standing twice in header or claims is refused.
+ * a constant fit for logs; AUTH_JWT_NO_KEYS when the key it names may come
+ * with the first reading of the key set. At most 8 KiB. The algorithm is
+ * pinned by the key: HS256 by the secret, RS256 and ES256 by a public key of
+ * the set; keys inside the token (jwk, x5c) or named by it (jku, x5u) are not
+ * looked at. crit must be absent; exp is required; nbf, iat, iss, aud (text or
+ * list) are checked; 60 s skew; sub must be a UUID; no other claim means
+ * anything. A name standing twice in header or claims is refused.
  */
+#define AUTH_JWT_NO_KEYS (-2)
 int MUST_CHECK auth_jwt_verify(const struct auth_jwt_conf *conf,
 			       struct slice token, int64_t now_us,
 			       struct auth_claims *out, const char **why);

@@ -1,9 +1,10 @@
 /*
- * User tokens (RFC 7519). The algorithm is pinned: what the token's header
- * says about keys is not even read. The signature is checked before a claim
- * is parsed.
+ * User tokens (RFC 7519). The header says which of our keys to try (alg, kid)
+ * and nothing else: a key has one algorithm, whatever a token claims. The
+ * signature is checked before a claim is parsed.
  */
 #include "auth/auth.h"
+#include "auth/jwks.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/json_write.h"
@@ -11,22 +12,20 @@
 #include "base/timeval.h"
 
 #define TOKEN_MAX 8192
+#define SIGNATURE_MAX 1024 /* RSA of 8192 bits */
+#define KID_MAX 256
 #define LEEWAY_S 60
 
-/* RFC 7519 §4: a name that stands twice makes the meaning a guess. */
-static bool
-has_duplicates(const cJSON *obj)
-{
-	const cJSON *a, *b;
+static const char no_keys[] = "no keys yet";
 
-	cJSON_ArrayForEach(a, obj)
-	{
-		for (b = a->next; b; b = b->next)
-			if (strcmp(a->string, b->string) == 0)
-				return true;
-	}
-	return false;
-}
+enum alg { ALG_HS256, ALG_RS256, ALG_ES256, ALG_COUNT };
+static const char *const alg_names[] = { "HS256", "RS256", "ES256" };
+
+struct header {
+	enum alg alg;
+	bool has_kid;
+	char kid[KID_MAX];
+};
 
 /* A part of the token as a JSON object without duplicates, or NULL. */
 static cJSON *
@@ -38,45 +37,108 @@ parse_part(struct slice part)
 	if (base64url_decode(&text, part) == 0)
 		doc = json_parse(buf_slice(&text));
 	buf_release(&text);
-	if (cJSON_IsObject(doc) && !has_duplicates(doc))
+	if (cJSON_IsObject(doc) && json_names_unique(doc))
 		return doc;
 	cJSON_Delete(doc);
 	return NULL;
 }
 
+static bool
+read_alg(const cJSON *header, enum alg *out)
+{
+	const char *alg = json_str(header, "alg");
+
+	for (*out = 0; alg && *out < ALG_COUNT; (*out)++)
+		if (strcmp(alg, alg_names[*out]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+read_kid(const cJSON *header, struct header *out)
+{
+	const cJSON *kid = cJSON_GetObjectItemCaseSensitive(header, "kid");
+
+	out->has_kid = kid != NULL;
+	return !kid || (cJSON_IsString(kid) &&
+			snprintf(out->kid, sizeof(out->kid), "%s",
+				 kid->valuestring) < (int)sizeof(out->kid));
+}
+
+/* "JWT", or "at+jwt" of RFC 9068, in any case; absent is fine. */
+static bool
+type_fits(const cJSON *header)
+{
+	struct slice typ = slice_str(json_str(header, "typ"));
+
+	return !cJSON_HasObjectItem(header, "typ") ||
+	       slice_ieq_str(typ, "JWT") || slice_ieq_str(typ, "at+jwt");
+}
+
 static const char *
-check_header(struct slice part)
+read_header(struct slice part, struct header *out)
 {
 	cJSON *header = parse_part(part);
-	const char *alg = json_str(header, "alg");
-	const char *typ = json_str(header, "typ");
 	const char *why = NULL;
 
 	if (!header)
 		why = "malformed";
-	else if (!alg || strcmp(alg, "HS256") != 0)
+	else if (!read_alg(header, &out->alg))
 		why = "algorithm";
 	else if (cJSON_HasObjectItem(header, "crit"))
 		why = "critical";
-	else if (cJSON_HasObjectItem(header, "typ") &&
-		 (!typ || !slice_ieq_str(slice_str(typ), "JWT")))
+	else if (!type_fits(header))
 		why = "type";
+	else if (!read_kid(header, out))
+		why = "key";
 	cJSON_Delete(header);
 	return why;
 }
 
 static const char *
-check_signature(struct slice secret, struct slice signed_part,
-		struct slice signature)
+check_mac(struct slice secret, struct slice signed_part, struct slice sent)
 {
-	struct buf sent = BUF_MAX(SHA256_BYTES);
 	uint8_t mac[SHA256_BYTES];
-	const char *why = NULL;
 
 	hmac_sha256(secret.p, secret.n, signed_part.p, signed_part.n, mac);
-	if (base64url_decode(&sent, signature) != 0 ||
-	    !slice_equal_secret(buf_slice(&sent), slice_mem(mac, sizeof(mac))))
+	return slice_equal_secret(sent, slice_mem(mac, sizeof(mac)))
+		   ? NULL
+		   : "signature";
+}
+
+static const char *
+check_public(struct jwks *keys, const struct header *h,
+	     struct slice signed_part, struct slice sent)
+{
+	static const char *const words[] = {
+		[JWKS_GOOD] = NULL,
+		[JWKS_BAD] = "signature",
+		[JWKS_UNKNOWN] = "key",
+		[JWKS_EMPTY] = no_keys,
+	};
+
+	return words[jwks_verify(
+	    keys, h->alg == ALG_RS256 ? JWK_RS256 : JWK_ES256,
+	    h->has_kid ? h->kid : NULL, signed_part, sent)];
+}
+
+static const char *
+check_signature(const struct auth_jwt_conf *conf, const struct header *h,
+		struct slice signed_part, struct slice signature)
+{
+	struct buf sent = BUF_MAX(SIGNATURE_MAX);
+	const char *why;
+
+	if (base64url_decode(&sent, signature) != 0)
 		why = "signature";
+	else if (h->alg == ALG_HS256)
+		why = conf->secret.n > 0 ? check_mac(conf->secret, signed_part,
+						     buf_slice(&sent))
+					 : "algorithm";
+	else
+		why = conf->keys ? check_public(conf->keys, h, signed_part,
+						buf_slice(&sent))
+				 : "algorithm";
 	buf_release(&sent);
 	return why;
 }
@@ -104,7 +166,7 @@ has_audience(const cJSON *claims, const char *want)
 static const char *
 check_times(const cJSON *claims, int64_t now_us, struct auth_claims *out)
 {
-	double now = (double)now_us / US_PER_S, exp, nbf;
+	double now = (double)now_us / US_PER_S, exp, nbf, iat;
 
 	if (!json_num(claims, "exp", &exp) || exp < 0 || exp > 1e15)
 		return "expiry";
@@ -113,6 +175,9 @@ check_times(const cJSON *claims, int64_t now_us, struct auth_claims *out)
 	if (cJSON_GetObjectItemCaseSensitive(claims, "nbf") &&
 	    (!json_num(claims, "nbf", &nbf) || now + LEEWAY_S < nbf))
 		return "early";
+	if (cJSON_GetObjectItemCaseSensitive(claims, "iat") &&
+	    (!json_num(claims, "iat", &iat) || now + LEEWAY_S < iat))
+		return "issued";
 	out->exp_s = (int64_t)exp;
 	return NULL;
 }
@@ -144,23 +209,23 @@ static const char *
 verify(const struct auth_jwt_conf *conf, struct slice token, int64_t now_us,
        struct auth_claims *out)
 {
-	struct slice rest = token, header, payload, signature;
+	struct slice rest = token, head, payload, signature;
+	struct header header = { 0 };
 	cJSON *claims;
 	const char *why;
 
-	if (conf->secret.n == 0)
+	if (conf->secret.n == 0 && !conf->keys)
 		return "secret";
 	if (token.n > TOKEN_MAX)
 		return "size";
-	if (!slice_cut(&rest, '.', &header) ||
-	    !slice_cut(&rest, '.', &payload) ||
+	if (!slice_cut(&rest, '.', &head) || !slice_cut(&rest, '.', &payload) ||
 	    !slice_cut(&rest, '.', &signature) || rest.p)
 		return "malformed";
-	why = check_header(header);
+	why = read_header(head, &header);
 	if (!why)
-		why = check_signature(
-		    conf->secret, slice_head(token, header.n + 1 + payload.n),
-		    signature);
+		why = check_signature(conf, &header,
+				      slice_head(token, head.n + 1 + payload.n),
+				      signature);
 	if (why)
 		return why;
 	claims = parse_part(payload);
@@ -177,7 +242,7 @@ auth_jwt_verify(const struct auth_jwt_conf *conf, struct slice token,
 
 	*why = verify(conf, token, now_us, &claims);
 	if (*why)
-		return -1;
+		return *why == no_keys ? AUTH_JWT_NO_KEYS : -1;
 	*out = claims;
 	return 0;
 }

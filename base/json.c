@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define MEMBERS_MAX 1000
+
 /*
  * What cJSON would let through: nesting past the bound (it recurses), bytes
  * that are no UTF-8, and NUL, raw or as \u0000, which would cut a C string
@@ -107,6 +109,22 @@ json_bool(const cJSON *obj, const char *name, bool fallback)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(obj, name);
 
 	return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
+bool
+json_names_unique(const cJSON *obj)
+{
+	const cJSON *a, *b;
+
+	if (cJSON_GetArraySize(obj) > MEMBERS_MAX)
+		return false;
+	cJSON_ArrayForEach(a, obj)
+	{
+		for (b = a->next; b; b = b->next)
+			if (strcmp(a->string, b->string) == 0)
+				return false;
+	}
+	return true;
 }
 
 char *

@@ -20,6 +20,9 @@ const char *json_str(const cJSON *obj, const char *name);
 bool json_int(const cJSON *obj, const char *name, int64_t *out);
 bool json_num(const cJSON *obj, const char *name, double *out);
 bool json_bool(const cJSON *obj, const char *name, bool fallback);
+/* Every name stands once (RFC 8259 §4: else the meaning is a guess). False
+ * beyond 1000 members, too, which would take long to compare. */
+bool json_names_unique(const cJSON *obj);
 /* Wipes the text of a member that is a secret; fine when there is none. */
 void json_wipe(cJSON *obj, const char *name);
 /* A malloc'd compact text, NULL on memory shortage. */

@@ -140,23 +140,24 @@ identify_user(struct api_call *c)
 	struct slice token = user_token(c);
 	struct auth_claims claims;
 	const char *why = "invalid";
-	struct slice text;
+	int rc;
 
 	if (token.n == 0) {
 		api_unauthorized(c, "Missing bearer token");
 		return false;
 	}
-	if (auth_jwt_verify(&c->api->jwt, token, time_now_us(), &claims,
-			    &why) != 0) {
-		text = arena_printf(&c->arena, "Invalid token: %s", why);
-		api_unauthorized(c, text.p);
-		return false;
-	}
-	snprintf(c->user, sizeof(c->user), "%s", claims.sub);
-	return true;
+	rc = auth_jwt_verify(&c->api->jwt, token, time_now_us(), &claims, &why);
+	if (rc == AUTH_JWT_NO_KEYS)
+		api_unavailable(c, "The keys of tokens are not available");
+	else if (rc != 0)
+		api_unauthorized(
+		    c, arena_printf(&c->arena, "Invalid token: %s", why).p);
+	else
+		snprintf(c->user, sizeof(c->user), "%s", claims.sub);
+	return rc == 0;
 }
 
-/* False when answered with 401. */
+/* False when answered. */
 static bool
 identify(struct api_call *c)
 {
@@ -314,6 +315,34 @@ fill(struct api *api, const struct api_conf *conf)
 				      .refuse = on_refuse };
 }
 
+/* The public keys of tokens, where they are configured. */
+static int
+start_keys(struct api *api, char err[512])
+{
+	const struct conf *c = api->conf.conf;
+	const struct jwks_source_conf keys = {
+		.file = c->jwks_file,
+		.url = c->jwks_url,
+		.refresh_s = (unsigned)c->jwks_refresh_s
+	};
+
+	if (!*keys.file && !*keys.url)
+		return 0;
+	api->keys = jwks_source_start(&keys, err);
+	if (!api->keys)
+		return -1;
+	api->jwt.keys = jwks_source_keys(api->keys);
+	return 0;
+}
+
+static void
+api_free(struct api *api)
+{
+	jwks_source_stop(api->keys);
+	limits_release(&api->limits);
+	free(api);
+}
+
 struct api *
 api_start(const struct api_conf *conf, char err[512])
 {
@@ -335,13 +364,12 @@ api_start(const struct api_conf *conf, char err[512])
 	fill(api, conf);
 	limits_init(&api->limits);
 	server.app = &api->app;
-	api->server = http_server_start(&server, err);
-	if (!api->server) {
-		limits_release(&api->limits);
-		free(api);
-		return NULL;
-	}
-	return api;
+	if (start_keys(api, err) == 0)
+		api->server = http_server_start(&server, err);
+	if (api->server)
+		return api;
+	api_free(api);
+	return NULL;
 }
 
 const char *
@@ -365,6 +393,5 @@ api_stop(struct api *api)
 	if (!api)
 		return;
 	http_server_stop(api->server);
-	limits_release(&api->limits);
-	free(api);
+	api_free(api);
 }

@@ -10,6 +10,7 @@
 #define GATEWAY_API_CALL_H
 
 #include "auth/auth.h"
+#include "auth/jwks_source.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "gateway/api/api.h"
@@ -51,6 +52,7 @@ struct api {
 	char deployment_id[40];
 	struct auth_signer signer;
 	struct auth_jwt_conf jwt;
+	struct jwks_source *keys; /* NULL: none are configured */
 	struct http_app app;
 	struct http_server *server;
 	struct api_limits limits;

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@
 struct http_script {
 	const char *const *answers;
 	size_t n;
-	size_t served;			     /* requests answered */
+	atomic_size_t served;		     /* requests answered */
 	size_t connections;		     /* accepted */
 	struct buf request[HTTP_SCRIPT_MAX]; /* head and body as received */
 	uint16_t port;

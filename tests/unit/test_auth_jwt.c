@@ -135,6 +135,8 @@ static const struct {
 	{ HS256, WITH(EXP, ",\"exp\":1800000000"), "malformed" },
 	{ HS256, WITH(EXP, ",\"nbf\":1700000061"), "early" },
 	{ HS256, WITH(EXP, ",\"nbf\":\"now\""), "early" },
+	{ HS256, WITH(EXP, ",\"iat\":1700000061"), "issued" },
+	{ HS256, WITH(EXP, ",\"iat\":\"odd\""), "issued" },
 	{ HS256, "{\"sub\":\"" SUB "\"" EXP "}", "audience" },
 	{ HS256, "{\"sub\":\"" SUB "\",\"aud\":\"anon\"" EXP "}", "audience" },
 	{ HS256, "{\"sub\":\"" SUB "\",\"aud\":[]" EXP "}", "audience" },
@@ -167,7 +169,7 @@ static const char *const accepted[] = {
 	CLAIMS,
 	WITH(",\"exp\":1699999941", ""), /* within the leeway */
 	WITH(",\"exp\":1700003600.5", ",\"nbf\":1700000060"),
-	WITH(EXP, ",\"iat\":\"odd\",\"role\":\"service_role\""),
+	WITH(EXP, ",\"iat\":1700000060,\"role\":\"service_role\""),
 	"{\"sub\":\"8A2F1C9E-0B5D-4F67-9C31-5D2E7A4B6F80\",\"aud\":[\"x\","
 	"\"authenticated\"]" EXP "}",
 };

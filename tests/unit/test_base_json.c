@@ -95,6 +95,40 @@ test_json_members_are_typed(void **state)
 	cJSON_Delete(doc);
 }
 
+static void
+test_names_unique_looks_at_one_level(void **state)
+{
+	static const struct {
+		const char *text;
+		bool unique;
+	} cases[] = {
+		{ "{}", true },
+		{ "{\"a\":1,\"b\":1,\"A\":1}", true },
+		{ "{\"a\":1,\"b\":2,\"a\":1}", false },
+		{ "{\"a\":1,\"\\u0061\":1}", false },
+		{ "{\"\":1,\"\":2}", false },
+		{ "{\"a\":{\"b\":1,\"b\":2}}", true },
+	};
+	struct buf many = BUF_INIT;
+	cJSON *doc;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		doc = json_parse(slice_str(cases[i].text));
+		assert_non_null(doc);
+		assert_int_equal(json_names_unique(doc), cases[i].unique);
+		cJSON_Delete(doc);
+	}
+	buf_puts(&many, "{\"0\":0");
+	for (int i = 1; i <= 1000; i++)
+		buf_printf(&many, ",\"%d\":0", i);
+	buf_puts(&many, "}");
+	doc = json_parse(buf_slice(&many));
+	assert_false(json_names_unique(doc)); /* too many to compare */
+	cJSON_Delete(doc);
+	buf_release(&many);
+}
+
 int
 main(void)
 {
@@ -103,6 +137,7 @@ main(void)
 		cmocka_unit_test(test_json_parse_needs_no_terminator),
 		cmocka_unit_test(test_json_parse_depth_is_bounded),
 		cmocka_unit_test(test_json_members_are_typed),
+		cmocka_unit_test(test_names_unique_looks_at_one_level),
 	};
 
 	return cmocka_run_group_tests_name("base_json", tests, NULL, NULL);
