@@ -246,8 +246,11 @@ part_rows(struct search *s, uint8_t from[10])
 		look_at_part(s, slice_mem(k.mv_data, k.mv_size),
 			     slice_mem(v.mv_data, v.mv_size));
 	}
-	if (rc == 0 && k.mv_size == 10)
-		memcpy(from, k.mv_data, 10);
+	if (rc == 0) {
+		/* also where no part has such a name: to get past it */
+		memset(from, 0, 10);
+		memcpy(from, k.mv_data, k.mv_size < 10 ? k.mv_size : 10);
+	}
 	mdb_cursor_close(c);
 	return rc;
 }

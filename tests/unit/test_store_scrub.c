@@ -398,6 +398,42 @@ test_damaged_rows_are_found(void **state)
 	}
 }
 
+/* Rows of table part whose names are too short, more than one transaction of
+ * the search for owners reads. */
+static int
+run_misname(struct writer_op *op, struct writer_txn *t)
+{
+	(void)op;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct buf row = BUF_INIT;
+		char key[8];
+		int rc;
+
+		snprintf(key, sizeof(key), "%u", i);
+		record_begin(&row, RECORD_PART);
+		rc = local_record_put(t->ls, t->txn, TABLE_PART, slice_str(key),
+				      &row);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void
+test_names_that_no_part_has_do_not_stop_the_search_for_owners(void **state)
+{
+	struct fixture *f = *state;
+	struct writer_op op = { .run = run_misname };
+	struct store_scrub_status st;
+
+	free(put_file(f, KEY, BIG, 1));
+	flip(f, KEY, 0, 7);
+	assert_int_equal(writer_run(local_of(f->s), &op), S3_OK);
+	st = scrub(f, FAST);
+	assert_int_equal(st.n_damage, 1);
+	expect_object(&st.damage[0], "movie.mp4");
+}
+
 /* ---- pace, control, restarts -------------------------------------------- */
 
 static void
@@ -700,6 +736,8 @@ main(void)
 		STORE_TEST(test_many_owners_are_bounded),
 		STORE_TEST(test_owners_are_found_across_transactions),
 		STORE_TEST(test_damaged_rows_are_found),
+		STORE_TEST(
+		    test_names_that_no_part_has_do_not_stop_the_search_for_owners),
 		STORE_TEST(test_rate_is_kept),
 		STORE_TEST(test_stop_ends_a_pass),
 		STORE_TEST(test_pass_goes_on_after_a_restart),
