@@ -155,6 +155,8 @@ bool api_clip_source(struct api_call *c, const char *video_id,
 
 void api_upload_url(struct api_call *c);      /* upload_url.c */
 void api_complete_upload(struct api_call *c); /* complete.c */
+void api_multipart(struct api_call *c);	      /* multipart.c */
+void api_upload(struct api_call *c);	      /* legacy.c */
 void api_video_status(struct api_call *c);    /* videos.c */
 void api_video_status_query(struct api_call *c);
 void api_video_get(struct api_call *c);

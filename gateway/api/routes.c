@@ -9,6 +9,8 @@
 const struct api_route api_routes[] = {
 	{ "POST", "/api/videos/upload-url", API_USER, API_JSON, "upload-url", api_upload_url },
 	{ "POST", "/api/videos/complete-upload", API_USER, API_JSON, "complete-upload", api_complete_upload },
+	{ "POST", "/api/videos/multipart", API_USER, API_JSON, "multipart", api_multipart },
+	{ "POST", "/api/videos/upload", API_USER, API_STREAM, "upload", api_upload },
 	{ "GET", "/api/videos/status", API_USER, API_NO_BODY, "video-status", api_video_status_query },
 	{ "GET", "/api/videos", API_USER, API_NO_BODY, "videos", api_video_list },
 	{ "GET", "/api/videos/{id}", API_USER, API_NO_BODY, "video", api_video_get },

@@ -89,13 +89,21 @@ upload_start(struct api_call *c, struct upload *u)
 static uint64_t
 bytes_of(const struct api_call *c, const struct upload *u)
 {
-	return u->size ? u->size : c->api->conf.conf->max_upload_bytes;
+	if (u->size)
+		return u->size;
+	return u->bound ? u->bound : c->api->conf.conf->max_upload_bytes;
 }
 
 bool
 upload_admit(struct api_call *c, const struct upload *u)
 {
 	return limits_admit(c, bytes_of(c, u));
+}
+
+void
+upload_dismiss(struct api_call *c, const struct upload *u)
+{
+	limits_settle(c, bytes_of(c, u), false);
 }
 
 bool

@@ -15,7 +15,8 @@
 struct upload {
 	const char *file_name; /* as the user named it */
 	const char *type;
-	uint64_t size; /* 0: not stated */
+	uint64_t size;	/* 0: not stated */
+	uint64_t bound; /* bytes at most; 0: MAX_UPLOAD_BYTES */
 	int64_t now_us;
 	/* by upload_start() */
 	const char *key;
@@ -43,6 +44,8 @@ struct upload_parts {
  * answered.
  */
 bool upload_admit(struct api_call *c, const struct upload *u);
+/* It does not come to that: the bytes are let go. */
+void upload_dismiss(struct api_call *c, const struct upload *u);
 bool upload_announce(struct api_call *c, struct upload *u,
 		     const struct upload_parts *parts, int64_t life_s);
 
