@@ -63,7 +63,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
-.PHONY: all help deps units test check suites $(SUITES) fuzz fuzzers \
+.PHONY: all help bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
 	fuzz-replay lint layers conf s3-api docs format format-check bench bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
@@ -161,7 +161,14 @@ $(BUILD)/bench/bench-limit: $(patsubst %.c,$(BUILD)/%.o,\
 	$(link) $^ $(LIBS.gateway)
 $(BUILD)/bench/bench-fill: $(BUILD)/tests/bench/fill.o $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
-bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill)
+$(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o $(BENCH_OBJ:%/libcore.a=%/libgateway.a) \
+		$(BUILD)/libcore.a
+	$(link) $^ $(LIBS.gateway)
+bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay)
+
+bench-relay: $(BUILD)/bench/bench-relay ## measure the relay: events a second into PostgreSQL
+	@for rule in video event none; do \
+		echo "rule $$rule"; tests/lib/with-pg $< --rule $$rule; done
 
 bench: all bench-programs ## measure, beside the limits (ROW=get4k, QUICK=1)
 	tests/bench/run $(ROW)

@@ -12,6 +12,9 @@
 #define RESCUE_US (10 * US_PER_S)
 #define CLEANUP_US (86400 * US_PER_S)
 #define CLEANUP_DAYS 7
+/* Longer than the store keeps its own: by their ids it is found where a
+ * restored store and the database parted. */
+#define EVENTS_DAYS 30
 #define TICK_US (US_PER_S / 2)
 #define LISTEN_MS 250
 
@@ -192,6 +195,9 @@ cleanup(struct worker *w)
 
 	if (queue_cleanup(w->conf.queue, CLEANUP_DAYS, &n) == QUEUE_OK && n)
 		log_info("cleanup", "%zu old rows removed", n);
+	if (queue_events_cleanup(w->conf.queue, EVENTS_DAYS, &n) == QUEUE_OK &&
+	    n)
+		log_info("cleanup", "%zu old events removed", n);
 }
 
 void *

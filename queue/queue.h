@@ -115,6 +115,33 @@ enum queue_error MUST_CHECK queue_known_events(struct queue *q,
 					       const struct queue_event *events,
 					       size_t n, uint64_t *highest);
 
+/*
+ * queue_replay - the same for events that were delivered before, whatever
+ * became of them: for those put aside, once the cause was mended. What they
+ * made before stays as it is. *aside: how many of them are put aside now.
+ */
+enum queue_error MUST_CHECK queue_replay(struct queue *q,
+					 const char *deployment,
+					 const char *epoch,
+					 const struct queue_event *events,
+					 size_t n, size_t *aside);
+/* At most @max sequences of events put aside, above @after, ascending. */
+enum queue_error MUST_CHECK queue_events_aside(struct queue *q,
+					       const char *deployment,
+					       const char *epoch,
+					       uint64_t after, size_t max,
+					       uint64_t *out, size_t *n);
+/* JSON object: cursors, how many events are kept and put aside, and the newest
+ * @max of these. */
+enum queue_error MUST_CHECK queue_relay_status(struct queue *q,
+					       const char *deployment, int max,
+					       struct arena *a,
+					       const char **json);
+/* Deletes delivered events older than days, but none put aside, in batches; *n
+ * counts them. */
+enum queue_error MUST_CHECK queue_events_cleanup(struct queue *q, int days,
+						 size_t *n);
+
 /* ---- uploads and videos: the API ---------------------------------------- */
 
 struct queue_intent {
@@ -218,6 +245,12 @@ enum queue_error MUST_CHECK queue_complete_upload(
     const char *file_name, const char *title, struct arena *a,
     struct queue_video *video, char process_job[UUID_TEXT_MAX],
     char ai_job[UUID_TEXT_MAX]);
+/* Videos and jobs of objects that have none: *made counts them. users[i]: the
+ * key of objects[i] names its user, as in struct queue_event. */
+enum queue_error MUST_CHECK queue_resync(struct queue *q,
+					 const struct queue_object *objects,
+					 const bool *users, size_t n,
+					 size_t *made);
 enum queue_error MUST_CHECK queue_video_get(struct queue *q, const char *user,
 					    const char *id, struct arena *a,
 					    struct queue_video *out);

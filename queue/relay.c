@@ -1,7 +1,7 @@
 /*
  * The relay: events of the store's outbox into PostgreSQL, a batch in one
- * transaction with the cursor that says how far we are. What an event does is
- * in SQL (relay_event), where a poisonous one is undone alone.
+ * statement with the cursor that says how far we are. What events do is in SQL
+ * (relay_batch), where a poisonous one is undone alone.
  */
 #include "base/buf.h"
 #include "queue/pg.h"
@@ -62,94 +62,80 @@ queue_cursor_get(struct queue *q, const char *deployment, const char *epoch,
 	return pg_finish(&tx, lock_cursor(&tx, deployment, epoch, out));
 }
 
-/*
- * Is the event at the cursor one of this outbox? It is the one expected, or,
- * when an earlier commit's answer was lost, one of this batch.
- */
-static bool
-same_past(const struct queue_cursor *cursor, const struct queue_cursor *expect,
-	  const struct queue_event *events, size_t n)
+/* ---- a batch ------------------------------------------------------------- */
+
+/* The members of events as arrays, a parameter each. */
+enum {
+	SEQ,
+	ID,
+	TIME,
+	NAME,
+	BUCKET,
+	KEY,
+	SIZE,
+	ETAG,
+	VERSION,
+	TYPE,
+	RECORD,
+	JOB,
+	PAYLOAD,
+	USERS,
+	PROBLEM,
+	ARRAYS
+};
+
+static void
+put_text(struct buf *b, const char *s)
 {
-	if (cursor->seq == 0)
-		return true;
-	if (cursor->seq == expect->seq)
-		return strcmp(cursor->event_id, expect->event_id) == 0;
-	for (size_t i = 0; i < n; i++)
-		if (events[i].seq == cursor->seq)
-			return strcmp(cursor->event_id, events[i].id) == 0;
-	return false;
+	if (s)
+		pg_array_bytes(b, slice_str(s));
+	else
+		pg_array_text(b, NULL);
 }
 
-static enum queue_error
-relay_event(struct pg_tx *tx, const char *deployment, const char *epoch,
-	    const struct queue_event *e)
+static void
+put_event(struct buf b[ARRAYS], const struct queue_event *e)
 {
-	static const struct pg_stmt stmt = {
-		"relay_event",
-		"SELECT relay_event($1, $2, $3, $4, to_timestamp($5), $6, $7,"
-		" $8, $9, $10, $11, $12, $13, $14)"
-	};
-	struct pg_args args = { 0 };
 	char bucket[256];
 
 	snprintf(bucket, sizeof(bucket), "%.*s", SLICE_ARG(e->bucket));
-	pg_text(&args, deployment);
-	pg_text(&args, epoch);
-	pg_int(&args, (int64_t)e->seq);
-	pg_text(&args, e->id);
-	pg_time(&args, e->time_us);
-	pg_text(&args, e->name);
-	pg_text(&args, bucket);
-	pg_bytes(&args, e->key);
-	pg_int(&args, (int64_t)e->size);
-	pg_text(&args, e->etag);
-	pg_text(&args, e->version_id);
-	pg_bytes(&args, e->content_type);
-	pg_bytes(&args, slice_str(e->record));
-	pg_text(&args, e->job_type);
-	return pg_exec(tx, &stmt, &args, NULL);
+	pg_array_int(&b[SEQ], (int64_t)e->seq);
+	pg_array_text(&b[ID], e->id);
+	pg_array_int(&b[TIME], e->time_us);
+	pg_array_text(&b[NAME], e->name);
+	pg_array_text(&b[BUCKET], bucket);
+	pg_array_bytes(&b[KEY], e->key);
+	pg_array_int(&b[SIZE], (int64_t)e->size);
+	pg_array_text(&b[ETAG], e->etag);
+	pg_array_text(&b[VERSION], e->version_id);
+	pg_array_bytes(&b[TYPE], e->content_type);
+	put_text(&b[RECORD], e->record);
+	pg_array_text(&b[JOB], e->job_type);
+	put_text(&b[PAYLOAD], e->payload);
+	pg_array_text(&b[USERS], e->users ? "t" : "f");
+	pg_array_text(&b[PROBLEM], e->problem);
 }
 
+/* Runs a statement whose last parameters are the events. */
 static enum queue_error
-move_cursor(struct pg_tx *tx, const char *deployment, const char *epoch,
-	    const struct queue_cursor *to)
+run_with_events(struct queue *q, const struct pg_stmt *stmt,
+		struct pg_args *args, const struct queue_event *events,
+		size_t n, PGresult **res)
 {
-	static const struct pg_stmt stmt = {
-		"cursor_move",
-		"UPDATE relay_cursor SET last_seq = $3, last_event_id = $4,"
-		" updated_at = now() WHERE deployment = $1 AND epoch = $2"
-	};
-	struct pg_args args = { 0 };
+	struct buf b[ARRAYS] = { 0 };
+	bool ok = true;
+	enum queue_error err = QUEUE_INTERNAL;
 
-	pg_text(&args, deployment);
-	pg_text(&args, epoch);
-	pg_int(&args, (int64_t)to->seq);
-	pg_text(&args, to->event_id);
-	return pg_exec(tx, &stmt, &args, NULL);
-}
-
-static enum queue_error
-relay(struct pg_tx *tx, const char *deployment, const char *epoch,
-      const struct queue_cursor *expect, const struct queue_event *events,
-      size_t n, struct queue_cursor *cursor)
-{
-	enum queue_error err = lock_cursor(tx, deployment, epoch, cursor);
-	uint64_t start = cursor->seq;
-
-	if (err)
-		return err;
-	if (!same_past(cursor, expect, events, n))
-		return QUEUE_EPOCH;
-	for (size_t i = 0; !err && i < n; i++) {
-		if (events[i].seq <= cursor->seq)
-			continue;
-		err = relay_event(tx, deployment, epoch, &events[i]);
-		cursor->seq = events[i].seq;
-		snprintf(cursor->event_id, sizeof(cursor->event_id), "%s",
-			 events[i].id);
+	for (size_t i = 0; i < n; i++)
+		put_event(b, &events[i]);
+	for (size_t i = 0; i < ARRAYS; i++) {
+		pg_array(args, &b[i]);
+		ok = ok && buf_ok(&b[i]);
 	}
-	if (!err && cursor->seq > start)
-		err = move_cursor(tx, deployment, epoch, cursor);
+	if (ok)
+		err = pg_run(q, NULL, stmt, args, res);
+	for (size_t i = 0; i < ARRAYS; i++)
+		buf_release(&b[i]);
 	return err;
 }
 
@@ -158,17 +144,52 @@ queue_relay(struct queue *q, const char *deployment, const char *epoch,
 	    const struct queue_cursor *expect, const struct queue_event *events,
 	    size_t n, struct queue_cursor *out)
 {
-	struct queue_cursor cursor = { 0 };
-	struct pg_tx tx;
-	enum queue_error err = pg_begin(q, NULL, &tx);
+	static const struct pg_stmt stmt = {
+		"relay_batch",
+		"SELECT at_seq, at_id, same FROM relay_batch($1, $2, $3, $4,"
+		" $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+		" $18, $19)"
+	};
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	PGresult *r;
 
+	pg_text(&args, deployment);
+	pg_text(&args, epoch);
+	pg_int(&args, (int64_t)expect->seq);
+	pg_text(&args, expect->event_id);
+	err = run_with_events(q, &stmt, &args, events, n, &r);
 	if (err)
 		return err;
-	err = relay(&tx, deployment, epoch, expect, events, n, &cursor);
-	err = pg_finish(&tx, err);
-	if (!err)
-		*out = cursor;
+	if (*PQgetvalue(r, 0, 2) == 't')
+		read_cursor(r, out);
+	else
+		err = QUEUE_EPOCH;
+	PQclear(r);
 	return err;
+}
+
+enum queue_error
+queue_replay(struct queue *q, const char *deployment, const char *epoch,
+	     const struct queue_event *events, size_t n, size_t *aside)
+{
+	static const struct pg_stmt stmt = {
+		"relay_again",
+		"SELECT relay_again($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+		" $11, $12, $13, $14, $15, $16, $17)"
+	};
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	PGresult *r;
+
+	pg_text(&args, deployment);
+	pg_text(&args, epoch);
+	err = run_with_events(q, &stmt, &args, events, n, &r);
+	if (err)
+		return err;
+	*aside = (size_t)pg_get_int(r, 0, 0, 0);
+	PQclear(r);
+	return QUEUE_OK;
 }
 
 /* ---- another past -------------------------------------------------------- */

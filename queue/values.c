@@ -3,6 +3,7 @@
  * bytes.
  */
 #include "queue/pg.h"
+#include "base/encode.h"
 #include "base/timeval.h"
 
 #include <math.h>
@@ -119,6 +120,21 @@ pg_array_text(struct buf *b, const char *s)
 		if (*s == '"' || *s == '\\')
 			buf_putc(b, '\\');
 		buf_putc(b, *s);
+	}
+	buf_putc(b, '"');
+}
+
+void
+pg_array_bytes(struct buf *b, struct slice s)
+{
+	char *to;
+
+	next_element(b);
+	buf_puts(b, "\"\\\\x");
+	to = buf_reserve(b, 2 * s.n + 1);
+	if (to) {
+		hex_encode(s.p, s.n, to);
+		b->n += 2 * s.n;
 	}
 	buf_putc(b, '"');
 }

@@ -195,7 +195,8 @@ created(uint64_t seq, const char *id, const char *key)
 				     .version_id = "null",
 				     .content_type = SLICE("video/mp4"),
 				     .record = "{\"a\":1}",
-				     .job_type = "process_video" };
+				     .job_type = "process_video",
+				     .users = true };
 }
 
 static inline struct queue_object

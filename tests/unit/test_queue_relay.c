@@ -472,6 +472,251 @@ test_queue_known_events_needs_number_and_id(void **state)
 	}
 }
 
+/* An event whose rule is about no video: a job with the event in it. */
+static struct queue_event
+about(uint64_t seq, const char *id, const char *key, const char *payload)
+{
+	struct queue_event e = created(seq, id, key);
+
+	e.job_type = "webhook_deliver";
+	e.payload = payload;
+	e.users = false;
+	return e;
+}
+
+static void
+test_queue_relay_rule_of_another_type_makes_a_job_with_the_event(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = {
+		about(1, "e1", "in/a.txt", "{\"key\": \"in/a.txt\"}"),
+		about(2, "e2", "in/a.txt", "{\"key\": \"in/a.txt\"}"),
+		about(3, "e3", "in/\xc3\xbc", "{\"key\": \"in/\xc3\xbc\"}"),
+	};
+	struct queue_cursor none = { 0 }, out;
+
+	e[1].name = "ObjectRemoved:Delete";
+	e[1].etag = "";
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	assert_string_equal(counts(w), "0 0 0");
+	assert_sql(w, "in/a.txt,in/a.txt,in/\xc3\xbc",
+		   "SELECT string_agg(payload ->> 'key', ',' ORDER BY"
+		   " payload ->> 'key') FROM job_queue"
+		   " WHERE type = 'webhook_deliver' AND priority = 'normal'"
+		   " AND status = 'pending' AND user_id IS NULL"
+		   " AND video_id IS NULL AND id = job_id(dedupe_key)");
+	/* a repeat, from an old cursor and without it */
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &none, e, 3, &out), QUEUE_OK);
+	sql(w, "DELETE FROM relay_cursor");
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &none, e, 3, &out), QUEUE_OK);
+	sql(w, "DELETE FROM relay_cursor; DELETE FROM object_events");
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &none, e, 3, &out), QUEUE_OK);
+	assert_sql(w, "3", "SELECT count(*) FROM job_queue");
+}
+
+/* Anybody may name a key of their own bucket uploads/{somebody else}/. */
+static void
+test_queue_relay_key_of_another_bucket_names_no_user(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[3] = { created(1, "e1", KEY),
+				    created(2, "e2", KEY),
+				    created(3, "e3", KEY) };
+
+	e[1].bucket = e[2].bucket = SLICE("elsewhere");
+	e[1].users = e[2].users = false;
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	assert_string_equal(counts(w), "2 3 3");
+	assert_sql(w, "elsewhere nobody 3,videos " USER_A " 1",
+		   "SELECT string_agg(concat_ws(' ', bucket,"
+		   " coalesce(user_id::text, 'nobody'), seq), ','"
+		   " ORDER BY bucket) FROM videos");
+}
+
+/* Whatever one event of a full batch holds, the others are delivered. */
+static void
+test_queue_relay_each_poison_alone_is_put_aside(void **state)
+{
+	struct world *w = *state;
+	char *huge = malloc((4 << 20) + 1);
+	struct queue_event poison[] = {
+		created(0, "p0", "uploads/\xff.mp4"),
+		about(0, "p1", "in/\xc3\x28", "{}"),
+		about(0, "p2", "in/nul", "{\"a\": \"\\u0000\"}"),
+		about(0, "p3", "in/no-json", "{\"a\": "),
+		about(0, "p4", "in/no-text", "{\"a\": \"\xff\"}"),
+		about(0, "p5", "in/refused", "{\"refuse\": true}"),
+		created(0, "p6", "uploads/refused.mp4"),
+		created(0, "p7", "uploads/type.mp4"),
+		created(0, "p8", "uploads/huge.mp4"),
+		created(0, "p9", "uploads/no-rules.mp4"),
+		about(0, "p10", "in/no-payload", NULL),
+	};
+	enum { POISON = ARRAY_LEN(poison), N = 2 * POISON };
+	struct queue_event e[N];
+	char ids[N][8], keys[N][32];
+	struct queue_cursor none = { 0 }, out;
+
+	/* constraints that the rows made of two events violate */
+	sql(w, "ALTER TABLE job_queue ADD CONSTRAINT no_refuse CHECK (payload "
+	       "->> 'refuse' IS NULL);"
+	       "ALTER TABLE videos ADD CONSTRAINT no_key CHECK (s3_key <>"
+	       " 'uploads/refused.mp4')");
+	memset(huge, 'a', 4 << 20);
+	huge[4 << 20] = '\0';
+	poison[7].content_type = SLICE("video/\0mp4");
+	poison[8].content_type = slice_str(huge); /* beyond an index row */
+	sql(w, "CREATE INDEX ON videos (content_type)");
+	for (size_t i = 0; i < 4u << 20; i++) /* what does not compress */
+		huge[i] = (char)('!' + (i * i * 2654435761u >> 13) % 90);
+	poison[9].job_type = NULL;
+	poison[9].problem = "no rules";
+	for (size_t i = 0; i < N; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "e%zu", i);
+		snprintf(keys[i], sizeof(keys[i]), "uploads/%zu.mp4", i);
+		e[i] = i % 2 ? poison[i / 2] : created(0, ids[i], keys[i]);
+		e[i].seq = i + 1;
+	}
+	assert_int_equal(relay(w, e, N), QUEUE_OK);
+	assert_sql(w, "0",
+		   "SELECT count(*) FROM object_events"
+		   " WHERE (error IS NULL) <> (event_id LIKE 'e%%')");
+	assert_sql(w, "11",
+		   "SELECT count(*) FROM object_events"
+		   " WHERE error IS NOT NULL");
+	assert_string_equal(counts(w), "11 11 11");
+	assert_sql(w, "0",
+		   "SELECT count(*) FROM job_queue"
+		   " WHERE type = 'webhook_deliver'");
+	assert_sql(w, "no rules",
+		   "SELECT error FROM object_events"
+		   " WHERE event_id = 'p9'");
+	/* mended, they are applied; again, nothing is doubled */
+	sql(w, "ALTER TABLE job_queue DROP CONSTRAINT no_refuse;"
+	       "ALTER TABLE videos DROP CONSTRAINT no_key");
+	for (int i = 0; i < 2; i++) {
+		size_t aside;
+
+		assert_int_equal(
+		    queue_replay(w->q, DEPLOYMENT, EPOCH, e, N, &aside),
+		    QUEUE_OK);
+		assert_int_equal(aside, 9);
+		assert_string_equal(counts(w), "12 12 12");
+		assert_sql(w, "1",
+			   "SELECT count(*) FROM job_queue"
+			   " WHERE type = 'webhook_deliver'");
+	}
+	assert_int_equal(
+	    queue_relay(w->q, DEPLOYMENT, EPOCH, &none, e, N, &out), QUEUE_OK);
+	assert_int_equal(out.seq, N);
+	free(huge);
+}
+
+static void
+test_queue_relay_removal_beside_its_creation_in_a_batch(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[5] = {
+		created(1, "e1", "uploads/gone.mp4"),
+		created(2, "e2", "uploads/gone.mp4"),
+		created(3, "e3", "uploads/back.mp4"),
+		created(4, "e4", "uploads/back.mp4"),
+		created(5, "e5", "uploads/back.mp4"),
+	};
+
+	e[1].name = e[3].name = "ObjectRemoved:Delete";
+	e[1].job_type = e[3].job_type = NULL;
+	assert_int_equal(relay(w, e, 5), QUEUE_OK);
+	assert_sql(w, "back.mp4 queued 5,gone.mp4 failed 1",
+		   "SELECT string_agg(concat_ws(' ', filename, analysis_status,"
+		   " seq), ',' ORDER BY filename) FROM videos");
+	assert_sql(w, "2",
+		   "SELECT count(*) FROM job_queue WHERE status = 'pending'"
+		   " AND payload ->> 's3Key' = 'uploads/back.mp4'");
+	assert_sql(w, "0",
+		   "SELECT count(*) FROM job_queue WHERE status = 'pending'"
+		   " AND payload ->> 's3Key' = 'uploads/gone.mp4'");
+}
+
+static void
+test_queue_resync_makes_what_is_missing(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/x.mp4") };
+	struct queue_object o[3] = { object_of(&e[0]), object_of(&e[1]) };
+	const bool users[3] = { true, true, false };
+	size_t made;
+
+	o[2] = o[1];
+	o[2].bucket = "elsewhere";
+	o[2].key = KEY;
+	o[2].epoch = "another epoch";
+	assert_int_equal(relay(w, e, 1), QUEUE_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(queue_resync(w->q, o, users, 3, &made),
+				 QUEUE_OK);
+		assert_int_equal(made, i ? 0 : 2);
+		assert_string_equal(counts(w), "3 3 3");
+	}
+	/* the events come late */
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	assert_string_equal(counts(w), "3 3 3");
+	assert_sql(w, "1",
+		   "SELECT count(*) FROM videos WHERE user_id IS NULL"
+		   " AND bucket = 'elsewhere'");
+}
+
+static void
+test_queue_events_cleanup_keeps_what_is_put_aside(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[4] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/\xff"),
+				    created(3, "e3", "uploads/x.mp4"),
+				    created(4, "e4", "uploads/y.mp4") };
+	struct queue_cursor at;
+	size_t n;
+
+	assert_int_equal(relay(w, e, 3), QUEUE_OK);
+	sql(w, "UPDATE object_events SET received_at = now() -"
+	       " interval '30 days 1 second'");
+	assert_int_equal(relay(w, &e[3], 1), QUEUE_OK);
+	sql(w, "UPDATE object_events SET received_at = now() -"
+	       " interval '29 days 23 hours' WHERE seq = 4");
+	assert_int_equal(queue_events_cleanup(w->q, 30, &n), QUEUE_OK);
+	assert_int_equal(n, 2);
+	assert_sql(w, "2 4",
+		   "SELECT string_agg(seq::text, ' ' ORDER BY seq)"
+		   " FROM object_events");
+	/* the cursor stays, and with it what was delivered */
+	assert_int_equal(queue_cursor_get(w->q, DEPLOYMENT, EPOCH, &at),
+			 QUEUE_OK);
+	assert_int_equal(at.seq, 4);
+	assert_int_equal(relay(w, e, 4), QUEUE_OK);
+	assert_string_equal(counts(w), "3 3 3");
+}
+
+static void
+test_queue_relay_status_names_what_is_put_aside(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(2, "e2", "uploads/\xff") };
+	const char *json;
+
+	assert_int_equal(relay(w, e, 2), QUEUE_OK);
+	assert_int_equal(queue_relay_status(w->q, DEPLOYMENT, 10, &w->a, &json),
+			 QUEUE_OK);
+	assert_non_null(strstr(json, "\"aside\": 1"));
+	assert_non_null(strstr(json, "\"seq\": 2"));
+	assert_non_null(strstr(json, "22021: invalid byte sequence"));
+	assert_non_null(strstr(json, "\"last_seq\": 2"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -500,6 +745,16 @@ main(int argc, char **argv)
 		TEST_WITH_DB(
 		    test_queue_relay_removed_version_spares_the_video_of_another),
 		TEST_WITH_DB(test_queue_known_events_needs_number_and_id),
+		TEST_WITH_DB(
+		    test_queue_relay_rule_of_another_type_makes_a_job_with_the_event),
+		TEST_WITH_DB(
+		    test_queue_relay_key_of_another_bucket_names_no_user),
+		TEST_WITH_DB(test_queue_relay_each_poison_alone_is_put_aside),
+		TEST_WITH_DB(
+		    test_queue_relay_removal_beside_its_creation_in_a_batch),
+		TEST_WITH_DB(test_queue_resync_makes_what_is_missing),
+		TEST_WITH_DB(test_queue_events_cleanup_keeps_what_is_put_aside),
+		TEST_WITH_DB(test_queue_relay_status_names_what_is_put_aside),
 	};
 
 	(void)argc;

@@ -1,0 +1,127 @@
+/*
+ * Events after their delivery: what was put aside, what is old, and objects
+ * whose events are lost.
+ */
+#include "base/buf.h"
+#include "queue/pg.h"
+
+enum queue_error
+queue_events_aside(struct queue *q, const char *deployment, const char *epoch,
+		   uint64_t after, size_t max, uint64_t *out, size_t *n)
+{
+	static const struct pg_stmt stmt = {
+		"events_aside", "SELECT * FROM events_aside($1, $2, $3, $4)"
+	};
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	PGresult *r;
+
+	pg_text(&args, deployment);
+	pg_text(&args, epoch);
+	pg_int(&args, (int64_t)after);
+	pg_int(&args, (int64_t)max);
+	err = pg_run(q, NULL, &stmt, &args, &r);
+	if (err)
+		return err;
+	*n = (size_t)PQntuples(r);
+	for (size_t i = 0; i < *n; i++)
+		out[i] = (uint64_t)pg_get_int(r, (int)i, 0, 0);
+	PQclear(r);
+	return QUEUE_OK;
+}
+
+enum queue_error
+queue_relay_status(struct queue *q, const char *deployment, int max,
+		   struct arena *a, const char **json)
+{
+	static const struct pg_stmt stmt = { "relay_status",
+					     "SELECT relay_status($1, $2)" };
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	PGresult *r;
+
+	pg_text(&args, deployment);
+	pg_int(&args, max);
+	err = pg_run(q, NULL, &stmt, &args, &r);
+	if (err)
+		return err;
+	*json = pg_get(r, 0, 0, a);
+	PQclear(r);
+	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+enum queue_error
+queue_events_cleanup(struct queue *q, int days, size_t *n)
+{
+	static const struct pg_stmt stmt = { "events_cleanup",
+					     "SELECT events_cleanup($1)" };
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	size_t batch;
+	PGresult *r;
+
+	*n = 0;
+	pg_int(&args, days);
+	do {
+		err = pg_run(q, NULL, &stmt, &args, &r);
+		if (err)
+			return err;
+		batch = (size_t)pg_get_int(r, 0, 0, 0);
+		*n += batch;
+		PQclear(r);
+	} while (batch);
+	return QUEUE_OK;
+}
+
+/* ---- objects without their events ---------------------------------------- */
+
+enum { EPOCH, SEQ, VERSION, BUCKET, KEY, SIZE, TYPE, ETAG, USERS, ARRAYS };
+
+static void
+put_object(struct buf b[ARRAYS], const struct queue_object *o, bool users)
+{
+	pg_array_text(&b[EPOCH], o->epoch);
+	pg_array_int(&b[SEQ], (int64_t)o->seq);
+	pg_array_text(&b[VERSION], o->version_id);
+	pg_array_text(&b[BUCKET], o->bucket);
+	pg_array_text(&b[KEY], o->key);
+	pg_array_int(&b[SIZE], (int64_t)o->size);
+	pg_array_text(&b[TYPE], o->content_type);
+	pg_array_text(&b[ETAG], o->etag);
+	pg_array_text(&b[USERS], users ? "t" : "f");
+}
+
+enum queue_error
+queue_resync(struct queue *q, const struct queue_object *objects,
+	     const bool *users, size_t n, size_t *made)
+{
+	static const struct pg_stmt stmt = {
+		"videos_ingest", "SELECT videos_ingest($1, $2, $3, $4, $5, $6,"
+				 " $7, $8, $9, $10)"
+	};
+	struct buf b[ARRAYS] = { 0 };
+	struct pg_args args = { 0 };
+	enum queue_error err = QUEUE_INTERNAL;
+	bool ok = true;
+	PGresult *r;
+
+	*made = 0;
+	if (n == 0)
+		return QUEUE_OK;
+	for (size_t i = 0; i < n; i++)
+		put_object(b, &objects[i], users[i]);
+	pg_text(&args, objects[0].deployment);
+	for (size_t i = 0; i < ARRAYS; i++) {
+		pg_array(&args, &b[i]);
+		ok = ok && buf_ok(&b[i]);
+	}
+	if (ok)
+		err = pg_run(q, NULL, &stmt, &args, &r);
+	if (!err) {
+		*made = (size_t)pg_get_int(r, 0, 0, 0);
+		PQclear(r);
+	}
+	for (size_t i = 0; i < ARRAYS; i++)
+		buf_release(&b[i]);
+	return err;
+}
