@@ -46,30 +46,71 @@ run(PGconn *c, const char *sql, PGresult **res, char err[512])
 	return rc;
 }
 
-static int
-record(PGconn *c, const struct schema_file *f, const char *sha, char err[512])
-{
-	char sql[512];
+/*
+ * What a transaction creates here is closed to everybody but those whom the
+ * file itself lets in. Databases may hand out rights on new objects by default
+ * (Supabase: all of them to anon, authenticated and service_role), and row
+ * level security does not stop a TRUNCATE. Users get rights on tables only,
+ * and the files say which.
+ */
+static const char remember[] =
+    "SELECT set_config('reelgate.before', coalesce(array_agg(oid), '{}')::text,"
+    " true) FROM (SELECT oid FROM pg_class"
+    "  WHERE relnamespace = 'public'::regnamespace"
+    "  UNION ALL SELECT oid FROM pg_proc"
+    "  WHERE pronamespace = 'public'::regnamespace) o";
+static const char seal[] =
+    "DO $$ DECLARE o record;"
+    " before oid[] := current_setting('reelgate.before')::oid[];"
+    " anon text := CASE WHEN EXISTS"
+    "  (SELECT FROM pg_roles WHERE rolname = 'anon') THEN ', anon' END;"
+    " BEGIN"
+    "  FOR o IN"
+    "   SELECT format('%s %s', CASE relkind WHEN 'S' THEN 'SEQUENCE'"
+    "     ELSE 'TABLE' END, oid::regclass) AS what,"
+    "    CASE relkind WHEN 'S' THEN ', authenticated' END AS users"
+    "   FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    "    AND relkind IN ('r', 'p', 'v', 'm', 'S')"
+    "    AND oid <> ALL (before)"
+    "   UNION ALL"
+    "   SELECT format('ROUTINE %s', oid::regprocedure), ', authenticated'"
+    "   FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    "    AND oid <> ALL (before) LOOP"
+    "   EXECUTE format('REVOKE ALL ON %s FROM PUBLIC%s%s', o.what, anon,"
+    "    o.users);"
+    "  END LOOP;"
+    " END $$";
 
-	snprintf(sql, sizeof(sql),
-		 "INSERT INTO schema_migrations (number, name, sha256) "
-		 "VALUES (%d, '%s', '%s')",
-		 f->number, f->name, sha);
-	return run(c, sql, NULL, err);
+/* Runs @sql, and @then behind it unless NULL, as one transaction. */
+static int
+transact(PGconn *c, const char *sql, const char *then, char err[512])
+{
+	char discard[512];
+
+	if (run(c, "BEGIN", NULL, err) == 0 &&
+	    run(c, remember, NULL, err) == 0 && run(c, sql, NULL, err) == 0 &&
+	    run(c, seal, NULL, err) == 0 &&
+	    (!then || run(c, then, NULL, err) == 0) &&
+	    run(c, "COMMIT", NULL, err) == 0)
+		return 0;
+	if (run(c, "ROLLBACK", NULL, discard) != 0)
+		log_debug("migration_rollback", "%s", discard);
+	return -1;
 }
 
 static int
 apply(PGconn *c, const struct schema_file *f, const char *sha, char err[512])
 {
-	char why[512], discard[512];
+	char note[512], why[512];
 
-	if (run(c, "BEGIN", NULL, why) == 0 && run(c, f->sql, NULL, why) == 0 &&
-	    record(c, f, sha, why) == 0 && run(c, "COMMIT", NULL, why) == 0) {
+	snprintf(note, sizeof(note),
+		 "INSERT INTO schema_migrations (number, name, sha256) "
+		 "VALUES (%d, '%s', '%s')",
+		 f->number, f->name, sha);
+	if (transact(c, f->sql, note, why) == 0) {
 		log_info("migration_applied", "%s", f->name);
 		return 0;
 	}
-	if (run(c, "ROLLBACK", NULL, discard) != 0)
-		log_debug("migration_rollback", "%s", discard);
 	snprintf(err, 512, "migration %s failed: %.400s", f->name, why);
 	return -1;
 }
@@ -167,7 +208,7 @@ queue_migrate(const char *conninfo, const char *login, char err[512])
 		return -1;
 	if (run(c, "SET statement_timeout = '10min'", NULL, err) == 0 &&
 	    run(c, LOCK, NULL, err) == 0 &&
-	    run(c, bookkeeping, NULL, err) == 0 &&
+	    transact(c, bookkeeping, NULL, err) == 0 &&
 	    run(c,
 		"SELECT number, sha256 FROM schema_migrations ORDER BY number",
 		&applied, err) == 0 &&
@@ -175,6 +216,21 @@ queue_migrate(const char *conninfo, const char *login, char err[512])
 		rc = 0;
 	PQclear(applied);
 	PQfinish(c);
+	return rc;
+}
+
+int
+queue_migrate_for(const char *conninfo, const char *service, char err[512])
+{
+	PQconninfoOption *options = PQconninfoParse(service, NULL);
+	const char *login = NULL;
+	int rc;
+
+	for (PQconninfoOption *o = options; o && o->keyword; o++)
+		if (!strcmp(o->keyword, "user") && o->val && *o->val)
+			login = o->val;
+	rc = queue_migrate(conninfo, login, err);
+	PQconninfoFree(options);
 	return rc;
 }
 

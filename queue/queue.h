@@ -43,6 +43,10 @@ struct queue;
  */
 int MUST_CHECK queue_migrate(const char *conninfo, const char *login,
 			     char err[512]);
+/* The same with the user that @service, a connection string, names as login
+ * role; none named: as for NULL. */
+int MUST_CHECK queue_migrate_for(const char *conninfo, const char *service,
+				 char err[512]);
 /* Schema version the programs expect, and the one in the database (-1). */
 int queue_schema_expected(void);
 

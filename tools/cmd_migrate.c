@@ -37,7 +37,7 @@ cmd_migrate(int argc, char **argv)
 				  "unset and reelgate up does not "
 				  "run on %s",
 				  c.data);
-	else if (queue_migrate(url, NULL, err) != 0)
+	else if (queue_migrate_for(url, c.database_url, err) != 0)
 		status = complain(EX_UNAVAILABLE, "%s", err);
 	else
 		status = EX_OK;

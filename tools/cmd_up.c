@@ -169,7 +169,8 @@ migrate_given_database(struct up *u, const struct conf *c)
 						     : c->database_url;
 	char err[512];
 
-	for (int i = 0; queue_migrate(url, NULL, err) != 0; i++) {
+	for (int i = 0; queue_migrate_for(url, c->database_url, err) != 0;
+	     i++) {
 		int status;
 
 		if (i == DATABASE_TRIES)

@@ -26,6 +26,8 @@ def _bin():
 
 
 class Postgres:
+    admin = "postgres"  # a superuser
+
     def __init__(self):
         self.bin = _bin()
         self.dir = tempfile.mkdtemp(prefix="reelgate-pg-")

@@ -78,12 +78,16 @@ class User:
 class Stack(Gateway):
     """One database, one data directory, one gateway."""
 
-    def __init__(self, postgres, data=None, args=(), **settings):
+    def __init__(self, postgres, data=None, args=(), login=None, **settings):
+        """@login: the role the services log in as, made by the migrations;
+        else it is the database's owner."""
         self.postgres = postgres
         self.database = "t" + uuid.uuid4().hex[:12]
         super().__init__({
             "REELGATE_INDEX_MAP_SIZE": "1G",
-            "DATABASE_URL": postgres.url(self.database),
+            "DATABASE_URL": postgres.url(self.database, login or "postgres"),
+            **({"DATABASE_MIGRATE_URL": postgres.url(self.database)}
+               if login else {}),
             "JWT_SECRET": JWT_SECRET,
             "JOB_PROCESSOR_TOKEN": JOB_TOKEN,
             **settings,
@@ -109,10 +113,12 @@ class Stack(Gateway):
         return User(self)
 
     def sql(self, statement):
-        return self.postgres.sql(self.database, statement)
+        return self.postgres.sql(self.database, statement,
+                                 self.postgres.admin)
 
     def rows(self, statement):
-        return self.postgres.rows(self.database, statement)
+        return self.postgres.rows(self.database, statement,
+                                  self.postgres.admin)
 
     def ready(self):
         return self.get("/health/ready").json
