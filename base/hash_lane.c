@@ -7,6 +7,10 @@
  * woken for several steps, and a caller that was stopped by a full ring when
  * half of it is free: that many fewer wake-ups.
  *
+ * Streams cost least when they are hashed together, so a worker waits until
+ * all have a step, but for one that has ended or half filled its ring: then it
+ * takes what there is.
+ *
  * OpenSSL's MD5 with the state in view is deprecated, but the only one that
  * can change between its code and ours.
  */
@@ -18,10 +22,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#define RING_BYTES (512u << 10)
+#define RING_BYTES (1u << 20)
 #define STEP_BYTES (16u << 10)
 #define WAKE_BYTES (64u << 10)
-#define TOGETHER_MIN 3 /* two streams are as fast one by one */
+#define PRESSING_BYTES (RING_BYTES / 2)
+#define RELIEVED_BYTES (PRESSING_BYTES - (128u << 10))
+#define TOGETHER_MIN 2
 #define WORKERS_MAX 16
 
 struct worker {
@@ -101,19 +107,23 @@ hash_together(const struct piece *v, size_t n)
 	}
 }
 
-/* What is ready, whole steps first. Called with the lock held. */
+/* What is ready, whole steps first; @pressing: whether somebody waits for it,
+ * or soon will. Called with the lock held. */
 static size_t
-find_work(const struct worker *w, struct piece v[MD5_LANES], size_t *whole)
+find_work(const struct worker *w, struct piece v[MD5_LANES], size_t *whole,
+	  bool *pressing)
 {
-	size_t n = 0;
+	size_t n = 0, much = *pressing ? RELIEVED_BYTES : PRESSING_BYTES;
 
 	*whole = 0;
+	*pressing = false;
 	for (size_t i = 0; i < w->n; i++) {
 		struct hash_lane *l = w->lanes[i];
 		size_t bytes = least(l->put - l->got, STEP_BYTES);
 
 		if (bytes == 0 || (bytes < STEP_BYTES && !l->ended))
 			continue;
+		*pressing |= l->ended || l->put - l->got >= much;
 		v[n++] =
 		    (struct piece){ l, l->ring + l->got % RING_BYTES, bytes };
 		if (bytes == STEP_BYTES) {
@@ -131,13 +141,14 @@ worker_main(void *arg)
 {
 	struct worker *w = arg;
 	struct piece v[MD5_LANES];
+	bool pressing = false;
 
 	pthread_mutex_lock(&w->mu);
 	while (w->n) {
-		size_t whole, n = find_work(w, v, &whole);
+		size_t whole, n = find_work(w, v, &whole, &pressing);
 		size_t together = whole >= TOGETHER_MIN ? whole : 0;
 
-		if (n == 0) {
+		if (n == 0 || (n < w->n && !pressing)) {
 			pthread_cond_wait(&w->more, &w->mu);
 			continue;
 		}
@@ -151,7 +162,7 @@ worker_main(void *arg)
 			struct hash_lane *l = v[i].lane;
 
 			l->got += v[i].n;
-			if (l->ended || l->put - l->got <= RING_BYTES / 2)
+			if (l->ended || l->put - l->got <= PRESSING_BYTES)
 				pthread_cond_signal(&l->room);
 		}
 	}
@@ -216,6 +227,15 @@ hash_lane_open(void)
 	return NULL;
 }
 
+/* Whether @n bytes more lift what waits in the ring to @mark. */
+static bool
+passes(const struct hash_lane *l, size_t n, size_t mark)
+{
+	uint64_t waiting = l->put - l->got;
+
+	return waiting < mark && waiting + n >= mark;
+}
+
 void
 hash_lane_add(struct hash_lane *l, const void *p, size_t n)
 {
@@ -223,19 +243,22 @@ hash_lane_add(struct hash_lane *l, const void *p, size_t n)
 
 	while (n) {
 		size_t at = l->put % RING_BYTES, now, room;
+		bool wakes;
 
 		pthread_mutex_lock(&w->mu);
 		while ((room = RING_BYTES - (l->put - l->got)) <
-		       least(n, RING_BYTES / 2))
+		       least(n, RING_BYTES - PRESSING_BYTES))
 			pthread_cond_wait(&l->room, &w->mu);
 		pthread_mutex_unlock(&w->mu);
 		now = least(n, least(room, RING_BYTES - at));
-		memcpy(l->ring + at, p, now);
+		bytes_copy(l->ring + at, p, now);
 		pthread_mutex_lock(&w->mu);
+		wakes = passes(l, now, WAKE_BYTES) ||
+			passes(l, now, PRESSING_BYTES);
 		l->put += now;
-		if (l->put - l->got >= WAKE_BYTES)
-			pthread_cond_signal(&w->more);
 		pthread_mutex_unlock(&w->mu);
+		if (wakes)
+			pthread_cond_signal(&w->more);
 		p = (const char *)p + now;
 		n -= now;
 	}

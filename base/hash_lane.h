@@ -5,7 +5,7 @@
  * MD5 takes longer than receiving, checking and writing the same bytes. A
  * lane is a short ring of bytes that a worker thread hashes: the caller copies
  * into it and goes on. There is one worker for two processors, since each has
- * a caller beside it, and one worker serves up to MD5_LANES streams, three or
+ * a caller beside it, and one worker serves up to MD5_LANES streams, two or
  * more of them at once by md5_lanes.h. So threads and memory stay bounded.
  * Threads: one caller per lane at a time.
  */

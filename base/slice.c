@@ -153,3 +153,19 @@ slice_is_text(struct slice s)
 	}
 	return true;
 }
+
+#define COPY_BYTES 1024u /* so few that no string instruction is used */
+
+void
+bytes_copy(void *to, const void *from, size_t n)
+{
+	char *at = to;
+	const char *p = from;
+
+	for (; n > COPY_BYTES; n -= COPY_BYTES) {
+		memcpy(at, p, COPY_BYTES);
+		at += COPY_BYTES;
+		p += COPY_BYTES;
+	}
+	memcpy(at, p, n);
+}

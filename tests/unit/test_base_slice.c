@@ -50,6 +50,26 @@ test_slice_cmp_orders_bytes_not_letters(void **state)
 	assert_int_equal(slice_cmp(SLICE(""), SLICE_EMPTY), 0);
 }
 
+static void
+test_bytes_copy_any_length_and_place(void **state)
+{
+	static const size_t lengths[] = { 0,	1,    1023, 1024,
+					  1025, 2048, 4097, 9999 };
+	static char from[10100], to[10100], want[10100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (char)(i * 7 + i / 251);
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+		for (size_t at = 0; at < 100; at += 33) {
+			memset(to, 1, sizeof(to));
+			memset(want, 1, sizeof(want));
+			memcpy(want + at, from + 99 - at, lengths[i]);
+			bytes_copy(to + at, from + 99 - at, lengths[i]);
+			assert_memory_equal(to, want, sizeof(to));
+		}
+}
+
 int
 main(void)
 {
@@ -57,6 +77,7 @@ main(void)
 		cmocka_unit_test(test_slice_cut_visits_every_item),
 		cmocka_unit_test(test_slice_u64_refuses_what_is_no_number),
 		cmocka_unit_test(test_slice_cmp_orders_bytes_not_letters),
+		cmocka_unit_test(test_bytes_copy_any_length_and_place),
 	};
 
 	return cmocka_run_group_tests_name("base_slice", tests, NULL, NULL);

@@ -66,10 +66,10 @@ test_hash_lane_any_pieces_gives_the_digest(void **state)
 		{ 0, 1 },
 		{ 1, 1 },
 		{ 70000, 7 },
-		{ 512u << 10, 512u << 10 },	/* the ring, exactly */
-		{ (512u << 10) + 1, 65479 },	/* and one more */
+		{ 1u << 20, 1u << 20 },		/* the ring, exactly */
+		{ (1u << 20) + 1, 65479 },	/* and one more */
 		{ STREAM_BYTES, 65479 },	/* as the server hands it out */
-		{ STREAM_BYTES - 5, 300001 },	/* more than half the ring */
+		{ STREAM_BYTES - 5, 600001 },	/* more than half the ring */
 		{ STREAM_BYTES, STREAM_BYTES }, /* more than the ring */
 	};
 	uint8_t want[HASH_BYTES_MAX], got[HASH_BYTES_MAX];
@@ -128,6 +128,24 @@ test_hash_lane_streams_in_turn_are_hashed_together(void **state)
 	}
 }
 
+/* One that sends nothing does not hold up the others. */
+static void
+test_hash_lane_stream_that_stands_still_is_not_waited_for(void **state)
+{
+	struct hash_lane *still = hash_lane_open();
+	uint8_t want[HASH_BYTES_MAX], got[HASH_BYTES_MAX];
+
+	(void)state;
+	assert_non_null(still);
+	hash_lane_add(still, stream, 100);
+	assert_true(digest_in_lane(STREAM_BYTES, 16301, got));
+	digest_in_line(STREAM_BYTES, want);
+	assert_memory_equal(got, want, MD5_BYTES);
+	hash_lane_close(still, got);
+	digest_in_line(100, want);
+	assert_memory_equal(got, want, MD5_BYTES);
+}
+
 static void *
 digest_again_and_again(void *arg)
 {
@@ -171,6 +189,8 @@ main(void)
 		    test_hash_lane_open_all_lanes_answers_null_until_one_closes),
 		cmocka_unit_test(
 		    test_hash_lane_streams_in_turn_are_hashed_together),
+		cmocka_unit_test(
+		    test_hash_lane_stream_that_stands_still_is_not_waited_for),
 		cmocka_unit_test(test_hash_lane_streams_at_once_do_not_mix),
 	};
 
