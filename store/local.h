@@ -130,6 +130,7 @@ struct scrub;
 struct local {
 	struct store base; /* first */
 	uint64_t inline_max;
+	uint64_t stream_min; /* blobs from here on pass by the page cache */
 	int64_t gc_delay_us;
 	int64_t event_retention_us;
 	int64_t completed_keep_us;
@@ -302,8 +303,9 @@ int blob_space_open(struct local *ls, const char *data_dir, char err[512]);
 /* Marks the ids in use as settled where they are; the writer still runs. */
 void blob_space_close(struct local *ls);
 enum s3_error blob_create(struct local *ls, struct blob_file **out);
-/* Room for @size bytes at once; gives its reservation back when it worked. */
-bool blob_allocate(struct blob_file *f, uint64_t size);
+/* Before the first byte: @size will come. A large blob passes by the page
+ * cache. True when room for all was allocated: no reservation is needed. */
+bool blob_expect(struct blob_file *f, uint64_t size);
 enum s3_error blob_append(struct blob_file *f, const void *p, size_t n);
 /* Bytes and directory entry on disk; the file takes no more. */
 enum s3_error blob_sync(struct blob_file *f);

@@ -6,13 +6,14 @@
 #include "store/local_blob.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "store/local_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#define ALLOCATE_MIN (1u << 20)
 #define WINDOW_BYTES (2u << 20) /* of early writeback */
-#define STREAM_BYTES (32u << 20)
 
 enum s3_error
 blob_create(struct local *ls, struct blob_file **out)
@@ -46,10 +47,15 @@ blob_create(struct local *ls, struct blob_file **out)
 }
 
 bool
-blob_allocate(struct blob_file *f, uint64_t size)
+blob_expect(struct blob_file *f, uint64_t size)
 {
-	f->streams = size >= STREAM_BYTES;
-	return fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0;
+	bool allocated =
+	    size > ALLOCATE_MIN &&
+	    fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0;
+
+	if (size >= f->ls->stream_min)
+		f->stream = blob_stream_open(f->fd);
+	return allocated;
 }
 
 /* Continues the CRC of the current block, closing it when it is full. */
@@ -71,16 +77,6 @@ add_crc(struct blob_file *f, const char *p, size_t n)
 	}
 }
 
-/* A large blob leaves the page cache as it reaches the disk, and its pages are
- * used again at once: taking ever new ones costs more than the copying, and
- * throws out what others read. */
-static void
-drop_cached(struct blob_file *f, uint64_t end)
-{
-	if (f->streams)
-		posix_fadvise(f->fd, 0, (off_t)end, POSIX_FADV_DONTNEED);
-}
-
 /*
  * Has the disk begin with what was written, so that the sync at the end finds
  * little left. That promises nothing: what could not be written, and is not,
@@ -96,9 +92,6 @@ start_writeback(struct blob_file *f)
 	if (sync_file_range(f->fd, (off_t)from, (off_t)n,
 			    SYNC_FILE_RANGE_WRITE) != 0)
 		return local_io_error("writeback");
-	/* The window before is on its way; those before it have arrived. */
-	if (from > WINDOW_BYTES)
-		drop_cached(f, from - WINDOW_BYTES);
 	f->written_back = f->size;
 	return S3_OK;
 }
@@ -106,10 +99,11 @@ start_writeback(struct blob_file *f)
 enum s3_error
 blob_append(struct blob_file *f, const void *p, size_t n)
 {
-	if (io_pwrite_all(f->fd, p, n, (off_t)f->size) != 0)
+	if ((f->stream ? blob_stream_add(f->stream, p, n)
+		       : io_pwrite_all(f->fd, p, n, (off_t)f->size)) != 0)
 		return local_io_error("write");
 	add_crc(f, p, n);
-	return start_writeback(f);
+	return f->stream ? S3_OK : start_writeback(f);
 }
 
 /* Waits until the change of f's directory entry is durable, or syncs for all.
@@ -157,9 +151,11 @@ blob_sync(struct blob_file *f)
 		record_int(&f->crcs, f->crc, 4);
 	if (!buf_ok(&f->crcs))
 		return S3_ERR_INTERNAL_ERROR;
+	rc = f->stream ? blob_stream_end(f->stream) : 0;
+	f->stream = NULL;
+	if (rc != 0)
+		return local_io_error("write");
 	rc = fdatasync(fd);
-	if (rc == 0)
-		drop_cached(f, f->size);
 	f->fd = -1;
 	if (rc != 0) {
 		enum s3_error err = local_io_error("sync");
@@ -215,6 +211,8 @@ blob_settle(struct blob_file *f, enum blob_fate fate)
 {
 	if (!f)
 		return;
+	blob_stream_drop(f->stream);
+	f->stream = NULL;
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;

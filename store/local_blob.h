@@ -28,9 +28,9 @@ struct blob_file {
 	struct blob_dir *dir;
 	uint64_t id;
 	uint64_t size;
-	uint64_t written_back; /* what the disk was asked to begin with */
-	bool streams;	       /* large: passes through the page cache */
-	uint64_t entry;	       /* its number among dir->changes */
+	uint64_t written_back;	    /* what the disk was asked to begin with */
+	struct blob_stream *stream; /* of a large one, or NULL */
+	uint64_t entry;		    /* its number among dir->changes */
 	int fd;
 	uint32_t crc; /* of the block being filled */
 	struct buf crcs;

@@ -5,6 +5,7 @@
 #include "base/timeval.h"
 #include "store/local_damage.h"
 
+#define STREAM_MIN (32u << 20)
 #define GC_DELAY_US (15 * 60 * US_PER_S)
 #define EVENT_RETENTION_US (7 * 24 * 3600 * US_PER_S)
 #define COMPLETED_KEEP_US (7 * 24 * 3600 * US_PER_S)
@@ -134,6 +135,7 @@ store_open_local(const struct store_local_conf *conf, char err[512])
 	ls->lock_fd = -1;
 	ls->blobs.root = -1;
 	ls->inline_max = conf->inline_max;
+	ls->stream_min = conf->stream_min ? conf->stream_min : STREAM_MIN;
 	ls->gc_delay_us =
 	    conf->gc_delay_ms ? conf->gc_delay_ms * 1000 : GC_DELAY_US;
 	ls->event_retention_us = conf->event_retention_ms

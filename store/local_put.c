@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "store/local_change.h"
 
-#define ALLOCATE_MIN (1u << 20)
+#define LOOK_BYTES (1u << 20)
 
 void
 put_free(struct local_put *p)
@@ -130,7 +130,7 @@ spill(struct local_put *p)
 
 	if (err != S3_OK)
 		return err;
-	if (p->reserved > ALLOCATE_MIN && blob_allocate(p->blob, p->reserved)) {
+	if (p->reserved && blob_expect(p->blob, p->reserved)) {
 		space_unreserve(p->ls, p->reserved);
 		p->reserved = 0;
 	}
@@ -152,7 +152,7 @@ local_put_write(struct store_put *put, const void *bytes, size_t n)
 		err = spill(p);
 	/* Of an unknown length nothing was reserved: look at each MiB. */
 	if (err == S3_OK && put->size == UINT64_MAX &&
-	    put->written / ALLOCATE_MIN != (put->written - n) / ALLOCATE_MIN) {
+	    put->written / LOOK_BYTES != (put->written - n) / LOOK_BYTES) {
 		err = space_reserve(p->ls, n);
 		if (err == S3_OK)
 			space_unreserve(p->ls, n);

@@ -16,6 +16,7 @@
 #include "store/local.h"
 
 #define INLINE_MAX 4096u
+#define STREAM_MIN 8192u /* parts and some objects */
 
 /* ---- events in a transaction of their own -------------------------------- */
 
@@ -154,6 +155,7 @@ open_store(const char *dir)
 					 .inline_max = INLINE_MAX,
 					 .map_size = 1ull << 30,
 					 .max_readers = 64,
+					 .stream_min = STREAM_MIN,
 					 .gc_delay_ms = 3,
 					 .event_retention_ms = 5,
 					 .completed_keep_ms = 20 };

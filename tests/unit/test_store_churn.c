@@ -950,6 +950,7 @@ test_all_operations_at_once_agree_with_the_model(void **state)
 		print_message("seed %u\n", c.seed);
 		assert_int_equal(fixture_setup(&fresh), 0);
 		c.f = fresh;
+		c.f->conf.stream_min = 16384;
 		c.f->conf.gc_delay_ms = 3;
 		c.f->conf.completed_keep_ms = 2000;
 		fixture_reopen(c.f);

@@ -75,7 +75,8 @@ size_of(int body)
 {
 	static const size_t sizes[] = { 100, 5000, 70000 };
 
-	/* One is large enough for its room to be allocated at once. */
+	/* One is large enough for its room to be allocated at once, and to be
+	 * written past the page cache. */
 	return body == 7 ? 1100000 : sizes[body % 3];
 }
 
@@ -245,6 +246,7 @@ child(struct fixture *f, void *journal, const void *what)
 	const struct script *script = what;
 	struct journal *j = journal;
 
+	f->conf.stream_min = 1u << 20;
 	child_open(f, &j->out);
 	if (store_bucket_create(f->s, BUCKET, OWNER, SLICE("r")) != S3_OK)
 		child_refused(f, &j->out);

@@ -635,18 +635,14 @@ test_missing_blob_is_an_error(void **state)
 
 /* The CRCs kept for a later scrub are those of the file's blocks. */
 static void
-test_block_checksums_match_the_bytes(void **state)
+expect_block_checksums(struct fixture *f, const char *p, size_t n)
 {
-	struct fixture *f = *state;
 	struct local *ls = local_of(f->s);
-	const size_t n = (2u << 20) + 77;
-	char *p = fixture_bytes(n, 5);
 	uint8_t key[12] = { 0 };
 	struct record_reader r;
 	struct slice row;
 	MDB_txn *txn;
 
-	assert_int_equal(fixture_put(f->s, SLICE("k"), slice_mem(p, n)), S3_OK);
 	assert_int_equal(local_read_begin(ls, &txn), 0);
 	assert_int_equal(
 	    local_row_get(ls, txn, TABLE_CRC, slice_mem(key, 12), &row), 0);
@@ -658,6 +654,34 @@ test_block_checksums_match_the_bytes(void **state)
 	}
 	assert_int_equal(record_done(&r), 0);
 	mdb_txn_abort(txn);
+}
+
+static void
+test_block_checksums_match_the_bytes(void **state)
+{
+	struct fixture *f = *state;
+	const size_t n = (2u << 20) + 77;
+	char *p = fixture_bytes(n, 5);
+
+	assert_int_equal(fixture_put(f->s, SLICE("k"), slice_mem(p, n)), S3_OK);
+	expect_block_checksums(f, p, n);
+	free(p);
+}
+
+/* A blob that passes by the page cache is one like any other. */
+static void
+test_streamed_blob_has_its_bytes_and_checksums(void **state)
+{
+	struct fixture *f = *state;
+	const size_t n = (6u << 20) + 4097;
+	char *p = fixture_bytes(n, 6);
+
+	f->conf.stream_min = n;
+	fixture_reopen(f);
+	assert_int_equal(fixture_put(f->s, SLICE("k"), slice_mem(p, n)), S3_OK);
+	fixture_reopen(f);
+	fixture_expect(f, SLICE("k"), slice_mem(p, n));
+	expect_block_checksums(f, p, n);
 	free(p);
 }
 
@@ -686,6 +710,7 @@ main(void)
 		STORE_TEST(test_damage_is_an_error_not_an_answer),
 		STORE_TEST(test_missing_blob_is_an_error),
 		STORE_TEST(test_block_checksums_match_the_bytes),
+		STORE_TEST(test_streamed_blob_has_its_bytes_and_checksums),
 	};
 
 	return cmocka_run_group_tests_name("store_local", tests, NULL, NULL);
