@@ -138,6 +138,7 @@ $(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o $(BUILD)/libmedia.a \
 $(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \
 		$(BUILD)/libmedia.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.media)
+$(BUILD)/tests/test_gateway_relay_faults: LDFLAGS += -Wl,--wrap=store_events_ack
 $(BUILD)/tests/test_gateway_%: $(BUILD)/tests/unit/test_gateway_%.o \
 		$(BUILD)/libgateway.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.gateway)

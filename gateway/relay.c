@@ -33,6 +33,7 @@ struct relay {
 	size_t era; /* index of info.pasts; n_pasts: the present epoch */
 	struct queue_cursor cursor; /* of that epoch, in the database */
 	uint64_t after;		    /* the events up to here are done with */
+	uint64_t acked;		    /* and the store was told of these */
 	bool have_cursor;
 	unsigned backoff_ms; /* 0: the last step went well */
 	pthread_t thread;
@@ -291,12 +292,41 @@ read_cursor(struct relay *r, struct arena *a, struct queue_cursor *expect)
 	return err;
 }
 
-/* One batch; *n tells how many events it had. */
+/* Only the trimming of old rows, and what is said of the lag, depend on it. */
+static void
+acknowledge(struct relay *r)
+{
+	if (r->after <= r->acked)
+		return;
+	if (store_events_ack(r->conf.store, r->after) == S3_OK)
+		r->acked = r->after;
+	else
+		log_warn("relay_ack", "event %" PRIu64 " not acknowledged",
+			 r->after);
+}
+
+static enum queue_error
+deliver(struct relay *r, struct arena *a, const struct queue_cursor *expect,
+	const struct store_event *events, size_t n)
+{
+	struct queue_event *batch = outgoing(r, events, n, a);
+	enum queue_error err;
+
+	if (!batch)
+		return QUEUE_INTERNAL;
+	err = queue_relay(r->conf.queue, r->info.deployment_id,
+			  era_epoch(r, r->era), expect, batch, n, &r->cursor);
+	if (err == QUEUE_OK)
+		r->after = r->cursor.seq;
+	return err;
+}
+
+/* One batch; *n tells how many events it had. Without any there may be some to
+ * acknowledge: those of a commit whose answer was lost. */
 static enum queue_error
 relay_batch(struct relay *r, struct arena *a, size_t *n)
 {
 	struct queue_cursor expect;
-	struct queue_event *batch;
 	struct store_event *events;
 	enum queue_error err;
 
@@ -307,25 +337,13 @@ relay_batch(struct relay *r, struct arena *a, size_t *n)
 	r->have_cursor = true;
 	if (read_events(r, era_end(r), a, &events, n) != S3_OK)
 		return QUEUE_INTERNAL;
-	if (*n == 0 && r->era < r->info.n_pasts) {
+	if (*n > 0)
+		err = deliver(r, a, &expect, events, *n);
+	else if (r->era < r->info.n_pasts)
 		next_era(r, era_end(r));
-		return QUEUE_OK;
-	}
-	if (*n == 0)
-		return QUEUE_OK;
-	batch = outgoing(r, events, *n, a);
-	if (!batch)
-		return QUEUE_INTERNAL;
-	err = queue_relay(r->conf.queue, r->info.deployment_id,
-			  era_epoch(r, r->era), &expect, batch, *n, &r->cursor);
-	if (err != QUEUE_OK)
-		return err;
-	r->after = r->cursor.seq;
-	/* Only the trimming of old rows depends on it. */
-	if (store_events_ack(r->conf.store, r->cursor.seq) != S3_OK)
-		log_warn("relay_ack", "event %" PRIu64 " not acknowledged",
-			 r->cursor.seq);
-	return QUEUE_OK;
+	if (err == QUEUE_OK)
+		acknowledge(r);
+	return err;
 }
 
 /* false: end the thread. */
