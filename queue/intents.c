@@ -201,7 +201,7 @@ queue_load_get(struct queue *q, uint64_t waiting_max, struct queue_load *out)
 			"  FROM upload_intents WHERE " OPEN "),"
 			" (SELECT count(*) FROM (SELECT FROM job_queue"
 			"  WHERE live AND claimable AND run_at <= now()"
-		"  AND prio = ANY ('{0,1,2}'::smallint[]) LIMIT $1) w)"
+			"  AND prio = ANY ('{0,1,2}'::smallint[]) LIMIT $1) w)"
 	};
 	struct pg_args args = { 0 };
 	PGresult *r;
