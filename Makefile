@@ -162,10 +162,12 @@ $(BUILD)/bench/bench-limit: $(patsubst %.c,$(BUILD)/%.o,\
 	$(link) $^ $(LIBS.gateway)
 $(BUILD)/bench/bench-fill: $(BUILD)/tests/bench/fill.o $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
+$(BUILD)/bench/bench-queue: $(BUILD)/tests/bench/queue.o $(BENCH_OBJ)
+	$(link) $^ $(LIBS.core)
 $(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o $(BENCH_OBJ:%/libcore.a=%/libgateway.a) \
 		$(BUILD)/libcore.a
 	$(link) $^ $(LIBS.gateway)
-bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay)
+bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay queue)
 
 bench-relay: $(BUILD)/bench/bench-relay ## measure the relay: events a second into PostgreSQL
 	@for rule in video event none; do \

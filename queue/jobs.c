@@ -4,6 +4,7 @@
  */
 #include "queue/jobs.h"
 #include "queue/pool.h"
+#include "base/timeval.h"
 
 #define OLDEST_EACH 8
 
@@ -40,20 +41,38 @@ put_words(struct buf *b, const char *const *words)
 		pg_array_text(b, words[i]);
 }
 
+/* Where to begin, as two arrays of job_claim(). */
+static void
+put_floors(struct buf *us, struct buf *ids,
+	   const struct floor_at from[FLOOR_PRIOS])
+{
+	for (size_t p = 0; p < FLOOR_PRIOS; p++) {
+		bool none = from[p].us == FLOOR_NONE;
+
+		if (none)
+			pg_array_text(us, NULL);
+		else
+			pg_array_int(us, from[p].us);
+		pg_array_text(ids, none ? NULL : from[p].id);
+	}
+}
+
 enum queue_error
 queue_claim(struct queue *q, const char *worker, const char *const *types,
 	    size_t n, struct arena *a, struct queue_job *out, size_t *claimed)
 {
 	static const struct pg_stmt stmt = {
-		"job_claim",
-		"SELECT " QUEUE_JOB_COLUMNS " FROM job_claim($1, $2, $3, $4) j"
-		" LEFT JOIN videos v ON v.id = j.video_id"
-		" ORDER BY j.prio, j.run_at, j.id"
+		"job_claim", "SELECT " QUEUE_JOB_COLUMNS
+			     " FROM job_claim($1, $2, $3, $4, $5, $6) j"
+			     " LEFT JOIN videos v ON v.id = j.video_id"
+			     " ORDER BY j.prio, j.run_at, j.id"
 	};
 	bool oldest =
 	    atomic_fetch_add(&q->claims, 1) % OLDEST_EACH == OLDEST_EACH - 1;
+	struct buf words = BUF_INIT, from_us = BUF_INIT, from_ids = BUF_INIT;
+	int64_t begin = time_mono_us();
+	struct floor_at from[FLOOR_PRIOS];
 	struct pg_args args = { 0 };
-	struct buf words = BUF_INIT;
 	PGresult *r;
 	enum queue_error err;
 
@@ -61,17 +80,54 @@ queue_claim(struct queue *q, const char *worker, const char *const *types,
 	put_words(&words, types);
 	pg_text(&args, worker);
 	pg_array(&args, &words);
+	floors_get(&q->floors, args.value[1], n, from);
+	put_floors(&from_us, &from_ids, from);
 	pg_int(&args, (int64_t)n);
 	pg_bool(&args, oldest);
+	pg_array(&args, &from_us);
+	pg_array(&args, &from_ids);
 	err = pg_run(q, NULL, &stmt, &args, &r);
+	if (!err) {
+		for (int row = 0; row < PQntuples(r); row++)
+			queue_read_job(r, row, a, &out[row]);
+		*claimed = (size_t)PQntuples(r);
+		err = a->err ? QUEUE_INTERNAL : QUEUE_OK;
+	}
+	if (!err && !oldest)
+		floors_note(&q->floors, args.value[1], from, out, *claimed, n,
+			    time_mono_us() - begin);
+	PQclear(r);
+	buf_release(&words);
+	buf_release(&from_us);
+	buf_release(&from_ids);
+	return err;
+}
+
+enum queue_error
+queue_next_due(struct queue *q, const char *const *types, int64_t *us)
+{
+	static const struct pg_stmt stmt = {
+		"job_next_due", "SELECT " PG_US("d") ", " PG_US(
+				    "now()") " FROM job_next_due($1) d"
+	};
+	struct buf words = BUF_INIT;
+	struct pg_args args = { 0 };
+	PGresult *r;
+	enum queue_error err;
+
+	put_words(&words, types);
+	pg_array(&args, &words);
+	err = pg_run_row(q, NULL, &stmt, &args, &r);
 	buf_release(&words);
 	if (err)
 		return err;
-	for (int row = 0; row < PQntuples(r); row++)
-		queue_read_job(r, row, a, &out[row]);
-	*claimed = (size_t)PQntuples(r);
+	*us = INT64_MAX;
+	if (!PQgetisnull(r, 0, 0)) {
+		*us = pg_get_int(r, 0, 0, 0) - pg_get_int(r, 0, 1, 0);
+		*us = *us > 0 ? *us : 0;
+	}
 	PQclear(r);
-	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+	return QUEUE_OK;
 }
 
 /* ---- workers ------------------------------------------------------------- */

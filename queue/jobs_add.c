@@ -3,6 +3,7 @@
  * one time lie together in the index.
  */
 #include "queue/pg.h"
+#include "base/timeval.h"
 
 enum {
 	IDS,
@@ -54,25 +55,21 @@ read_ids(const PGresult *r, struct queue_new_job *jobs, size_t n)
 	}
 }
 
-/* Of jobs that are due, each type once. */
-static enum queue_error
+/* Tells of those that are due now. */
+static void
 wake(struct queue *q, const struct queue_new_job *jobs, size_t n)
 {
-	static const struct pg_stmt stmt = {
-		"job_wake", "SELECT pg_notify('job_queue', t)"
-			    " FROM (SELECT DISTINCT unnest($1::text[])) u (t)"
-	};
-	struct buf types = BUF_INIT;
-	struct pg_args args = { 0 };
-	enum queue_error err;
+	const char *told = NULL;
 
-	for (size_t i = 0; i < n; i++)
-		if (i == 0 || strcmp(jobs[i].type, jobs[i - 1].type) != 0)
-			pg_array_text(&types, jobs[i].type);
-	pg_array(&args, &types);
-	err = pg_run(q, NULL, &stmt, &args, NULL);
-	buf_release(&types);
-	return err;
+	for (size_t i = 0; i < n; i++) {
+		const struct queue_new_job *j = &jobs[i];
+
+		if (j->was_there || j->run_at_us > time_now_us() ||
+		    (told && strcmp(told, j->type) == 0))
+			continue;
+		told = j->type;
+		queue_wake(q, told);
+	}
 }
 
 enum queue_error
@@ -90,16 +87,18 @@ queue_jobs_add(struct queue *q, struct queue_new_job *jobs, size_t n)
 	if (n == 0)
 		return QUEUE_OK;
 	for (size_t i = 0; i < n; i++) {
-		uuid_new(jobs[i].id);
+		uuid_new_ordered(jobs[i].id);
 		put_job(column, &jobs[i]);
 	}
 	for (size_t i = 0; i < COLUMNS; i++)
 		pg_array(&args, &column[i]);
 	err = pg_run(q, NULL, &stmt, &args, &r);
-	if (!err)
+	if (!err) {
 		read_ids(r, jobs, n);
+		wake(q, jobs, n);
+	}
 	PQclear(r);
 	for (size_t i = 0; i < COLUMNS; i++)
 		buf_release(&column[i]);
-	return err ? err : wake(q, jobs, n);
+	return err;
 }

@@ -1,14 +1,13 @@
 /*
- * Transactions and statements. BEGIN is the first thing
- * said on a connection of the pool: that one broke while idle is found out
- * before anything is done on it.
+ * Transactions and statements. A statement that is a transaction by itself
+ * travels in a pipeline with the role it is to have: one round trip, and what
+ * stands before the pipeline's end is one transaction.
  */
 #include "queue/pool.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "base/timeval.h"
 
-#include <math.h>
+#include <poll.h>
 
 #define TRIES 3 /* of a transaction that met a deadlock */
 
@@ -74,10 +73,40 @@ command(struct pg_conn *conn, const char *sql)
 	enum queue_error err = QUEUE_OK;
 
 	if (PQresultStatus(r) != PGRES_COMMAND_OK &&
-	    PQresultStatus(r) != PGRES_TUPLES_OK)
+	    PQresultStatus(r) != PGRES_TUPLES_OK &&
+	    PQresultStatus(r) != PGRES_EMPTY_QUERY)
 		err = failed(conn, "transaction", r);
 	PQclear(r);
 	return err;
+}
+
+static bool
+conn_sound(const struct pg_conn *conn)
+{
+	return PQstatus(conn->c) == CONNECTION_OK &&
+	       PQpipelineStatus(conn->c) == PQ_PIPELINE_OFF &&
+	       PQtransactionStatus(conn->c) == PQTRANS_IDLE;
+}
+
+/*
+ * A connection on which nothing has been said since it was last used. The
+ * server says something on its own only when it ends a connection.
+ */
+static struct pg_conn *
+take_alive(struct queue *q)
+{
+	struct pg_conn *conn;
+
+	while ((conn = pool_take(q))) {
+		struct pollfd pfd = { .fd = PQsocket(conn->c),
+				      .events = POLLIN };
+
+		conn->deadlock = false;
+		if (poll(&pfd, 1, 0) == 0 || command(conn, "") == QUEUE_OK)
+			return conn;
+		pool_put(q, conn, false);
+	}
+	return NULL;
 }
 
 enum queue_error
@@ -100,17 +129,11 @@ pg_begin(struct queue *q, const char *user, struct pg_tx *tx)
 			 user);
 		sql = as_user;
 	}
-	/* Connections that broke while idle are found and dropped here. */
-	while ((tx->conn = pool_take(q))) {
-		tx->conn->deadlock = false;
-		err = command(tx->conn, sql);
-		if (err == QUEUE_OK)
-			return QUEUE_OK;
-		if (PQstatus(tx->conn->c) == CONNECTION_OK)
-			return pg_finish(tx, err);
-		pool_put(q, tx->conn, false);
-	}
-	return QUEUE_UNAVAILABLE;
+	tx->conn = take_alive(q);
+	if (!tx->conn)
+		return QUEUE_UNAVAILABLE;
+	err = command(tx->conn, sql);
+	return err ? pg_finish(tx, err) : QUEUE_OK;
 }
 
 enum queue_error
@@ -122,9 +145,7 @@ pg_finish(struct pg_tx *tx, enum queue_error err)
 	if (!conn)
 		return err;
 	end = command(conn, err == QUEUE_OK ? "COMMIT" : "ROLLBACK");
-	pool_put(tx->q, conn,
-		 PQstatus(conn->c) == CONNECTION_OK &&
-		     PQtransactionStatus(conn->c) == PQTRANS_IDLE);
+	pool_put(tx->q, conn, conn_sound(conn));
 	tx->conn = NULL;
 	return err == QUEUE_OK ? end : err;
 }
@@ -135,15 +156,23 @@ pg_become_service(struct pg_tx *tx)
 	return command(tx->conn, "SET LOCAL ROLE service_role");
 }
 
+static bool
+is_prepared(const struct pg_conn *conn, const struct pg_stmt *stmt)
+{
+	for (size_t i = 0; i < conn->n_prepared; i++)
+		if (conn->prepared[i] == stmt)
+			return true;
+	return false;
+}
+
 static enum queue_error
 prepare(struct pg_conn *conn, const struct pg_stmt *stmt)
 {
 	PGresult *r;
 	enum queue_error err = QUEUE_OK;
 
-	for (size_t i = 0; i < conn->n_prepared; i++)
-		if (conn->prepared[i] == stmt)
-			return QUEUE_OK;
+	if (is_prepared(conn, stmt))
+		return QUEUE_OK;
 	if (conn->n_prepared == ARRAY_LEN(conn->prepared))
 		return QUEUE_INTERNAL;
 	r = PQprepare(conn->c, stmt->name, stmt->sql, 0, NULL);
@@ -181,28 +210,123 @@ pg_exec(struct pg_tx *tx, const struct pg_stmt *stmt,
 	return err;
 }
 
+/* ---- one statement, one round trip --------------------------------------- */
+
+/* What is on its way: of each answer to come, the statement that it says to
+ * be prepared, or NULL. */
+struct flight {
+	const struct pg_stmt *prepares[4];
+	int n;
+};
+
+static bool
+send(struct pg_conn *conn, const struct pg_stmt *stmt,
+     const struct pg_args *args, struct flight *flight)
+{
+	if (!is_prepared(conn, stmt)) {
+		if (!PQsendPrepare(conn->c, stmt->name, stmt->sql, 0, NULL))
+			return false;
+		flight->prepares[flight->n++] = stmt;
+	}
+	if (!PQsendQueryPrepared(conn->c, stmt->name, args->n, args->value,
+				 args->length, args->format, 0))
+		return false;
+	flight->prepares[flight->n++] = NULL;
+	return true;
+}
+
+/* All answers up to the end of the pipeline; *last is the statement's. */
+static enum queue_error
+collect(struct pg_conn *conn, const char *what, const struct flight *flight,
+	PGresult **last)
+{
+	enum queue_error err = QUEUE_OK;
+	PGresult *r;
+
+	for (int i = 0; i < flight->n; i++) {
+		ExecStatusType status;
+
+		PQclear(*last);
+		*last = PQgetResult(conn->c);
+		status = PQresultStatus(*last);
+		if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+			if (!err)
+				err = failed(conn, what, *last);
+		} else if (flight->prepares[i]) {
+			conn->prepared[conn->n_prepared++] =
+			    flight->prepares[i];
+		}
+		while ((r = PQgetResult(conn->c)))
+			PQclear(r);
+		if (PQstatus(conn->c) != CONNECTION_OK)
+			return QUEUE_UNAVAILABLE;
+	}
+	r = PQgetResult(conn->c); /* the end of the pipeline: committed */
+	if (!err && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
+		err = failed(conn, what, r);
+	PQclear(r);
+	return err;
+}
+
+static enum queue_error
+run_piped(struct pg_conn *conn, const char *user, const struct pg_stmt *stmt,
+	  const struct pg_args *args, PGresult **res)
+{
+	static const struct pg_stmt as_service = {
+		"as_service", "SELECT set_config('role', 'service_role', true)"
+	};
+	static const struct pg_stmt as_user = {
+		"as_user", "SELECT set_config('role', 'authenticated', true),"
+			   " set_config('request.jwt.claims', $1, true)"
+	};
+	const struct pg_stmt *role = user ? &as_user : &as_service;
+	struct pg_args role_args = { 0 };
+	struct flight flight = { 0 };
+	enum queue_error err = QUEUE_UNAVAILABLE;
+	char claims[96];
+
+	if (conn->n_prepared + 2 > ARRAY_LEN(conn->prepared))
+		return QUEUE_INTERNAL;
+	if (user) {
+		snprintf(claims, sizeof(claims),
+			 "{\"sub\":\"%s\",\"role\":\"authenticated\"}", user);
+		pg_text(&role_args, claims);
+	}
+	if (PQenterPipelineMode(conn->c) &&
+	    send(conn, role, &role_args, &flight) &&
+	    send(conn, stmt, args, &flight) && PQpipelineSync(conn->c))
+		err = collect(conn, stmt->name, &flight, res);
+	PQexitPipelineMode(conn->c);
+	return err;
+}
+
 enum queue_error
 pg_run(struct queue *q, const char *user, const struct pg_stmt *stmt,
        const struct pg_args *args, PGresult **res)
 {
-	struct pg_tx tx;
+	static const struct pg_args none;
 	enum queue_error err = QUEUE_OK;
+	PGresult *r = NULL;
 	bool again = true;
 
-	for (int i = 0; i < TRIES && again; i++) {
-		if (res)
-			*res = NULL;
-		err = pg_begin(q, user, &tx);
-		if (err)
-			return err;
-		err = pg_exec(&tx, stmt, args, res);
-		again = err && tx.conn->deadlock;
-		err = pg_finish(&tx, err);
-	}
-	if (err && res) {
-		PQclear(*res);
+	if (res)
 		*res = NULL;
+	/* A checked UUID needs no quoting. */
+	if (user && !uuid_valid(slice_str(user)))
+		return QUEUE_NOT_FOUND;
+	for (int i = 0; i < TRIES && again; i++) {
+		struct pg_conn *conn = take_alive(q);
+
+		if (!conn)
+			return QUEUE_UNAVAILABLE;
+		err = run_piped(conn, user, stmt, args ? args : &none, &r);
+		again = err && conn->deadlock;
+		pool_put(q, conn, conn_sound(conn));
 	}
+	if (!err && res)
+		*res = r;
+	else
+		PQclear(r);
 	return err;
 }
 

@@ -110,6 +110,10 @@ void pg_get_uuid(const PGresult *res, int row, int col,
 	"CASE WHEN isfinite(" column ") THEN (date_part('epoch', " column \
 	") * 1000000)::bigint END"
 
+/* Jobs of the type were committed and are due: workers hear of it soon, once
+ * for many. Never waits for the server. */
+void queue_wake(struct queue *q, const char *type);
+
 /* ---- connections -------------------------------------------------------- */
 
 /*

@@ -91,6 +91,7 @@ queue_open(const char *conninfo, unsigned max_connections,
 	q->max = max_connections ? max_connections : 1;
 	pthread_mutex_init(&q->lock, NULL);
 	time_cond_init(&q->freed);
+	floors_init(&q->floors);
 	if (!q->conninfo || !q->application_name) {
 		queue_close(q);
 		return NULL;
@@ -112,15 +113,33 @@ queue_close(struct queue *q)
 
 	if (!q)
 		return;
+	waker_stop(q->waker);
 	while ((conn = q->idle)) {
 		q->idle = conn->next;
 		conn_close(conn);
 	}
+	floors_release(&q->floors);
 	pthread_cond_destroy(&q->freed);
 	pthread_mutex_destroy(&q->lock);
 	free(q->conninfo);
 	free(q->application_name);
 	free(q);
+}
+
+void
+queue_wake(struct queue *q, const char *type)
+{
+	struct waker *w;
+
+	pthread_mutex_lock(&q->lock);
+	if (!q->waker)
+		q->waker = waker_start(q);
+	w = q->waker;
+	pthread_mutex_unlock(&q->lock);
+	if (w)
+		waker_mark(w, type);
+	else
+		log_warn("wake_failed", "workers find the jobs by polling");
 }
 
 const char *

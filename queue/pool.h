@@ -4,7 +4,8 @@
 #ifndef QUEUE_POOL_H
 #define QUEUE_POOL_H
 
-#include "queue/pg.h"
+#include "queue/floor.h"
+#include "queue/wake.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,7 +15,7 @@ struct pg_conn {
 	struct pg_conn *next;
 	bool deadlock; /* the transaction may be tried again */
 	size_t n_prepared;
-	const struct pg_stmt *prepared[64];
+	const struct pg_stmt *prepared[128];
 };
 
 struct queue {
@@ -22,14 +23,16 @@ struct queue {
 	char *application_name;
 	unsigned max;
 	atomic_uint claims; /* every eighth is oldest first */
+	struct floors floors;
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
 	/* all below: lock */
 	struct pg_conn *idle;
-	unsigned open;	  /* connections, idle or in use */
-	bool down;	  /* the last attempt to connect failed */
-	bool probing;	  /* somebody is trying again */
-	int64_t retry_us; /* monotonic */
+	struct waker *waker; /* made at the first wake-up */
+	unsigned open;	     /* connections, idle or in use */
+	bool down;	     /* the last attempt to connect failed */
+	bool probing;	     /* somebody is trying again */
+	int64_t retry_us;    /* monotonic */
 };
 
 /* An idle connection, a new one, or one that becomes free within 5 s; NULL

@@ -392,6 +392,12 @@ enum queue_error MUST_CHECK queue_claim(struct queue *q, const char *worker,
 					struct arena *a, struct queue_job *out,
 					size_t *claimed);
 
+/* How long until the next job of the types is due: 0 now, INT64_MAX never.
+ * For whoever sleeps when nothing is due: retries come at their time. */
+enum queue_error MUST_CHECK queue_next_due(struct queue *q,
+					   const char *const *types,
+					   int64_t *us);
+
 /*
  * What a finished process_video or ai_analysis writes to its video; all
  * members optional. JSON as text; PostgreSQL cannot hold \u0000 in it, so a

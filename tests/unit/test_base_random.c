@@ -2,6 +2,7 @@
  * Randomness: every byte is drawn, UUIDs have their one form.
  */
 #include "base/random.h"
+#include "base/timeval.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,29 @@ test_uuid_new_is_valid_and_version_4(void **state)
 }
 
 static void
+test_uuid_new_ordered_is_version_7_and_sorts_by_time(void **state)
+{
+	char last[UUID_TEXT_MAX] = "", id[UUID_TEXT_MAX];
+	int64_t begin = time_now_us() / 1000;
+	uint64_t ms;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		uuid_new_ordered(id);
+		assert_true(uuid_valid(slice_str(id)));
+		assert_int_equal(id[14], '7');
+		assert_true(strchr("89ab", id[19]) != NULL);
+		assert_true(strcmp(id, last) > 0);
+		memcpy(last, id, sizeof(last));
+	}
+	/* the first 48 bits are the milliseconds since 1970 */
+	memmove(id + 8, id + 9, 4);
+	id[12] = '\0';
+	ms = strtoull(id, NULL, 16);
+	assert_in_range(ms, begin, time_now_us() / 1000 + 1);
+}
+
+static void
 test_uuid_valid_refuses_other_forms(void **state)
 {
 	static const char *const bad[] = {
@@ -58,6 +82,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_bytes_fills_all),
 		cmocka_unit_test(test_uuid_new_is_valid_and_version_4),
+		cmocka_unit_test(
+		    test_uuid_new_ordered_is_version_7_and_sorts_by_time),
 		cmocka_unit_test(test_uuid_valid_refuses_other_forms),
 	};
 
