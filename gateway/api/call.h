@@ -108,6 +108,9 @@ bool api_not_modified(struct api_call *c, const char *cache, struct slice body);
 
 /* A query parameter, decoded; NULL when absent or not UTF-8 text. */
 const char *api_query(struct api_call *c, const char *name);
+/* A text that may be absent or null, which is NULL then. False when it is
+ * something else: answered with 400. */
+bool api_optional_text(struct api_call *c, const char *name, const char **out);
 struct api_page {
 	uint32_t page;	/* from 1 */
 	uint32_t limit; /* 1..100 */

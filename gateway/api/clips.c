@@ -114,8 +114,6 @@ clip_problem(struct api_call *c, struct queue_clip *clip)
 	if (clip->start_time < 0 || clip->end_time <= clip->start_time)
 		return "end_time must be greater than start_time, and "
 		       "start_time not negative";
-	clip->title = json_str(c->in, "title");
-	clip->description = json_str(c->in, "description");
 	if ((clip->title && strlen(clip->title) > TEXT_MAX) ||
 	    (clip->description && strlen(clip->description) > TEXT_MAX))
 		return "title or description is too long";
@@ -144,11 +142,15 @@ void
 api_clip_create(struct api_call *c)
 {
 	struct queue_clip clip = { .score = -1 };
-	const char *problem = clip_problem(c, &clip);
+	const char *problem;
 	struct queue *q = c->api->conf.queue;
 	struct queue_video video;
 	char job[UUID_TEXT_MAX];
 
+	if (!api_optional_text(c, "title", &clip.title) ||
+	    !api_optional_text(c, "description", &clip.description))
+		return;
+	problem = clip_problem(c, &clip);
 	if (problem) {
 		api_fail(c, 400, problem);
 		return;

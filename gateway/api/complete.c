@@ -107,14 +107,15 @@ api_complete_upload(struct api_call *c)
 {
 	const char *key = json_str(c->in, "key");
 	const char *file_name = json_str(c->in, "fileName");
-	const char *title = json_str(c->in, "title");
+	const char *title;
 	struct upload_result result;
 
 	if (!key || !*key || !file_name || !*file_name) {
 		api_fail(c, 400, "Missing required fields: key, fileName");
 		return;
 	}
-	if (upload_text_fits(c, file_name, title) && own_intent(c, key) &&
+	if (api_optional_text(c, "title", &title) &&
+	    upload_text_fits(c, file_name, title) && own_intent(c, key) &&
 	    upload_complete(c, key, file_name, title, &result))
 		upload_answer_completed(c, &result);
 }

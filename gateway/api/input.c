@@ -37,6 +37,18 @@ api_query(struct api_call *c, const char *name)
 	return NULL;
 }
 
+bool
+api_optional_text(struct api_call *c, const char *name, const char **out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(c->in, name);
+
+	*out = cJSON_GetStringValue(item);
+	if (*out || !item || cJSON_IsNull(item))
+		return true;
+	api_fail(c, 400, arena_printf(&c->arena, "%s must be a text", name).p);
+	return false;
+}
+
 /* An optional number of 1..max; false when it is something else. */
 static bool
 query_number(struct api_call *c, const char *name, uint32_t max, uint32_t *out)

@@ -301,11 +301,12 @@ assemble(struct api_call *c, const struct multipart *m)
 void
 multipart_complete(struct api_call *c, const struct multipart *m)
 {
-	const char *file_name = json_str(c->in, "fileName");
-	const char *title = json_str(c->in, "title");
+	const char *file_name, *title;
 	struct upload_result result;
 
-	if (upload_text_fits(c, file_name, title) && assemble(c, m) &&
+	if (api_optional_text(c, "fileName", &file_name) &&
+	    api_optional_text(c, "title", &title) &&
+	    upload_text_fits(c, file_name, title) && assemble(c, m) &&
 	    upload_complete(c, m->key,
 			    file_name && *file_name ? file_name : NULL, title,
 			    &result))

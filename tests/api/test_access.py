@@ -1,4 +1,5 @@
-"""Who may call what, and how requests that fit no endpoint are answered."""
+"""Who may call what, and how requests that fit no endpoint are answered. The
+tables are made of the description: a new operation is in them."""
 import http.client
 import json
 import time
@@ -6,22 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stack import JOB_TOKEN, token
+import calls
+from stack import JOB_TOKEN, Stack, token
 from web import request
-
-USER_ROUTES = [
-    ("POST", "/api/videos/upload-url"),
-    ("POST", "/api/videos/complete-upload"),
-    ("GET", "/api/videos/status?videoId=x"),
-    ("GET", "/api/videos"),
-    ("GET", "/api/videos/x"),
-    ("GET", "/api/videos/x/status"),
-    ("GET", "/api/clips"),
-    ("POST", "/api/clips"),
-    ("POST", "/api/clips/generate"),
-    ("GET", "/api/clips/status?clipId=x"),
-]
-
 
 def call(stack, method, path, headers=None, body=None):
     if method == "POST" and body is None:
@@ -37,9 +25,54 @@ def assert_unauthorized(answer):
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("method,path", USER_ROUTES)
-def test_user_route_without_token_is_401(stack, method, path):
-    assert_unauthorized(call(stack, method, path))
+# ---- credentials ------------------------------------------------------------
+
+SECURED = [name for name in calls.CALLS if calls.is_secured(name)]
+PUBLIC = {"getOpenApi", "getLive", "getReady", "getMetrics", "getHome"}
+SOMETHING = calls.Named("00000000-0000-4000-8000-000000000000")
+
+
+def test_public_are_these_alone():
+    assert set(calls.OPERATIONS) - set(calls.secured()) == PUBLIC
+
+
+def unfit(name, user):
+    """Authorization headers that are no good for a call."""
+    other = JOB_TOKEN if name != "process" else user.token
+    good = user.token if name != "process" else JOB_TOKEN
+    return [None, "", "Bearer", "Bearer ", "Bearer x", good,
+            f"Basic {good}", f"Bearer {other}", f"Bearer {good}x",
+            f"Bearer {good[:-1]}", f"Bearer {good} {good}", f"Bearer\t{good}",
+            "Bearer " + token(user.id, secret=""),
+            "Bearer " + token(user.id, secret="undefined" * 3)]
+
+
+@pytest.mark.parametrize("name", SECURED)
+def test_without_fit_credentials_is_401(stack, user, name):
+    for value in unfit(name, user):
+        headers = {} if value is None else {"Authorization": value}
+        answer = calls.call(stack, name, SOMETHING, headers)
+        assert answer.status == 401, value
+        assert_unauthorized(answer)
+
+
+@pytest.fixture(scope="module")
+def unset(postgres):
+    """All secrets that guard an endpoint set to nothing."""
+    s = Stack(postgres, JWT_SECRET="", JOB_PROCESSOR_TOKEN="",
+              WEBHOOK_SECRET="")
+    yield s
+    s.close()
+
+
+@pytest.mark.parametrize("name", SECURED)
+def test_no_endpoint_is_open_when_its_secret_is_unset(unset, user, name):
+    for value in [*unfit(name, user), f"Bearer {user.token}",
+                  f"Bearer {JOB_TOKEN}"]:
+        headers = {} if value is None else {"Authorization": value}
+        answer = calls.call(unset, name, SOMETHING, headers)
+        assert answer.status == 401, value
+        assert_unauthorized(answer)
 
 
 def bad_tokens(user):
