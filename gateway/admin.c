@@ -30,8 +30,7 @@ struct peer {
 };
 
 struct admin_server {
-	struct store *store;
-	struct accounts *accounts;
+	struct admin_conf conf;
 	struct unix_server *server;
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
@@ -51,6 +50,10 @@ static const struct {
 	{ "scrub start", admin_scrub_start },
 	{ "scrub stop", admin_scrub_stop },
 	{ "scrub status", admin_scrub_status },
+	{ "events tail", admin_events_tail },
+	{ "events status", admin_events_status },
+	{ "events replay", admin_events_replay },
+	{ "events resync", admin_events_resync },
 };
 
 struct slice
@@ -99,8 +102,9 @@ static void
 serve_line(const struct peer *p, struct slice line, int passed, struct buf *out)
 {
 	cJSON *request = json_parse(line);
-	struct admin_command c = { .store = p->server->store,
-				   .accounts = p->server->accounts,
+	struct admin_command c = { .conf = &p->server->conf,
+				   .store = p->server->conf.store,
+				   .accounts = p->server->conf.accounts,
 				   .request = request,
 				   .answer = out,
 				   .fd = p->fd,
@@ -223,7 +227,7 @@ all_left(const struct admin_server *a)
 }
 
 struct admin_server *
-admin_start(struct store *s, struct accounts *accounts, const char *socket_path,
+admin_start(const struct admin_conf *conf, const char *socket_path,
 	    char err[512])
 {
 	struct admin_server *a = malloc(sizeof(*a));
@@ -232,7 +236,7 @@ admin_start(struct store *s, struct accounts *accounts, const char *socket_path,
 		snprintf(err, 512, "out of memory");
 		return NULL;
 	}
-	*a = (struct admin_server){ .store = s, .accounts = accounts };
+	*a = (struct admin_server){ .conf = *conf };
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->ended, NULL);
 	a->server =

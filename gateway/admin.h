@@ -22,6 +22,17 @@
  *                "bytes_of","blobs","damage":[{"text","place","block","found",
  *                "objects":[{"bucket","key","version_id","upload_id"}],
  *                "more_objects"}],"damage_lost"}
+ *   events tail    after, max, wait_ms -> {"events":[record],"after"}: those
+ *                  of the outbox behind "after", or the newest when it is
+ *                  absent; waits for some
+ *   events status  -> {"deployment","epoch","state","last_seq","acked_seq",
+ *                  "lag","kept_from","database":{..} or null}
+ *   events replay  seq -> {"seq","aside"}: that event is applied anew;
+ *                  [after] -> {"seen","aside","gone","after"}: those put
+ *                  aside, some at a time; "seen" is 0 at the end
+ *   events resync  -> {"buckets":[name]}: those whose rules make videos;
+ *                  bucket, prefix, after -> {"seen","matched","made","after"}:
+ *                  a page of objects; "after" is null at the end
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
  * Each peer has a thread and one command, so a long one holds up no other.
@@ -31,11 +42,20 @@
 #define GATEWAY_ADMIN_H
 
 #include "auth/accounts.h"
-#include "store/store.h"
+#include "gateway/relay.h"
 
 struct admin_server;
-/* store and accounts outlive it. NULL with one line in err (512 bytes). */
-struct admin_server *admin_start(struct store *s, struct accounts *accounts,
+/* What the commands work on; all of it outlives the server. */
+struct admin_conf {
+	struct store *store;
+	struct accounts *accounts;
+	struct queue *queue;
+	struct relay *relay;
+	const char *region;
+	const char *bucket; /* the default bucket */
+};
+/* NULL with one line in err (512 bytes). */
+struct admin_server *admin_start(const struct admin_conf *conf,
 				 const char *socket_path, char err[512]);
 void admin_stop(struct admin_server *a); /* NULL is fine */
 

@@ -10,13 +10,14 @@
 #ifndef GATEWAY_ADMIN_COMMAND_H
 #define GATEWAY_ADMIN_COMMAND_H
 
-#include "auth/accounts.h"
+#include "gateway/admin.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "store/care.h"
 
 struct admin_command {
+	const struct admin_conf *conf;
 	struct store *store;
 	struct accounts *accounts;
 	const cJSON *request;
@@ -48,5 +49,9 @@ int admin_backup(struct admin_command *c);
 int admin_scrub_start(struct admin_command *c);
 int admin_scrub_stop(struct admin_command *c);
 int admin_scrub_status(struct admin_command *c);
+int admin_events_tail(struct admin_command *c);
+int admin_events_status(struct admin_command *c);
+int admin_events_replay(struct admin_command *c); /* admin_replay.c */
+int admin_events_resync(struct admin_command *c); /* admin_resync.c */
 
 #endif

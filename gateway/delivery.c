@@ -84,6 +84,22 @@ fill(struct builder *b, const struct store_event *e, struct queue_event *out)
 	}
 }
 
+void
+delivery_init(struct delivery *d, struct store *s, const char *region,
+	      const char *bucket, const char *deployment_id)
+{
+	*d = (struct delivery){ .region = region,
+				.bucket = bucket,
+				.deployment_id = deployment_id };
+	rule_cache_init(&d->rules, s);
+}
+
+void
+delivery_release(struct delivery *d)
+{
+	rule_cache_release(&d->rules);
+}
+
 struct queue_event *
 delivery_fill(struct delivery *d, const struct store_event *events, size_t n,
 	      struct arena *a)
@@ -91,6 +107,7 @@ delivery_fill(struct delivery *d, const struct store_event *events, size_t n,
 	struct queue_event *out = arena_array(a, n, sizeof(*out));
 	struct builder b = { .d = d, .arena = a };
 
+	rule_cache_refresh(&d->rules);
 	for (size_t i = 0; i < n && !a->err; i++)
 		fill(&b, &events[i], &out[i]);
 	buf_release(&b.text);

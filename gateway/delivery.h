@@ -15,11 +15,15 @@ struct delivery {
 	const char *deployment_id;
 };
 
+/* Strings are the caller's and outlive it. */
+void delivery_init(struct delivery *d, struct store *s, const char *region,
+		   const char *bucket, const char *deployment_id);
+void delivery_release(struct delivery *d);
+
 /*
- * delivery_fill - the events as the queue takes them, in @a; NULL on memory
- * shortage. Call rule_cache_refresh() before, once they were read. An event
- * whose bucket's rules cannot be read is told with the problem, to be put
- * aside.
+ * delivery_fill - events that were read just now as the queue takes them, in
+ * @a; NULL on memory shortage. An event whose bucket's rules cannot be read is
+ * told with the problem, to be put aside.
  */
 struct queue_event *delivery_fill(struct delivery *d,
 				  const struct store_event *events, size_t n,

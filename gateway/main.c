@@ -234,11 +234,18 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 static int
 start_admin(struct gateway *g, char err[ERR_MAX])
 {
+	const struct admin_conf conf = {
+		.store = g->store,
+		.accounts = s3_world_accounts(g->world),
+		.queue = g->queue,
+		.relay = g->relay,
+		.region = g->conf.aws_region,
+		.bucket = g->conf.aws_s3_bucket,
+	};
 	char path[PATH_MAX];
 
 	rundir_path(g->conf.data, "admin.sock", path, sizeof(path));
-	g->admin =
-	    admin_start(g->store, s3_world_accounts(g->world), path, err);
+	g->admin = admin_start(&conf, path, err);
 	return g->admin ? 0 : -1;
 }
 

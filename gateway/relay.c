@@ -191,15 +191,6 @@ read_events(struct relay *r, uint64_t until, struct arena *a,
 	return err;
 }
 
-/* After the events were read, see rule_cache_refresh(). */
-static struct queue_event *
-outgoing(struct relay *r, const struct store_event *events, size_t n,
-	 struct arena *a)
-{
-	rule_cache_refresh(&r->delivery.rules);
-	return delivery_fill(&r->delivery, events, n, a);
-}
-
 static enum queue_error
 count_known(struct relay *r, uint64_t until, uint64_t *known, size_t *n)
 {
@@ -211,7 +202,7 @@ count_known(struct relay *r, uint64_t until, uint64_t *known, size_t *n)
 	arena_init(&a, BATCH_BYTES);
 	*known = 0;
 	if (read_events(r, until, &a, &events, n) == S3_OK &&
-	    (batch = outgoing(r, events, *n, &a)))
+	    (batch = delivery_fill(&r->delivery, events, *n, &a)))
 		err =
 		    queue_known_events(r->conf.queue, r->info.deployment_id,
 				       era_epoch(r, r->era), batch, *n, known);
@@ -309,7 +300,7 @@ static enum queue_error
 deliver(struct relay *r, struct arena *a, const struct queue_cursor *expect,
 	const struct store_event *events, size_t n)
 {
-	struct queue_event *batch = outgoing(r, events, n, a);
+	struct queue_event *batch = delivery_fill(&r->delivery, events, n, a);
 	enum queue_error err;
 
 	if (!batch)
@@ -397,7 +388,7 @@ relay_main(void *arg)
 static void
 release(struct relay *r)
 {
-	rule_cache_release(&r->delivery.rules);
+	delivery_release(&r->delivery);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
@@ -415,12 +406,8 @@ relay_start(const struct relay_conf *conf, char err[512])
 		return NULL;
 	}
 	r->conf = *conf;
-	r->delivery = (struct delivery){
-		.region = conf->region,
-		.bucket = conf->bucket,
-		.deployment_id = r->info.deployment_id,
-	};
-	rule_cache_init(&r->delivery.rules, conf->store);
+	delivery_init(&r->delivery, conf->store, conf->region, conf->bucket,
+		      r->info.deployment_id);
 	pthread_mutex_init(&r->lock, NULL);
 	time_cond_init(&r->wake);
 	if (pthread_create(&r->thread, NULL, relay_main, r) != 0) {

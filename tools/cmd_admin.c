@@ -15,6 +15,8 @@ static const struct {
 	  "addresses and health of the running services" },
 	{ "jobs", "list|show|retry|cancel|stats", cmd_admin_jobs,
 	  "look at jobs and steer them" },
+	{ "events", "tail|status|replay|resync", cmd_admin_events,
+	  "look at events and have them delivered again" },
 	{ "user", "add|list|remove", cmd_admin_accounts, "S3 accounts" },
 	{ "key", "add|list|remove", cmd_admin_accounts,
 	  "access keys of S3 accounts" },
