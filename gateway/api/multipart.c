@@ -238,34 +238,33 @@ own_upload(struct api_call *c, struct multipart *m)
 	return true;
 }
 
-/* Was it completed? The store answers first: the event may be on its way. */
 static bool
-is_complete(struct api_call *c, const struct multipart *m)
+object_exists(struct api_call *c, const struct multipart *m)
 {
 	struct store_object object;
 
-	return m->intent.completed ||
-	       store_get(
+	return store_get(
 		   c->api->conf.store,
 		   &STORE_REF(slice_str(m->intent.bucket), slice_str(m->key)),
 		   NULL, &c->arena, &object, NULL) == S3_OK;
 }
 
+/* The store decides a race with complete; its abort of what is complete does
+ * nothing, so the object tells who won. */
 static void
 multipart_abort(struct api_call *c, const struct multipart *m)
 {
 	struct buf b = BUF_INIT;
-	enum s3_error err;
+	enum s3_error err = store_upload_abort(
+	    c->api->conf.store, slice_str(m->intent.bucket), slice_str(m->key),
+	    slice_str(m->intent.upload_id));
 
-	if (is_complete(c, m)) {
-		api_fail(c, 409, "The upload has been completed");
-		return;
-	}
-	err = store_upload_abort(c->api->conf.store,
-				 slice_str(m->intent.bucket), slice_str(m->key),
-				 slice_str(m->intent.upload_id));
 	if (err != S3_OK && err != S3_ERR_NO_SUCH_UPLOAD) {
 		multipart_fail(c, err);
+		return;
+	}
+	if (m->intent.completed || object_exists(c, m)) {
+		api_fail(c, 409, "The upload has been completed");
 		return;
 	}
 	if (!api_queue_ok(c,

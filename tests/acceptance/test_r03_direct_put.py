@@ -1,9 +1,11 @@
 """R3: the direct PUT, by any client, durable when it is answered."""
+import json
 import socket
 import subprocess
 from urllib.parse import urlsplit
 
 from gateway import DEFAULT_BUCKET as BUCKET
+from machine import ffmpeg
 from web import request
 
 ORIGIN = "https://app.example.org"
@@ -23,16 +25,23 @@ def test_R3_curl_uploads(user, tmp_path):
 
 
 def test_R3_fetch_uploads(node, machine, tmp_path):
-    """The whole flow of a page under node's fetch."""
+    """A page's whole flow, to the end of its polling, under node's fetch."""
     user = machine.user()
-    path = tmp_path / "My clip.mp4"
-    path.write_bytes(b"not a video")
+    path = ffmpeg(tmp_path / "My clip.mp4", "-f", "lavfi", "-i",
+                  "testsrc2=size=320x180:rate=25:duration=2")
     machine.processor()
-    done = node("upload.mjs", machine, path, "Holiday", TOKEN=user.token)
-    out, err = done.communicate(timeout=60)
-    assert done.returncode == 0, err
-    assert '"title":"Holiday"' in out and '"filename":"My clip.mp4"' in out
-    assert '"status":"failed"' in out  # as polled, to the end
+    page = node("upload.mjs", machine, path, "Holiday", TOKEN=user.token)
+    out, err = page.communicate(timeout=60)
+    assert page.returncode == 0, err
+    shown = json.loads(out)
+    video = shown["uploaded"]["video"]
+    assert (video["title"], video["filename"], video["file_size"]) == (
+        "Holiday", "My clip.mp4", path.stat().st_size)
+    assert set(shown["uploaded"]["jobs"]) == {"processing", "ai_analysis"}
+    status = shown["status"]
+    assert (status["id"], status["status"], status["progress"]) == (
+        video["id"], "completed", 100)
+    assert (status["width"], status["height"]) == (320, 180)
 
 
 def test_R3_an_aws_sdk_uploads_beside_the_signed_urls(stack, user):

@@ -1,5 +1,6 @@
 """POST /api/videos/multipart: a large file in parts, interrupted or not."""
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -156,6 +157,20 @@ def test_sign_of_bad_numbers_is_400(user, numbers):
     assert (answer.status, answer.json) == (400, {
         "error": "partNumbers must be a list of 1 to 1000 whole numbers "
                  "from 1 to 3"})
+
+
+def test_curl_sends_a_part_as_the_manual_says(user, tmp_path):
+    upload = create(user)
+    url = sign(user, upload, [2])[2]["url"]
+    film = tmp_path / "film.mp4"
+    film.write_bytes(DATA)
+    done = subprocess.run(
+        f"dd if={film} bs={PART} skip=1 count=1 status=none | "
+        f"curl -sSD- -X PUT --data-binary @- '{url}'", shell=True, check=True,
+        capture_output=True, text=True)
+    assert " 200 OK" in done.stdout and "ETag: " in done.stdout
+    assert [p["partNumber"] for p in act(user, "list", upload).json["parts"]
+            ] == [2]
 
 
 # ---- list -------------------------------------------------------------------
