@@ -8,11 +8,9 @@
  */
 #include "gateway/api/call.h"
 #include "base/log.h"
-#include "base/timeval.h"
 #include "gateway/api/cors.h"
 
 #define ARENA_MAX (16u << 20)
-#define TOKEN_COOKIE "reelgate-token"
 
 /* ---- routing ------------------------------------------------------------ */
 
@@ -101,84 +99,6 @@ route(struct api_call *c)
 	return c->route != NULL;
 }
 
-/* ---- the caller --------------------------------------------------------- */
-
-/* The value of a cookie (RFC 6265 §5.4), empty when absent. */
-static struct slice
-cookie(const struct http_request *req, const char *name)
-{
-	struct slice rest = http_header_get(req, "Cookie"), pair, value;
-
-	while (slice_cut(&rest, ';', &pair)) {
-		value = slice_trim(pair);
-		if (slice_cut(&value, '=', &pair) && slice_eq_str(pair, name))
-			return value.p ? value : SLICE_EMPTY;
-	}
-	return SLICE_EMPTY;
-}
-
-/* The token of "Bearer ..."; for reading also of a cookie: a form on another
- * site could send a cookie along, but not read the answer. */
-static struct slice
-user_token(const struct api_call *c)
-{
-	struct slice auth = http_header_get(c->http, "Authorization");
-	const struct slice bearer = SLICE("Bearer ");
-
-	if (auth.p)
-		return slice_ieq(slice_head(auth, bearer.n), bearer)
-			   ? slice_trim(slice_from(auth, bearer.n))
-			   : SLICE_EMPTY;
-	if (!strcmp(c->route->method, "GET"))
-		return cookie(c->http, TOKEN_COOKIE);
-	return SLICE_EMPTY;
-}
-
-static bool
-identify_user(struct api_call *c)
-{
-	struct slice token = user_token(c);
-	struct auth_claims claims;
-	const char *why = "invalid";
-	int rc;
-
-	if (token.n == 0) {
-		api_unauthorized(c, "Missing bearer token");
-		return false;
-	}
-	rc = auth_jwt_verify(&c->api->jwt, token, time_now_us(), &claims, &why);
-	if (rc == AUTH_JWT_NO_KEYS)
-		api_unavailable(c, "The keys of tokens are not available");
-	else if (rc != 0)
-		api_unauthorized(
-		    c, arena_printf(&c->arena, "Invalid token: %s", why).p);
-	else
-		snprintf(c->user, sizeof(c->user), "%s", claims.sub);
-	return rc == 0;
-}
-
-/* False when answered. */
-static bool
-identify(struct api_call *c)
-{
-	const char *token = c->api->conf.conf->job_processor_token;
-
-	switch (c->route->auth) {
-	case API_PUBLIC:
-		return true;
-	case API_USER:
-		return identify_user(c);
-	case API_JOB_TOKEN:
-		if (auth_bearer_equal(http_header_get(c->http, "Authorization"),
-				      slice_str(token)))
-			return true;
-		api_unauthorized(c, *token ? "Wrong or missing bearer token"
-					   : "No job token is configured");
-		return false;
-	}
-	return false;
-}
-
 /* ---- the request -------------------------------------------------------- */
 
 static bool
@@ -197,7 +117,7 @@ admit(struct api_call *c)
 {
 	if (slice_starts(c->http->raw_path, SLICE("/api/")))
 		api_cors_set(c);
-	if (!route(c) || !identify(c))
+	if (!route(c) || !api_identify(c))
 		return false;
 	if (c->route->body != API_STREAM)
 		return fits(c);

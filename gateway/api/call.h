@@ -25,8 +25,9 @@
 
 enum api_auth {
 	API_PUBLIC,
-	API_USER,     /* a user's JWT */
-	API_JOB_TOKEN /* Bearer JOB_PROCESSOR_TOKEN */
+	API_USER,      /* a user's JWT */
+	API_JOB_TOKEN, /* Bearer JOB_PROCESSOR_TOKEN */
+	API_METRICS    /* Bearer METRICS_TOKEN; unset: this machine alone */
 };
 
 enum api_body {
@@ -80,6 +81,9 @@ struct api_call {
 	cJSON *in;		  /* API_JSON: the body */
 	struct api_stream stream; /* API_STREAM */
 };
+
+/* Whether the route is this caller's; false when answered (caller.c). */
+bool MUST_CHECK api_identify(struct api_call *c);
 
 /* ---- answering (answer.c) ------------------------------------------------ */
 

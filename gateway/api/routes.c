@@ -23,7 +23,7 @@ const struct api_route api_routes[] = {
 	{ "GET", "/api/openapi.json", API_PUBLIC, API_NO_BODY, "openapi", api_openapi },
 	{ "GET", "/health/live", API_PUBLIC, API_NO_BODY, "health", api_health_live },
 	{ "GET", "/health/ready", API_PUBLIC, API_NO_BODY, "health", api_health_ready },
-	{ "GET", "/metrics", API_PUBLIC, API_NO_BODY, "metrics", api_metrics },
+	{ "GET", "/metrics", API_METRICS, API_NO_BODY, "metrics", api_metrics },
 	{ "GET", "/", API_PUBLIC, API_NO_BODY, "home", api_home },
 };
 /* clang-format on */

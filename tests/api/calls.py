@@ -16,8 +16,13 @@ OPERATIONS = {o["operationId"]: (method, path, o)
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
+def needs_credentials(operation):
+    return bool(operation["security"]) and {} not in operation["security"]
+
+
 def secured():
-    return [name for name, (_, _, o) in OPERATIONS.items() if o["security"]]
+    return [name for name, (_, _, o) in OPERATIONS.items()
+            if needs_credentials(o)]
 
 
 class Own:
@@ -128,14 +133,14 @@ def operation(name):
 
 
 def is_secured(name):
-    return bool(operation(name)[2]["security"])
+    return needs_credentials(operation(name)[2])
 
 
 def credentials(name, user):
     """The header that the operation asks for."""
-    schemes = [s for scheme in operation(name)[2]["security"] for s in scheme]
-    if not schemes:
+    if not is_secured(name):
         return {}
+    schemes = [s for scheme in operation(name)[2]["security"] for s in scheme]
     return {"Authorization": "Bearer " + (
         JOB_TOKEN if schemes == ["jobToken"] else user.token)}
 

@@ -2,6 +2,7 @@
 tables are made of the description: a new operation is in them."""
 import http.client
 import json
+import socket
 import time
 from urllib.parse import urlsplit
 
@@ -74,6 +75,73 @@ def test_no_endpoint_is_open_when_its_secret_is_unset(unset, user, name):
         assert answer.status == 401, value
         assert_unauthorized(answer)
 
+
+@pytest.mark.parametrize("name,value,message", [
+    ("videos", None, "Missing bearer token"),
+    ("videos", "Basic abc", "Missing bearer token"),
+    ("videos", "Bearer abc", "Invalid token: malformed"),
+    ("videos", "Bearer e30.e30.", "Invalid token: algorithm"),
+    ("process", None, "Wrong or missing bearer token"),
+    ("process", "Bearer abc", "Wrong or missing bearer token")])
+def test_golden_401(stack, name, value, message):
+    headers = {} if value is None else {"Authorization": value}
+    answer = calls.call(stack, name, SOMETHING, headers)
+    assert (answer.status, answer.json) == (401, {
+        "error": "Unauthorized", "message": message})
+
+
+def test_golden_401_without_any_secret(unset):
+    for name, message in (("videos", "Invalid token: secret"),
+                          ("process", "No job token is configured")):
+        answer = calls.call(unset, name, SOMETHING,
+                            {"Authorization": "Bearer x"})
+        assert (answer.status, answer.json) == (401, {
+            "error": "Unauthorized", "message": message})
+
+
+# ---- metrics ------------------------------------------------------------------
+
+def outer_address():
+    """An address of this machine that is not 127.0.0.1, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+            return s.getsockname()[0]
+        except OSError:
+            return None
+
+
+def test_metrics_with_a_token_need_it(own_stack):
+    s = own_stack(METRICS_TOKEN="for-prometheus-only")
+    for value, status in ((None, 401), ("Bearer for-prometheus", 401),
+                          (f"Bearer {JOB_TOKEN}", 401),
+                          ("Bearer for-prometheus-only", 200)):
+        headers = {} if value is None else {"Authorization": value}
+        answer = call(s, "GET", "/metrics", headers)
+        assert answer.status == status, value
+        if status == 401:
+            assert_unauthorized(answer)
+
+
+def test_metrics_without_a_token_are_for_this_machine_only(own_stack):
+    address = outer_address()
+    if not address or address.startswith("127."):
+        pytest.skip("this machine has no address but its own")
+    s = own_stack(args=("--api-listen", "0.0.0.0:0"))
+    port = urlsplit(s.api).port
+    assert request("GET", f"http://127.0.0.1:{port}/metrics").status == 200
+    # the request comes from that address, too
+    for headers in ({}, {"X-Forwarded-For": "127.0.0.1"},
+                    {"Authorization": "Bearer "}):
+        answer = request("GET", f"http://{address}:{port}/metrics", None,
+                         headers)
+        assert answer.status == 401
+        assert answer.json["message"] == \
+            "Without METRICS_TOKEN for this machine only"
+    assert request("GET", f"http://{address}:{port}/health/live").status == 200
+
+
+# ---- tokens -------------------------------------------------------------------
 
 def bad_tokens(user):
     good = token(user.id)
