@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import uuid
 
@@ -211,9 +212,10 @@ def test_R20_issuer_rotates(own_stack, issuer, keys):
     assert ask(stack, old).status == 200
     assert issuer.fetches == 2
     # and once only: who makes up names of keys makes no traffic
+    made_up = [keys["new"].token(USER, {"alg": "ES256", "kid": f"made-up-{i}"})
+               for i in range(3)]
     for i in range(300):
-        assert refusal(stack, keys["new"].token(USER, {
-            "alg": "ES256", "kid": f"made-up-{i % 3}"})) == "key"
+        assert refusal(stack, made_up[i % 3]) == "key"
     assert issuer.fetches == 2
 
 
@@ -291,6 +293,27 @@ def test_R20_issuer_away_at_the_start_is_503_until_it_comes(
     issuer.status = 200
     wait_for("keys", lambda: ask(
         stack, keys["ec"].token(USER)).status == 200)
+
+
+def test_R20_issuer_without_a_trusted_certificate_is_not_believed(
+        own_stack, keys, tmp_path):
+    pem = tmp_path / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-keyout", pem, "-out",
+         tmp_path / "cert.pem", "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    with open(pem, "a") as out:
+        out.write((tmp_path / "cert.pem").read_text())
+    issuer = Issuer(keys["ec"], tls=pem)
+    try:
+        stack = own_stack(JWKS_URL=issuer.url, JWKS_REFRESH_S="1")
+        wait_for("a failed fetch", lambda: "jwks_unavailable" in stack.log())
+        assert ask(stack, keys["ec"].token(USER)).status == 503
+        assert "certificate" in stack.log()
+        assert issuer.fetches == 0
+    finally:
+        issuer.close()
 
 
 # ---- without ------------------------------------------------------------------

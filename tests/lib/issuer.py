@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import pathlib
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -84,7 +85,8 @@ class Issuer:
     """Publishes a set; its answer may be replaced by anything, or held back
     until release()."""
 
-    def __init__(self, *keys):
+    def __init__(self, *keys, tls=None):
+        """@tls: the name of a file with certificate and private key."""
         self.status = 200
         self.publish(*keys)
         self.fetches = 0
@@ -106,9 +108,15 @@ class Issuer:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
                                                       Handler)
         self.server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self.server.socket = context.wrap_socket(self.server.socket,
+                                                     server_side=True)
         threading.Thread(target=self.server.serve_forever,
                          daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:" \
+            f"{self.server.server_port}/jwks.json"
 
     def publish(self, *keys):
         self.body = json.dumps(key_set(*keys)).encode()
