@@ -1,27 +1,31 @@
 /*
- * What all job functions have in common: the type table, how failures are
- * judged, the worker's input and output directory, publishing.
+ * What all job functions have in common: the table of types, how failures are
+ * judged, the store, running.
  */
 #include "processor/job.h"
-#include "base/hash.h"
-#include "base/io.h"
 #include "base/log.h"
-#include "processor/outputs.h"
-#include "processor/workdir.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define CRASHES_MAX 2 /* runs; a file that breaks decoders gets no third */
-
-const struct job_type job_types[] = {
-#define JOB(type, function, output_max) { type, function, output_max },
+size_t
+job_types_load(const struct conf *c, struct job_type *types)
+{
+	static const struct job_type table[] = {
+#define JOB(name, lane, function, concurrency, timeout_s, memory, output) \
+	{ name,	     JOB_LANE_##lane, function, concurrency,              \
+	  timeout_s, memory,	      output },
 #include "processor/jobs.def"
 #undef JOB
-};
-const size_t job_types_n = ARRAY_LEN(job_types);
+	};
+
+	_Static_assert(ARRAY_LEN(table) <= JOB_TYPES_MAX, "JOB_TYPES_MAX");
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		types[i] = table[i];
+		if (!types[i].timeout_s)
+			types[i].timeout_s = (unsigned)c->media_timeout_s;
+		if (!types[i].memory_max)
+			types[i].memory_max = c->media_memory_bytes;
+	}
+	return ARRAY_LEN(table);
+}
 
 /* ---- failures ----------------------------------------------------------- */
 
@@ -54,177 +58,18 @@ job_fail_store(struct job_run *run, enum s3_error err, const char *what)
 	return job_fail(run, false, "store_unavailable");
 }
 
-/* How a worker's end is judged: its own refusals are facts of the file; what
- * looks like an attack or a bug may be bad luck once. */
-static int
-fail_media(struct job_run *run, enum media_end end, const struct frames *f)
-{
-	bool again = run->job.attempts < CRASHES_MAX;
-
-	if (end == MEDIA_NO_START)
-		return job_fail(run, false, media_end_name(end));
-	if (end != MEDIA_REFUSED)
-		return job_fail(run, !again, media_end_name(end));
-	log_info("media_refused", "job %s: %s: %s", run->job.id,
-		 frame_code_name(f->code), f->message);
-	switch (f->code) {
-	case FRAME_UNSUPPORTED_MEDIA:
-	case FRAME_CORRUPT_MEDIA:
-		return job_fail(run, true, frame_code_name(f->code));
-	case FRAME_LIMIT_EXCEEDED:
-		return job_fail(run, !again, frame_code_name(f->code));
-	case FRAME_INTERNAL:
-		break;
-	}
-	return job_fail(run, false, "worker_internal");
-}
-
-/* ---- input and worker --------------------------------------------------- */
-
-/* A store named by hand is on another host, or may be. */
-static bool
-store_is_remote(const struct conf *c)
-{
-	return c->s3_endpoint[0] || strcmp(c->backend, "s3") == 0;
-}
-
-bool
-job_gateway_answers(const struct job_host *host)
-{
-	return store_is_remote(host->conf) ||
-	       input_gateway_answers(host->lease_socket);
-}
-
-static int
-open_input(struct job_run *run, struct job_media *m)
-{
-	const struct conf *c = run->host->conf;
-	enum s3_error err = S3_ERR_ENTITY_TOO_LARGE;
-
-	if (!store_is_remote(c))
-		err = input_lease(&m->input, run->host->lease_socket,
-				  run->job.bucket, run->job.s3_key,
-				  run->host->extents_max);
-	/* In more pieces than there are descriptors for: read it as if it lay
-	 * elsewhere. */
-	if (err == S3_ERR_ENTITY_TOO_LARGE && !store_is_remote(c))
-		log_debug("input_spooled", "job %s: more than %zu extents",
-			  run->job.id, run->host->extents_max);
-	if (err == S3_ERR_ENTITY_TOO_LARGE)
-		err = input_spool(&m->input, run->objects.store,
-				  run->host->work_dir, run->job.bucket,
-				  run->job.s3_key, c->max_upload_bytes,
-				  &run->stop);
-	return err == S3_OK ? 0 : job_fail_store(run, err, "input");
-}
+/* ---- the store ---------------------------------------------------------- */
 
 int
-job_media_open(struct job_run *run, struct job_media *m)
+job_open_objects(struct job_run *run)
 {
-	*m = (struct job_media){ .dir_fd = -1 };
-	input_init(&m->input);
-	frames_init(&m->frames);
-	if (open_input(run, m) != 0)
-		return -1;
-	snprintf(m->dir, sizeof(m->dir), "%s/%s-%d", run->host->work_dir,
-		 run->job.id, run->job.attempts);
-	if (mkdir(m->dir, 0700) == 0)
-		m->dir_fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->dir_fd >= 0)
+	char why[512];
+
+	if (objects_open(&run->objects, run->host->conf, run->host->work_dir,
+			 why) == 0)
 		return 0;
-	log_error("work_dir", "%s: %s", m->dir, strerror(errno));
-	return job_fail(run, false, "work_directory");
-}
-
-void
-job_media_close(struct job_run *run, struct job_media *m)
-{
-	(void)run;
-	if (m->dir_fd >= 0)
-		close(m->dir_fd);
-	if (m->dir[0])
-		workdir_remove(m->dir);
-	frames_release(&m->frames);
-	input_release(&m->input);
-}
-
-static unsigned
-worker_threads(const struct conf *c)
-{
-	long n = c->media_threads ? (long)c->media_threads
-				  : sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
-}
-
-int
-job_media_run(struct job_run *run, struct job_media *m, const char *job,
-	      const char *clips)
-{
-	const struct conf *c = run->host->conf;
-	const struct media_job media = {
-		.program = run->host->media_program,
-		.job = job,
-		.id = run->job.id,
-		.clips = clips,
-		.input = &m->input,
-		.out_dir = m->dir_fd,
-		.threads = worker_threads(c),
-		.memory_bytes = c->media_memory_bytes,
-		.cap_s = (unsigned)c->media_timeout_s,
-		.stop = &run->stop,
-		.stop_fd = run->stop_fd,
-		.percent = &run->percent,
-	};
-	enum media_end end;
-
-	frames_release(&m->frames);
-	end = media_run(&media, &m->frames);
-	return end == MEDIA_DONE ? 0 : fail_media(run, end, &m->frames);
-}
-
-/* ---- outputs ------------------------------------------------------------ */
-
-int
-job_publish(struct job_run *run, struct job_media *m, const char *name,
-	    int kind, const char *key)
-{
-	struct output o;
-	const char *why;
-	enum s3_error err;
-
-	if (run->stop != JOB_GO)
-		return job_fail(run, false, "stopped");
-	if (output_open(m->dir_fd, name, (enum output_kind)kind,
-			run->output_max - m->published, &o, &why) != 0) {
-		log_warn("media_output", "job %s: bad output: %s", run->job.id,
-			 why);
-		return job_fail(run, run->job.attempts >= CRASHES_MAX,
-				media_end_name(MEDIA_PROTOCOL));
-	}
-	m->published += o.size;
-	err =
-	    key ? objects_put_file(&run->objects, run->job.bucket, key,
-				   output_content_type((enum output_kind)kind),
-				   o.fd, o.size)
-		: S3_ERR_INTERNAL_ERROR;
-	output_close(&o);
-	return err == S3_OK ? 0 : job_fail_store(run, err, "publish");
-}
-
-const char *
-job_derived_key(struct job_run *run, const struct job_media *m,
-		const char *name)
-{
-	char text[128], hex[SHA256_HEX_MAX];
-	int n =
-	    snprintf(text, sizeof(text), "%s:%llu:%d", m->input.etag,
-		     (unsigned long long)m->input.size, MEDIA_ANALYSIS_VERSION);
-
-	sha256_hex(text, (size_t)n, hex);
-	return arena_printf(&run->arena, "derived/%s/%.32s/%s",
-			    run->job.video_id, hex, name)
-	    .p;
+	log_warn("objects", "job %s: %s", run->job.id, why);
+	return job_fail(run, false, "store_unavailable");
 }
 
 const char *
@@ -240,34 +85,15 @@ job_json(struct job_run *run, const cJSON *doc)
 
 /* ---- running ------------------------------------------------------------ */
 
-static int
-run_type(struct job_run *run, const struct job_type *type)
-{
-	char why[512];
-
-	if (!run->job.video_id || !run->job.bucket || !run->job.s3_key)
-		return job_fail(run, true, "job_without_video");
-	if (objects_open(&run->objects, run->host->conf, run->host->work_dir,
-			 why) != 0) {
-		log_warn("objects", "job %s: %s", run->job.id, why);
-		return job_fail(run, false, "store_unavailable");
-	}
-	run->output_max = type->output_max;
-	if (type->function(run) != 0)
-		return -1;
-	return run->arena.err ? job_fail(run, false, "out_of_memory") : 0;
-}
-
 int
 job_execute(struct job_run *run)
 {
-	int rc = -1;
+	int rc;
 
 	run->outcome = (struct queue_outcome){ .duration = -1 };
-	job_fail(run, true, "unknown_type");
-	for (size_t i = 0; i < job_types_n; i++)
-		if (strcmp(job_types[i].name, run->job.type) == 0)
-			rc = run_type(run, &job_types[i]);
+	rc = run->type->function(run);
 	objects_close(&run->objects);
+	if (rc == 0 && run->arena.err)
+		rc = job_fail(run, false, "out_of_memory");
 	return rc;
 }

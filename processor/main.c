@@ -26,8 +26,8 @@
 struct processor {
 	struct conf conf;
 	struct job_host host;
+	struct job_type types[JOB_TYPES_MAX];
 	int work_lock;
-	struct queue *queue;
 	struct worker *worker;
 	struct control *control;
 };
@@ -106,8 +106,13 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 {
 	struct worker_conf conf = {
 		.host = &p->host,
+		.types = p->types,
+		.n_types = job_types_load(&p->conf, p->types),
 		.slots = (unsigned)p->conf.processor_slots,
+		.light_threads = WORKER_LIGHT_THREADS,
+		.light_room = WORKER_LIGHT_ROOM,
 		.on_demand = o->on_demand,
+		.plans = !o->on_demand,
 	};
 	char path[PATH_MAX];
 
@@ -121,12 +126,11 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 	if (p->work_lock < 0)
 		return -1;
 	snprintf(err, ERR_MAX, "out of memory");
-	/* one connection per slot, keeper, and one to spare */
-	p->queue = queue_open(p->conf.database_url, conf.slots + 2,
-			      "reelgate-processor");
-	if (!p->queue)
+	p->host.queue =
+	    queue_open(p->conf.database_url, worker_connections(&conf),
+		       "reelgate-processor");
+	if (!p->host.queue)
 		return -1;
-	conf.queue = p->queue;
 	p->worker = worker_start(&conf, err);
 	if (!p->worker)
 		return -1;
@@ -142,7 +146,7 @@ processor_stop(struct processor *p)
 		worker_stop(p->worker);
 	control_stop(p->control);
 	worker_free(p->worker);
-	queue_close(p->queue);
+	queue_close(p->host.queue);
 	if (p->work_lock >= 0)
 		close(p->work_lock);
 }

@@ -54,7 +54,7 @@ media_end_name(enum media_end end)
 		[MEDIA_DONE] = "done",
 		[MEDIA_REFUSED] = "refused",
 		[MEDIA_STOPPED] = "stopped",
-		[MEDIA_TIMEOUT] = "worker_timeout",
+		[MEDIA_TIMEOUT] = "timeout",
 		[MEDIA_POLICY] = "worker_policy",
 		[MEDIA_LIMITS] = "worker_limits",
 		[MEDIA_CRASH] = "worker_crash",

@@ -1,230 +1,232 @@
 /*
- * The threads beside the slots: the listener wakes them, the keeper talks to
- * the database about runs that take long and workers that are gone.
+ * The keeper: holds the lease of all jobs, writes their progress, stops those
+ * that are late, lost or cancelled, rescues those of the dead, wakes the
+ * lanes for what becomes due, and plans the daily cleanup.
  */
-#include "processor/worker_state.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/timeval.h"
+#include "processor/worker_state.h"
 
-#include <unistd.h>
-
-#define HEARTBEAT_US (5 * US_PER_S)
+#define LEASE_S 30
+#define BEAT_US US_PER_S /* with the lease every fifth, else for progress */
+#define BEATS_FULL 5
 #define RESCUE_US (10 * US_PER_S)
-#define CLEANUP_US (86400 * US_PER_S)
-#define CLEANUP_DAYS 7
-/* Longer than the store keeps its own: by their ids it is found where a
- * restored store and the database parted. */
-#define EVENTS_DAYS 30
+#define FORESIGHT_US (5 * US_PER_S)
+#define PLAN_FIRST_US (60 * US_PER_S) /* and up to four more minutes */
+#define PLAN_US (3600 * US_PER_S)     /* the database says if it was today */
 #define TICK_US (US_PER_S / 2)
-#define LISTEN_MS 250
 
-void
-worker_wait(struct worker *w, int64_t us)
-{
-	struct timespec until;
+/* ---- beats --------------------------------------------------------------- */
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	us += until.tv_nsec / 1000;
-	until.tv_sec += us / US_PER_S;
-	until.tv_nsec = us % US_PER_S * 1000;
-	pthread_cond_timedwait(&w->changed, &w->lock, &until);
-}
-
-void
-worker_note_database(struct worker *w, enum queue_error err)
-{
-	bool away = err == QUEUE_UNAVAILABLE, was;
-
-	pthread_mutex_lock(&w->lock);
-	was = w->database_away;
-	w->database_away = away;
-	pthread_mutex_unlock(&w->lock);
-	if (away && !was)
-		log_warn("database_away", "waiting for PostgreSQL");
-	if (!away && was)
-		log_info("database_back", "PostgreSQL answers again");
-}
-
-void
-worker_stop_run(struct job_run *run, enum job_stop why)
-{
-	const uint64_t one = 1;
-	int go = JOB_GO;
-
-	if (atomic_compare_exchange_strong(&run->stop, &go, (int)why) &&
-	    write(run->stop_fd, &one, sizeof(one)) != sizeof(one))
-		abort(); /* an eventfd at 0 always takes a 1 */
-}
-
-static bool
-is(struct worker *w, const bool *flag)
-{
-	bool v;
-
-	pthread_mutex_lock(&w->lock);
-	v = *flag;
-	pthread_mutex_unlock(&w->lock);
-	return v;
-}
-
-/* One of ours? Then it ends at once. */
 static void
-cancel_run(struct worker *w, const char *id)
+list_all(struct worker *w, bool changed_only, struct buf *b)
 {
-	pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; i < SLOTS_MAX; i++)
-		if (w->runs[i] && strcmp(w->runs[i]->job.id, id) == 0)
-			worker_stop_run(w->runs[i], JOB_CANCELLED);
-	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; i < w->n_lanes; i++)
+		lane_list(w->lanes[i], changed_only, b);
 }
 
-void *
-worker_listener_main(void *arg)
+/* What a beat asks about: the ids are those of held. NULL: none, no memory. */
+static struct queue_beat *
+beats_of(const struct buf *held, size_t *n)
 {
-	static const char *const channels[] = { "job_queue", "job_cancel",
-						NULL };
-	struct worker *w = arg;
-	struct queue_listener *l = NULL;
-	struct queue_note note;
+	/* a buf's memory is malloc's: aligned */
+	const struct held *h = (const void *)held->p;
+	struct queue_beat *beats;
 
-	pthread_setname_np(pthread_self(), "listener");
-	while (!is(w, &w->draining)) {
-		int rc;
-
-		if (!l)
-			l = queue_listen(w->conf.queue, channels);
-		rc = l ? queue_listener_wait(l, LISTEN_MS) : -1;
-		while (rc > 0 && queue_listener_next(l, &note))
-			if (strcmp(note.channel, "job_cancel") == 0)
-				cancel_run(w, note.payload);
-		pthread_mutex_lock(&w->lock);
-		if (rc > 0) {
-			w->wakes++;
-			pthread_cond_broadcast(&w->changed);
-		} else if (rc < 0 && !w->draining) {
-			worker_wait(w, US_PER_S);
-		}
-		pthread_mutex_unlock(&w->lock);
-	}
-	queue_listener_close(l);
-	return NULL;
+	*n = buf_ok(held) ? held->n / sizeof(*h) : 0;
+	beats = *n ? calloc(*n, sizeof(*beats)) : NULL;
+	if (!beats)
+		*n = 0;
+	for (size_t i = 0; i < *n; i++)
+		beats[i] = (struct queue_beat){
+			.id = h[i].id,
+			.attempt = h[i].attempt,
+			.percent = h[i].percent ? h[i].percent : -1,
+		};
+	return beats;
 }
 
-/* The run in a place, as far as a heartbeat needs it: the run itself may end
- * while the database is asked. */
-struct beat {
-	char id[UUID_TEXT_MAX];
-	int attempt;
-	int percent;
-};
-
-/* Answers how many runs there are, each with its place. */
-static size_t
-list_beats(struct worker *w, struct beat beats[SLOTS_MAX],
-	   size_t places[SLOTS_MAX])
+static void
+stop_told(struct worker *w, const struct queue_beat *beats, size_t n)
 {
-	size_t n = 0;
-
-	pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; i < SLOTS_MAX; i++) {
-		const struct job_run *run = w->runs[i];
-
-		if (!run)
+	for (size_t i = 0; i < n; i++) {
+		if (beats[i].said == QUEUE_GO_ON)
 			continue;
-		snprintf(beats[n].id, sizeof(beats[n].id), "%s", run->job.id);
-		beats[n].attempt = run->job.attempts;
-		beats[n].percent = run->percent;
-		places[n++] = i;
+		for (size_t k = 0; k < w->n_lanes; k++)
+			lane_stop_job(
+			    w->lanes[k], beats[i].id, beats[i].attempt,
+			    beats[i].said == QUEUE_STOP_LOST ? JOB_LOST
+							     : JOB_CANCELLED);
 	}
-	pthread_mutex_unlock(&w->lock);
-	return n;
-}
-
-static void
-stop_beaten(struct worker *w, size_t place, const struct queue_beat *b)
-{
-	struct job_run *run;
-
-	pthread_mutex_lock(&w->lock);
-	run = w->runs[place];
-	if (run && run->job.attempts == b->attempt &&
-	    strcmp(run->job.id, b->id) == 0)
-		worker_stop_run(
-		    run, b->said == QUEUE_STOP_LOST ? JOB_LOST : JOB_CANCELLED);
-	pthread_mutex_unlock(&w->lock);
 }
 
 void
-worker_heartbeat(struct worker *w)
+worker_beat(struct worker *w, bool changed_only)
 {
 	const struct queue_worker self = { .name = w->name,
 					   .host = w->host,
 					   .types = w->types,
 					   .lease_s = LEASE_S };
-	struct beat beats[SLOTS_MAX];
-	struct queue_beat asked[SLOTS_MAX];
-	size_t places[SLOTS_MAX], n = list_beats(w, beats, places);
+	struct buf held = BUF_INIT;
+	struct queue_beat *beats;
 	enum queue_error err;
+	size_t n;
 
-	for (size_t i = 0; i < n; i++)
-		asked[i] = (struct queue_beat){ .id = beats[i].id,
-						.attempt = beats[i].attempt,
-						.percent = beats[i].percent };
-	err = queue_worker_beat(w->conf.queue, &self, asked, n);
-	worker_note_database(w, err);
-	for (size_t i = 0; err == QUEUE_OK && i < n; i++)
-		if (asked[i].said != QUEUE_GO_ON)
-			stop_beaten(w, places[i], &asked[i]);
+	pthread_mutex_lock(&w->beating);
+	list_all(w, changed_only, &held);
+	beats = beats_of(&held, &n);
+	if (n || !changed_only) {
+		err = queue_worker_beat(w->conf.host->queue, &self, beats, n);
+		worker_note_database(w, err);
+		if (err == QUEUE_OK)
+			stop_told(w, beats, n);
+	}
+	pthread_mutex_unlock(&w->beating);
+	free(beats);
+	buf_release(&held);
 }
 
+/*
+ * A claim whose answer was lost, and what could not be taken in: the database
+ * thinks that we run it, and nobody does. It is given back.
+ */
 static void
-rescue(struct worker *w)
+give_back_unknown(struct worker *w)
 {
+	struct buf held = BUF_INIT;
+	struct queue_beat *beats;
+	enum queue_error err = QUEUE_INTERNAL;
+	size_t n, released = 0;
+
+	pthread_rwlock_wrlock(&w->claiming);
+	pthread_mutex_lock(&w->lock);
+	w->unsure = false;
+	pthread_mutex_unlock(&w->lock);
+	list_all(w, false, &held);
+	beats = beats_of(&held, &n);
+	if (n == held.n / sizeof(struct held))
+		err = queue_worker_keep(w->conf.host->queue, w->name, beats, n,
+					&released);
+	pthread_rwlock_unlock(&w->claiming);
+	worker_note_database(w, err);
+	if (err != QUEUE_OK)
+		worker_unsure(w);
+	if (released)
+		log_warn("given_back", "%zu jobs whose claim was not answered",
+			 released);
+	free(beats);
+	buf_release(&held);
+}
+
+/* ---- duties -------------------------------------------------------------- */
+
+struct keeper {
+	struct worker *worker;
+	unsigned beats;
+	int64_t due_us; /* the next job becomes due; INT64_MAX: none known */
+};
+
+static int64_t
+beat(struct keeper *k)
+{
+	worker_beat(k->worker, k->beats++ % BEATS_FULL != 0);
+	return BEAT_US;
+}
+
+static int64_t
+rescue(struct keeper *k)
+{
+	struct worker *w = k->worker;
 	size_t n = 0;
-	enum queue_error err = queue_rescue(w->conf.queue, w->types, &n);
+	enum queue_error err = queue_rescue(w->conf.host->queue, w->types, &n);
 
 	worker_note_database(w, err);
 	if (err == QUEUE_OK && n)
 		log_warn("rescued", "%zu jobs whose worker fell silent", n);
+	return RESCUE_US;
+}
+
+/* Nobody is notified when the time of a job comes. */
+static int64_t
+foresee(struct keeper *k)
+{
+	struct worker *w = k->worker;
+	int64_t in_us = INT64_MAX;
+	enum queue_error err =
+	    queue_next_due(w->conf.host->queue, w->types, &in_us);
+
+	worker_note_database(w, err);
+	if (err == QUEUE_OK && in_us < 2 * FORESIGHT_US)
+		k->due_us = time_mono_us() + in_us;
+	return FORESIGHT_US;
+}
+
+/* One a day of all processors, by its dedupe key. */
+static int64_t
+plan(struct keeper *k)
+{
+	char now[TIME_TEXT_MAX], key[32];
+	struct queue_new_job job = { .type = "cleanup",
+				     .priority = "low",
+				     .dedupe_key = key };
+
+	if (!k->worker->conf.plans)
+		return PLAN_US;
+	time_format_iso(time_now_us(), now);
+	snprintf(key, sizeof(key), "cleanup:%.10s", now);
+	worker_note_database(
+	    k->worker, queue_jobs_add(k->worker->conf.host->queue, &job, 1));
+	return PLAN_US;
 }
 
 static void
-cleanup(struct worker *w)
+wake_lanes(struct keeper *k)
 {
-	size_t n = 0;
+	if (time_mono_us() < k->due_us)
+		return;
+	k->due_us = INT64_MAX;
+	for (size_t i = 0; i < k->worker->n_lanes; i++)
+		lane_wake(k->worker->lanes[i], NULL);
+}
 
-	if (queue_cleanup(w->conf.queue, CLEANUP_DAYS, &n) == QUEUE_OK && n)
-		log_info("cleanup", "%zu old rows removed", n);
-	if (queue_events_cleanup(w->conf.queue, EVENTS_DAYS, &n) == QUEUE_OK &&
-	    n)
-		log_info("cleanup", "%zu old events removed", n);
+static int64_t
+jitter(int64_t us)
+{
+	uint32_t r;
+
+	random_bytes(&r, sizeof(r));
+	return (int64_t)(r % (uint64_t)us);
 }
 
 void *
 worker_keeper_main(void *arg)
 {
-	static const struct {
-		int64_t every_us;
-		void (*run)(struct worker *);
-	} duties[] = {
-		{ HEARTBEAT_US, worker_heartbeat },
-		{ RESCUE_US, rescue },
-		{ CLEANUP_US, cleanup },
-	};
-	int64_t due[ARRAY_LEN(duties)] = { 0 };
+	static int64_t (*const duties[])(struct keeper *) = { beat, rescue,
+							      foresee, plan };
 	struct worker *w = arg;
+	struct keeper k = { .worker = w, .due_us = INT64_MAX };
+	int64_t due[ARRAY_LEN(duties)] = { 0 }, now = time_mono_us();
 
 	pthread_setname_np(pthread_self(), "keeper");
-	while (!is(w, &w->stopping)) {
-		for (size_t i = 0; i < ARRAY_LEN(duties); i++) {
-			if (time_mono_us() < due[i])
-				continue;
-			duties[i].run(w);
-			due[i] = time_mono_us() + duties[i].every_us;
-		}
+	due[ARRAY_LEN(duties) - 1] =
+	    now + PLAN_FIRST_US + jitter(4 * PLAN_FIRST_US);
+	while (!worker_is(w, &w->stopping)) {
+		for (size_t i = 0; i < ARRAY_LEN(duties); i++)
+			if (time_mono_us() >= due[i])
+				due[i] = duties[i](&k) + time_mono_us();
+		if (worker_is(w, &w->unsure))
+			give_back_unknown(w);
+		for (size_t i = 0; i < w->n_lanes; i++)
+			lane_stop_late(w->lanes[i]);
+		wake_lanes(&k);
+		now = k.due_us - time_mono_us();
 		pthread_mutex_lock(&w->lock);
 		if (!w->stopping)
-			worker_wait(w, TICK_US);
+			worker_wait(&w->changed, &w->lock,
+				    now < 0	    ? 0
+				    : now < TICK_US ? now
+						    : TICK_US);
 		pthread_mutex_unlock(&w->lock);
 	}
 	return NULL;

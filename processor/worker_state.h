@@ -1,56 +1,59 @@
 /*
- * worker_state.h - what worker.c and worker_keeper.c share, and nobody else.
+ * worker_state.h - what worker.c, its listener, its keeper and its lanes
+ * share, and nobody else.
  *
- * One lock for everything in struct worker behind `lock`. Nothing is done
- * under it that can wait for the database or a child. Each wait has an end: a
- * job's own, a poll interval, or `stopping`.
+ * The process has one lease of 30 s, renewed every 5 s for all of its jobs;
+ * the answer may be "lost" (someone else has the job: end it, forget it) or
+ * "cancel". The fence of a job is (id, attempt, worker name).
  *
- * The process has one lease of 30 s, renewed every 5 s with the progress of its
- * jobs; the answer may be "lost" (someone else has the job: kill the child,
- * forget) or "cancel" (kill, settle). The fence of a job is (id, attempt,
- * worker name).
+ * Locks, in this order: `claiming`, `beating`, a lane's, `lock`. Nothing waits
+ * for the database or a child under the last two.
  */
 #ifndef PROCESSOR_WORKER_STATE_H
 #define PROCESSOR_WORKER_STATE_H
 
+#include "processor/lane.h"
 #include "processor/worker.h"
-#include <pthread.h>
-
-#define LEASE_S 30
-#define SLOTS_MAX 64 /* as REELGATE_PROCESSOR_SLOTS allows */
 
 struct worker {
 	struct worker_conf conf;
 	char name[64]; /* new at each start: part of every fence */
 	char host[24];
-	const char *types[16];
+	const char *types[JOB_TYPES_MAX + 1];
+	struct lane *lanes[JOB_LANES];
+	size_t n_lanes; /* on demand it is one, with all types */
 
-	pthread_mutex_t lock;
-	pthread_cond_t changed;		 /* anything below has changed */
-	struct job_run *runs[SLOTS_MAX]; /* claimed and not yet settled */
-	unsigned busy;	/* slots taken, with a run or about to claim */
-	uint64_t wakes; /* notifications so far */
+	/* Read by who claims and has not listed yet what was claimed. */
+	pthread_rwlock_t claiming;
+	pthread_mutex_t beating; /* one beat at a time */
+
+	pthread_mutex_t lock; /* what follows */
+	pthread_cond_t changed;
+	bool unsure; /* the database may think we have more than we know */
 	bool database_away;
 	bool gateway_away;
 	bool draining; /* no more claims */
 	bool stopping; /* no more waiting */
 
-	pthread_t threads[SLOTS_MAX];
-	unsigned n_threads;
 	pthread_t listener, keeper;
 	bool listener_runs, keeper_runs;
 };
 
-/* Waits for a change, at most us. The lock is held. */
-void worker_wait(struct worker *w, int64_t us);
+/* Waits on a condition of time_cond_init(), at most us. False: time up. */
+bool worker_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t us);
+/* Reads a flag of w under its lock. */
+bool worker_is(struct worker *w, const bool *flag);
 /* One line when the database goes away and one when it is back. */
 void worker_note_database(struct worker *w, enum queue_error err);
-/* Renews the lease of all runs and stops those it is told to. */
-void worker_heartbeat(struct worker *w);
-/* Tells a run to end; the first reason counts. */
-void worker_stop_run(struct job_run *run, enum job_stop why);
+/* Is the gateway of this machine there? The same for it. */
+bool worker_note_gateway(struct worker *w);
+/* What we hold may be less than what the database thinks: ask soon. */
+void worker_unsure(struct worker *w);
+/* Renews the lease - the first time: registers - and stops the jobs that it is
+ * told to stop. @changed_only: only to write progress. */
+void worker_beat(struct worker *w, bool changed_only);
 
-/* Threads: wakes the slots; renews leases, rescues and cleans up. */
+/* Threads: wakes the lanes; holds the lease, rescues, plans. */
 void *worker_listener_main(void *worker);
 void *worker_keeper_main(void *worker);
 

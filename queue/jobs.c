@@ -132,6 +132,19 @@ queue_next_due(struct queue *q, const char *const *types, int64_t *us)
 
 /* ---- workers ------------------------------------------------------------- */
 
+/* Runs a statement that answers a number; *n is 0 on error. */
+static enum queue_error
+run_count(struct queue *q, const struct pg_stmt *stmt,
+	  const struct pg_args *args, size_t *n)
+{
+	PGresult *r;
+	enum queue_error err = pg_run_row(q, NULL, stmt, args, &r);
+
+	*n = err ? 0 : (size_t)pg_get_int(r, 0, 0, 0);
+	PQclear(r);
+	return err;
+}
+
 /* The rows of an answer to a beat name the jobs that are to stop. */
 static void
 read_said(const PGresult *r, struct queue_beat *jobs, size_t n)
@@ -194,6 +207,29 @@ queue_worker_beat(struct queue *q, const struct queue_worker *worker,
 }
 
 enum queue_error
+queue_worker_keep(struct queue *q, const char *worker,
+		  const struct queue_beat *jobs, size_t n, size_t *released)
+{
+	static const struct pg_stmt stmt = { "worker_keep",
+					     "SELECT worker_keep($1, $2, $3)" };
+	struct buf ids = BUF_INIT, attempts = BUF_INIT;
+	struct pg_args args = { 0 };
+	enum queue_error err;
+
+	for (size_t i = 0; i < n; i++) {
+		pg_array_text(&ids, jobs[i].id);
+		pg_array_int(&attempts, jobs[i].attempt);
+	}
+	pg_text(&args, worker);
+	pg_array(&args, &ids);
+	pg_array(&args, &attempts);
+	err = run_count(q, &stmt, &args, released);
+	buf_release(&ids);
+	buf_release(&attempts);
+	return err;
+}
+
+enum queue_error
 queue_worker_leave(struct queue *q, const char *worker)
 {
 	static const struct pg_stmt stmt = { "worker_leave",
@@ -202,19 +238,6 @@ queue_worker_leave(struct queue *q, const char *worker)
 
 	pg_text(&args, worker);
 	return pg_run(q, NULL, &stmt, &args, NULL);
-}
-
-/* Runs a statement that answers a number; *n is 0 on error. */
-static enum queue_error
-run_count(struct queue *q, const struct pg_stmt *stmt,
-	  const struct pg_args *args, size_t *n)
-{
-	PGresult *r;
-	enum queue_error err = pg_run_row(q, NULL, stmt, args, &r);
-
-	*n = err ? 0 : (size_t)pg_get_int(r, 0, 0, 0);
-	PQclear(r);
-	return err;
 }
 
 enum queue_error

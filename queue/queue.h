@@ -377,6 +377,15 @@ enum queue_error MUST_CHECK queue_worker_beat(struct queue *q,
 					      const struct queue_worker *worker,
 					      struct queue_beat *jobs,
 					      size_t n);
+/*
+ * queue_worker_keep - gives back what the worker has in the database and not
+ * among @jobs (of which id and attempt are read): the answer to a claim was
+ * lost. *released counts it. No claim of the worker may be under way.
+ */
+enum queue_error MUST_CHECK queue_worker_keep(struct queue *q,
+					      const char *worker,
+					      const struct queue_beat *jobs,
+					      size_t n, size_t *released);
 /* An orderly end: the worker is gone, what it still had is given back. */
 enum queue_error MUST_CHECK queue_worker_leave(struct queue *q,
 					       const char *worker);
