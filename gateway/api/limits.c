@@ -23,7 +23,7 @@ limits_release(struct api_limits *l)
 }
 
 static bool
-must_read(struct api_limits *l)
+must_read(struct api_limits *l, uint64_t *made)
 {
 	int64_t now = time_mono_us();
 	bool must;
@@ -31,6 +31,7 @@ must_read(struct api_limits *l)
 	pthread_mutex_lock(&l->mu);
 	must = l->read_us == 0 || (!l->reading && now - l->read_us > FRESH_US);
 	l->reading |= must;
+	*made = l->made;
 	pthread_mutex_unlock(&l->mu);
 	return must;
 }
@@ -43,8 +44,9 @@ read_load(struct api_call *c)
 	uint64_t bound = c->api->conf.conf->queue_depth_max + 1;
 	struct queue_load load;
 	enum queue_error err;
+	uint64_t made;
 
-	if (!must_read(l))
+	if (!must_read(l, &made))
 		return true;
 	err = queue_load_get(c->api->conf.queue, bound, &load);
 	pthread_mutex_lock(&l->mu);
@@ -52,6 +54,7 @@ read_load(struct api_call *c)
 	if (!err) {
 		l->read_us = time_mono_us();
 		l->announced = load.reserved;
+		l->made_before = made;
 		l->waiting = load.waiting;
 	}
 	pthread_mutex_unlock(&l->mu);
@@ -67,7 +70,8 @@ hold(struct api_limits *l, uint64_t bytes, uint64_t spare, const char **why)
 
 	*why = NULL;
 	pthread_mutex_lock(&l->mu);
-	if (__builtin_add_overflow(l->announced, l->held, &others))
+	if (__builtin_add_overflow(l->announced,
+				   l->made - l->made_before + l->held, &others))
 		others = UINT64_MAX;
 	if (bytes > spare) {
 		status = 507;
@@ -126,6 +130,6 @@ limits_settle(struct api_call *c, uint64_t bytes, bool made)
 	pthread_mutex_lock(&l->mu);
 	l->held -= bytes;
 	if (made)
-		l->announced += bytes;
+		l->made += bytes;
 	pthread_mutex_unlock(&l->mu);
 }

@@ -4,9 +4,8 @@
  * user's bytes is queue_intent_create()'s.
  *
  * Both figures are read from the database at most once a second, so that they
- * cost nothing under load; what was admitted since the reading is added to
- * it. They may be wrong by what happens within that second: the store itself
- * refuses what does not fit (507).
+ * cost nothing under load; what was admitted since is added. What ended since
+ * is still counted for that second.
  */
 #ifndef GATEWAY_API_LIMITS_H
 #define GATEWAY_API_LIMITS_H
@@ -25,7 +24,12 @@ struct api_limits {
 	bool reading;	 /* somebody is: the others go on with what there is */
 	uint64_t announced; /* bytes of open intents */
 	uint64_t waiting;   /* jobs */
-	uint64_t held;	    /* bytes admitted whose intent is not made yet */
+	/* Bytes admitted whose intent is not made yet; of intents ever made,
+	 * now and when the reading began: what came between may be counted
+	 * twice, and is never missed. */
+	uint64_t held;
+	uint64_t made;
+	uint64_t made_before;
 };
 
 void limits_init(struct api_limits *l);
