@@ -4,8 +4,8 @@
  * Bytes are gathered in aligned buffers, and a thread of the stream writes
  * them with O_DIRECT: that costs a tenth of the processor time of the page
  * cache, and who receives and hashes waits for the disk only when all buffers
- * are full. The number of streams at once is bounded, and with it their
- * threads and memory.
+ * are full; more than two of them brought nothing. The number of streams at
+ * once is bounded, and with it their threads and memory.
  * Threads: one caller per stream.
  */
 #ifndef STORE_LOCAL_STREAM_H
@@ -15,7 +15,7 @@
 
 #define STREAMS_MAX 8
 #define STREAM_BUFFER_BYTES (1u << 20)
-#define STREAM_BUFFERS 4
+#define STREAM_BUFFERS 2
 
 struct blob_stream;
 
