@@ -5,7 +5,7 @@
 #include "base/timeval.h"
 #include "store/local_damage.h"
 
-#define STREAM_MIN (32u << 20)
+#define STREAM_MIN (8u << 20)
 #define GC_DELAY_US (15 * 60 * US_PER_S)
 #define EVENT_RETENTION_US (7 * 24 * 3600 * US_PER_S)
 #define COMPLETED_KEEP_US (7 * 24 * 3600 * US_PER_S)

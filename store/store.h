@@ -558,7 +558,7 @@ struct store_local_conf {
 				       0: none do (care.h) */
 	int64_t scrub_interval_ms;  /* from the end of one to the next */
 	/* For tests; 0 is the default. */
-	uint64_t stream_min;	    /* blobs past the page cache: from 32 MiB */
+	uint64_t stream_min;	    /* blobs past the page cache: from 8 MiB */
 	int64_t gc_delay_ms;	    /* replaced bytes stay: 15 minutes */
 	int64_t event_retention_ms; /* delivered events stay: 7 days */
 	int64_t completed_keep_ms;  /* completions are known: 7 days */

@@ -1,4 +1,4 @@
-"""Objects and parts of 32 MiB and more, which are written past the page
+"""Objects and parts of 8 MiB and more, which are written past the page
 cache: whole, in parts, many at once, and given up on the way."""
 
 import concurrent.futures
@@ -12,7 +12,7 @@ import pytest
 from sigv4 import Signer, head
 
 MIB = 1 << 20
-FROM = 32 * MIB  # here the other way begins
+FROM = 8 * MIB  # here the other way begins
 DATA = random.Random(7).randbytes(FROM + 3 * MIB)
 STREAMS = 8  # more of them go through the cache
 
