@@ -20,7 +20,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 
-#define BATCH 500u
+#define BATCH_MAX 500u
 #define BATCH_BYTES (32u << 20)
 #define IDLE_WAIT_MS 500 /* bounds how long a stop can take */
 #define BACKOFF_MIN_MS 200u
@@ -36,6 +36,7 @@ struct relay {
 	uint64_t acked;		    /* and the store was told of these */
 	bool have_cursor;
 	unsigned backoff_ms; /* 0: the last step went well */
+	size_t batch;	     /* events to deliver at once */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -98,6 +99,9 @@ back_off(struct relay *r, const char *why)
 	uint32_t random;
 
 	r->have_cursor = false;
+	/* A batch that takes the database too long comes again as smaller
+	 * ones. */
+	r->batch = r->batch / 4 ? r->batch / 4 : 1;
 	if (r->backoff_ms == 0) {
 		log_warn("relay_waiting",
 			 "%s; events are kept and delivered later", why);
@@ -116,6 +120,7 @@ went_well(struct relay *r)
 	if (r->backoff_ms > 0)
 		log_info("relay_running", "the database is back");
 	r->backoff_ms = 0;
+	r->batch = r->batch * 2 < BATCH_MAX ? r->batch * 2 : BATCH_MAX;
 	set_state(r, RELAY_RUNNING);
 }
 
@@ -184,7 +189,7 @@ read_events(struct relay *r, uint64_t until, struct arena *a,
 	    struct store_event **events, size_t *n)
 {
 	enum s3_error err =
-	    store_events(r->conf.store, r->after, BATCH, a, events, n);
+	    store_events(r->conf.store, r->after, r->batch, a, events, n);
 
 	while (err == S3_OK && *n && (*events)[*n - 1].seq > until)
 		(*n)--;
@@ -235,7 +240,7 @@ leave_era(struct relay *r)
 			return err;
 		if (known > r->after)
 			r->after = known;
-	} while (n == BATCH && known);
+	} while (n == r->batch && known);
 	log_info("relay_epoch",
 		 "up to event %" PRIu64 " the outbox is that of epoch %s",
 		 r->after, era_epoch(r, r->era));
@@ -344,7 +349,7 @@ relay_step(struct relay *r)
 	enum queue_error err;
 	enum s3_error wait = S3_OK;
 	struct arena a;
-	size_t n;
+	size_t n, asked = r->batch;
 
 	arena_init(&a, BATCH_BYTES);
 	err = relay_batch(r, &a, &n);
@@ -352,7 +357,7 @@ relay_step(struct relay *r)
 	switch (err) {
 	case QUEUE_OK:
 		went_well(r);
-		if (n < BATCH)
+		if (n < asked)
 			wait = store_events_wait(r->conf.store, r->after,
 						 IDLE_WAIT_MS);
 		return wait != S3_ERR_SERVICE_UNAVAILABLE;
@@ -406,6 +411,7 @@ relay_start(const struct relay_conf *conf, char err[512])
 		return NULL;
 	}
 	r->conf = *conf;
+	r->batch = BATCH_MAX;
 	delivery_init(&r->delivery, conf->store, conf->region, conf->bucket,
 		      r->info.deployment_id);
 	pthread_mutex_init(&r->lock, NULL);

@@ -31,6 +31,7 @@ static void
 forget(struct rule_cache *c)
 {
 	c->n = 0;
+	c->complained = false;
 	arena_release(&c->arena);
 	arena_init(&c->arena, ARENA_MAX);
 }
@@ -104,13 +105,15 @@ read_rules(struct rule_cache *c, struct slice bucket,
 		return S3_OK;
 	if (err == S3_OK && doc.n)
 		err = rules_read(doc, &c->arena, &rules, &detail);
-	if (err != S3_OK)
+	if (err != S3_OK && !c->complained) {
+		c->complained = true;
 		log_error("notification_rules",
 			  "the notification configuration of bucket %.*s "
 			  "cannot be read: %s",
 			  SLICE_ARG(bucket),
 			  detail.message ? detail.message
 					 : s3_error_info(err)->message);
+	}
 	*out = rules;
 	return err;
 }

@@ -13,6 +13,7 @@ struct rule_cache {
 	struct arena arena; /* of all that is kept */
 	struct rule_cache_bucket *buckets; /* ordered by name */
 	size_t n, size;
+	bool complained; /* of unreadable rules, since the last change */
 };
 
 void rule_cache_init(struct rule_cache *c, struct store *s);

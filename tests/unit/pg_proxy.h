@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /*
- * Where to cut: at a message of that type ('Q', 'B' from the client, 'C', 'D'
+ * Where to cut: at a message of that type ('B', 'S' from the client, 'D', 'Z'
  * from the server) that holds the text, once a message from the client that
  * held @armed_by went through. It is not passed on.
  */

@@ -367,9 +367,9 @@ static const struct {
 } cuts[] = {
 	{ "the batch is not sent", { true, 'B', "relay_batch", NULL } },
 	{ "the batch's answer is lost", { false, 'D', "", "relay_batch" } },
-	{ "the commit is not sent", { true, 'Q', "COMMIT", "relay_batch" } },
-	{ "the commit's answer is lost",
-	  { false, 'C', "COMMIT", "relay_batch" } },
+	/* The end of the pipeline commits; it is answered by ReadyForQuery. */
+	{ "the commit is not sent", { true, 'S', "", "relay_batch" } },
+	{ "the commit's answer is lost", { false, 'Z', "", "relay_batch" } },
 };
 
 static void
@@ -434,6 +434,26 @@ test_relay_recovers_when_killed_after_the_acknowledgement(void **state)
 {
 	dies_at_the_acknowledgement(state, DIE_AFTER_ACK,
 				    "after the acknowledgement");
+}
+
+/* ---- a database that is too slow for a whole batch -------------------------
+ */
+
+static void
+test_relay_goes_on_in_smaller_batches(void **state)
+{
+	struct lab l;
+
+	lab_begin(&l, *state);
+	sql(l.w, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$"
+		 " BEGIN IF (SELECT count(*) FROM added) > 3 THEN"
+		 "  RAISE 'takes too long' USING ERRCODE = '57014';"
+		 " END IF; RETURN NULL; END $$;"
+		 "CREATE TRIGGER slow AFTER INSERT ON object_events"
+		 " REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
+		 " EXECUTE FUNCTION slow()");
+	recovers(&l, "batches that take too long");
+	lab_end(&l);
 }
 
 /* ---- controls -------------------------------------------------------------
@@ -519,6 +539,7 @@ main(int argc, char **argv)
 		    test_relay_recovers_when_killed_before_the_acknowledgement),
 		TEST_WITH_DB(
 		    test_relay_recovers_when_killed_after_the_acknowledgement),
+		TEST_WITH_DB(test_relay_goes_on_in_smaller_batches),
 		TEST_WITH_DB(test_check_catches_an_outbox_trimmed_early),
 		TEST_WITH_DB(test_check_catches_a_cursor_that_stands),
 		TEST_WITH_DB(test_check_catches_deleted_dedupe_rows),
