@@ -64,7 +64,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check bench bench-programs \
+	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -175,6 +175,9 @@ bench-relay: $(BUILD)/bench/bench-relay ## measure the relay: events a second in
 
 bench: all bench-programs ## measure, beside the limits (ROW=get4k, QUICK=1)
 	tests/bench/run $(ROW)
+
+bench-queue: all $(BUILD)/bench/bench-queue ## measure the job queue beside others (ARGS=--quick)
+	tests/bench/queue_run $(ARGS)
 
 # The power-cut test: a recorder to preload, a program to record, a replayer.
 # The recorder defines what _FORTIFY_SOURCE would make inline.

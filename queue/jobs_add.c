@@ -43,18 +43,6 @@ put_job(struct buf column[COLUMNS], const struct queue_new_job *job)
 	pg_array_text(&column[VIDEOS], job->video_id);
 }
 
-/* The answer names the job of each place. */
-static void
-read_ids(const PGresult *r, struct queue_new_job *jobs, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *id = PQgetvalue(r, (int)i, 0);
-
-		jobs[i].was_there = strcmp(jobs[i].id, id) != 0;
-		pg_get_uuid(r, (int)i, 0, jobs[i].id);
-	}
-}
-
 /* Tells of those that are due now. */
 static void
 wake(struct queue *q, const struct queue_new_job *jobs, size_t n)
@@ -72,8 +60,33 @@ wake(struct queue *q, const struct queue_new_job *jobs, size_t n)
 	}
 }
 
-enum queue_error
-queue_jobs_add(struct queue *q, struct queue_new_job *jobs, size_t n)
+/* What most calls do: half the cost of a batch of one. */
+static enum queue_error
+add_plain(struct queue *q, const struct queue_new_job *job)
+{
+	static const struct pg_stmt stmt = {
+		"job_add",
+		"INSERT INTO job_queue (id, type, payload, priority, run_at,"
+		" max_attempts, user_id, video_id) VALUES ($1, $2, $3::jsonb,"
+		" $4, CASE WHEN $5::bigint = 0 THEN now() ELSE"
+		" 'epoch'::timestamptz + $5 * interval '1 us' END, $6, $7, $8)"
+	};
+	struct pg_args args = { 0 };
+
+	pg_text(&args, job->id);
+	pg_text(&args, job->type);
+	pg_text(&args, job->payload ? job->payload : "{}");
+	pg_text(&args, job->priority ? job->priority : "normal");
+	pg_int(&args, job->run_at_us);
+	pg_int(&args, job->max_attempts ? job->max_attempts : 3);
+	pg_text(&args, job->user_id);
+	pg_text(&args, job->video_id);
+	return pg_run(q, NULL, &stmt, &args, NULL);
+}
+
+/* The answer names the job of each place. */
+static enum queue_error
+add_batch(struct queue *q, struct queue_new_job *jobs, size_t n)
 {
 	static const struct pg_stmt stmt = {
 		"jobs_add",
@@ -84,21 +97,37 @@ queue_jobs_add(struct queue *q, struct queue_new_job *jobs, size_t n)
 	PGresult *r;
 	enum queue_error err;
 
-	if (n == 0)
-		return QUEUE_OK;
-	for (size_t i = 0; i < n; i++) {
-		uuid_new_ordered(jobs[i].id);
+	for (size_t i = 0; i < n; i++)
 		put_job(column, &jobs[i]);
-	}
 	for (size_t i = 0; i < COLUMNS; i++)
 		pg_array(&args, &column[i]);
 	err = pg_run(q, NULL, &stmt, &args, &r);
-	if (!err) {
-		read_ids(r, jobs, n);
-		wake(q, jobs, n);
+	for (size_t i = 0; !err && i < n; i++) {
+		const char *id = PQgetvalue(r, (int)i, 0);
+
+		jobs[i].was_there = strcmp(jobs[i].id, id) != 0;
+		pg_get_uuid(r, (int)i, 0, jobs[i].id);
 	}
 	PQclear(r);
 	for (size_t i = 0; i < COLUMNS; i++)
 		buf_release(&column[i]);
+	return err;
+}
+
+enum queue_error
+queue_jobs_add(struct queue *q, struct queue_new_job *jobs, size_t n)
+{
+	enum queue_error err = QUEUE_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		uuid_new_ordered(jobs[i].id);
+		jobs[i].was_there = false;
+	}
+	if (n == 1 && !jobs->dedupe_key && !jobs->parent)
+		err = add_plain(q, jobs);
+	else if (n)
+		err = add_batch(q, jobs, n);
+	if (!err)
+		wake(q, jobs, n);
 	return err;
 }

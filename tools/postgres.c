@@ -154,6 +154,11 @@ postgres_exec(void *ctx)
 			"-c", "log_line_prefix=%m [%p] ",
 			"-c", "lc_messages=C",
 			"-c", "jit=off", /* only short statements */
+			/* a queue writes its rows three times */
+			"-c", "shared_buffers=256MB",
+			"-c", "wal_compression=lz4",
+			"-c", "max_wal_size=2GB",
+			"-c", "autovacuum_naptime=15s",
 			NULL
 		};
 		/* clang-format on */

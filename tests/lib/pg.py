@@ -27,6 +27,7 @@ def _bin():
 
 class Postgres:
     admin = "postgres"  # a superuser
+    settings = ["-F", "-c", "full_page_writes=off"]
 
     def __init__(self):
         self.bin = _bin()
@@ -63,9 +64,9 @@ class Postgres:
     def start(self):
         """Starts the server and waits until it answers."""
         self.process = self._server_program(
-            "postgres", "-D", f"{self.dir}/data", "-k", self.dir, "-F",
+            "postgres", "-D", f"{self.dir}/data", "-k", self.dir,
             "-c", "listen_addresses=", "-c", "max_connections=60",
-            "-c", "full_page_writes=off")
+            *self.settings)
         ready = [f"{self.bin}/pg_isready", "-q", "-h", self.dir]
         deadline = time.monotonic() + DEADLINE_S
         while subprocess.run(ready).returncode != 0:
