@@ -84,10 +84,10 @@ def test_events_of_the_backup_that_were_not_delivered_come_once(
     for upload in signed[:3]:
         assert user.put(upload, b"12345").status == 200
     own_postgres.stop()
-    wait_for("waiting relay",
-             lambda: stack.ready()["relay"]["state"] == "waiting")
     for upload in signed[3:5]:
         assert user.put(upload, b"12345").status == 200
+    wait_for("waiting relay",
+             lambda: stack.ready()["relay"]["state"] == "waiting")
     backup(stack, tmp_path)
     assert user.put(signed[5], b"12345").status == 200  # lost with the store
     restore(stack, tmp_path)
