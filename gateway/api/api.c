@@ -206,6 +206,8 @@ on_refuse(struct http_request *req, unsigned status, const char *why)
 	json_put_str(&b, "error", why);
 	json_close_object(&b);
 	http_set_header(req, "Content-Type", SLICE("application/json"));
+	if (status == 503)
+		http_set_headerf(req, "Retry-After", "%d", API_POLL_S);
 	http_answer_buf(req, status, &b);
 }
 

@@ -1,6 +1,7 @@
 """R29: many uploads at once stay within memory and descriptors; what is too
 much is refused with an honest answer and a time to come back."""
 import http.client
+import json
 import os
 import pathlib
 import threading
@@ -168,7 +169,12 @@ def test_R29_too_many_connections_are_told_to_come_back(own_stack):
         for c in held:
             try:
                 c.request("GET", "/health/live")
-                turned_away += c.getresponse().status == 503
+                answer = c.getresponse()
+                if answer.status != 200:
+                    assert answer.status == 503
+                    assert int(answer.headers["Retry-After"]) > 0
+                    assert set(json.loads(answer.read())) == {"error"}
+                    turned_away += 1
             except (http.client.HTTPException, OSError):
                 turned_away += 1
     finally:
