@@ -473,6 +473,19 @@ enum queue_error MUST_CHECK queue_job_release(struct queue *q,
  */
 enum queue_error MUST_CHECK queue_rescue(struct queue *q,
 					 const char *const *types, size_t *n);
+/* The buckets that videos lie in. */
+enum queue_error MUST_CHECK queue_video_buckets(struct queue *q,
+						struct arena *a,
+						const char ***out, size_t *n);
+/*
+ * queue_derived_unused - whether nothing names an object of @bucket any more.
+ * @keys: derived/{uuid of a video}/{folder}/{file}. While its video has jobs,
+ * or is not known, an object is not unused.
+ */
+enum queue_error MUST_CHECK queue_derived_unused(struct queue *q,
+						 const char *bucket,
+						 const char *const *keys,
+						 size_t n, bool *unused);
 /* Deletes completed jobs older than days and intents that expired as long
  * ago, in batches; *n counts them. Daily, in any number of processes: one at
  * a time does it. */

@@ -1,5 +1,5 @@
 /*
- * The s3 backend, thin for now: put, get, remove.
+ * The s3 backend, thin for now: put, get, remove, list, abort.
  *
  * A put waits in memory up to 8 MiB and in an unnamed file beyond, and is
  * sent in one signed request at its commit: so its hash is known before the
@@ -459,6 +459,37 @@ remove_keys(struct store *s, struct slice bucket, struct store_removal *v,
 	return S3_OK;
 }
 
+static enum s3_error
+list(struct store *s, const struct store_list_req *req, struct arena *a,
+     struct store_list_page *out)
+{
+	return s3_list(s3_of(s)->remote, req, a, out);
+}
+
+static enum s3_error
+upload_abort(struct store *s, struct slice bucket, struct slice key,
+	     struct slice id)
+{
+	struct buf query = BUF_INIT;
+	struct s3_call call = {
+		.method = "DELETE",
+		.bucket = bucket,
+		.key = key,
+		.payload_hash = S3_EMPTY_SHA256,
+	};
+	struct http_client_answer answer = { 0 };
+	enum s3_error err = S3_ERR_INTERNAL_ERROR;
+
+	buf_puts(&query, "uploadId=");
+	uri_encode(&query, id, false);
+	call.query = buf_slice(&query);
+	if (buf_ok(&query))
+		err = s3_request_run(s3_of(s)->remote, &call, &answer);
+	http_client_answer_release(&answer);
+	buf_release(&query);
+	return err;
+}
+
 static void
 close_store(struct store *s)
 {
@@ -478,6 +509,8 @@ static const struct store_ops s3_ops = {
 	.read_at = read_at,
 	.read_close = read_close,
 	.remove = remove_keys,
+	.list = list,
+	.upload_abort = upload_abort,
 	.close = close_store,
 };
 

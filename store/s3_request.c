@@ -181,7 +181,7 @@ static int
 build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
       struct buf *headers)
 {
-	size_t path_at;
+	size_t path_at, path_end;
 	int rc;
 
 	buf_puts(url, r->endpoint);
@@ -190,6 +190,11 @@ build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
 	buf_put(url, call->bucket);
 	buf_putc(url, '/');
 	uri_encode(url, call->key, true);
+	path_end = url->n;
+	if (call->query.n) {
+		buf_putc(url, '?');
+		buf_put(url, call->query);
+	}
 	if (!buf_ok(url))
 		return -1;
 	buf_printf(headers, "Host: %.*s\r\n", SLICE_ARG(r->host));
@@ -201,9 +206,9 @@ build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
 			   SLICE_ARG(call->headers.v[i].value));
 	}
 	rc = r->conf.sign(r->conf.sign_ctx, call->method, r->host,
-			  slice_from(buf_slice(url), path_at), SLICE_EMPTY,
-			  slice_str(call->payload_hash), &call->headers,
-			  headers);
+			  slice_mem(url->p + path_at, path_end - path_at),
+			  call->query, slice_str(call->payload_hash),
+			  &call->headers, headers);
 	return rc == 0 && buf_ok(headers) ? 0 : -1;
 }
 
@@ -218,7 +223,7 @@ try_once(struct s3_remote *r, const struct s3_call *call,
 	struct http_client_call http = {
 		.method = call->method,
 		.body = call->body,
-		.answer_max = call->into_n + ERROR_BODY_MAX,
+		.answer_max = call->into_n + ERROR_BODY_MAX + call->answer_max,
 		.sink = call->into ? take_body : NULL,
 		.sink_ctx = &into,
 	};

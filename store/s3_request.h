@@ -21,13 +21,15 @@ void s3_remote_close(struct s3_remote *r); /* NULL is fine */
 struct s3_call {
 	const char *method;
 	struct slice bucket;
-	struct slice key;
+	struct slice key;	      /* empty: about the bucket */
+	struct slice query;	      /* encoded, its names ascending */
 	struct store_headers headers; /* sent and signed */
 	const struct http_client_body *body;
 	const char *payload_hash; /* hex SHA-256 of the body */
 	/* Takes the body of a 2xx answer, which must be into_n bytes. */
 	void *into;
 	size_t into_n;
+	uint64_t answer_max; /* of a body that is collected; 0: an error's */
 };
 
 /*
@@ -40,6 +42,11 @@ struct s3_call {
 enum s3_error MUST_CHECK s3_request_run(struct s3_remote *r,
 					const struct s3_call *call,
 					struct http_client_answer *out);
+/* A page of keys; the delimiter is not passed on. */
+enum s3_error MUST_CHECK s3_list(struct s3_remote *r,
+				 const struct store_list_req *req,
+				 struct arena *a, struct store_list_page *out);
+
 /* Hex SHA-256 of nothing. */
 extern const char S3_EMPTY_SHA256[];
 

@@ -319,6 +319,101 @@ test_info_is_not_implemented(void **state)
 	end(0);
 }
 
+static enum s3_error
+list(const char *after, struct store_list_page *page)
+{
+	const struct store_list_req req = { .bucket = SLICE("bucket"),
+					    .prefix = SLICE("d/"),
+					    .start_after = slice_str(after),
+					    .max_keys = 2 };
+
+	return store_list(store, &req, &arena, page);
+}
+
+#define PAGE                                                              \
+	"<ListBucketResult><IsTruncated>true</IsTruncated><Contents>"     \
+	"<Key>d/a%20b</Key><LastModified>2024-01-02T03:04:05.000Z"        \
+	"</LastModified><Size>7</Size></Contents><Contents><Key>d/%C3%A9" \
+	"</Key><Size>0</Size></Contents></ListBucketResult>"
+
+static void
+test_list_reads_keys_times_and_where_to_go_on(void **state)
+{
+	static char answer[600];
+	const char *const answers[] = { answer };
+	struct store_list_page page;
+
+	(void)state;
+	snprintf(answer, sizeof(answer),
+		 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+		 sizeof(PAGE) - 1, PAGE);
+	begin(answers, 1);
+	assert_int_equal(list("d/a a", &page), S3_OK);
+	assert_true(asked(0, "GET /bucket/?encoding-type=url&list-type=2"
+			     "&max-keys=2&prefix=d%2F&start-after=d%2Fa%20a "
+			     "HTTP/1.1\r\n"));
+	/* the query is signed, not as a part of the path */
+	assert_true(asked(0, "/bucket/?encoding-type=url&"));
+	assert_int_equal(page.n, 2);
+	assert_true(page.truncated);
+	assert_true(slice_eq_str(page.entries[0].name, "d/a b"));
+	assert_int_equal(page.entries[0].object.size, 7);
+	assert_int_equal(page.entries[0].object.mtime_us,
+			 1704164645LL * 1000000);
+	assert_true(slice_eq_str(page.next, "d/\xc3\xa9"));
+	end(1);
+}
+
+#define KEY "<Contents><Key>a</Key></Contents>"
+
+static void
+test_list_refuses_an_answer_that_is_none(void **state)
+{
+	static const char *const bodies[] = {
+		"<ListBucketResult>" KEY KEY KEY "</ListBucketResult>",
+		"<ListBucketResult><IsTruncated>true</IsTruncated>"
+		"</ListBucketResult>",
+		"<ListBucketResult><Contents><Key>%zz</Key></Contents>"
+		"</ListBucketResult>",
+		"<Other/>",
+		"no XML at all",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		char answer[300];
+		const char *const answers[] = { answer };
+		struct store_list_page page;
+
+		snprintf(answer, sizeof(answer),
+			 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			 strlen(bodies[i]), bodies[i]);
+		begin(answers, 1);
+		assert_int_equal(list("", &page), S3_ERR_INTERNAL_ERROR);
+		end(1);
+	}
+}
+
+static void
+test_upload_abort_names_the_upload(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n",
+		ERROR("404", "NoSuchUpload", "40"),
+	};
+
+	(void)state;
+	begin(answers, 2);
+	assert_int_equal(store_upload_abort(store, SLICE("bucket"), SLICE("k"),
+					    SLICE("a+b")),
+			 S3_OK);
+	assert_true(asked(0, "DELETE /bucket/k?uploadId=a%2Bb HTTP/1.1\r\n"));
+	assert_int_equal(
+	    store_upload_abort(store, SLICE("bucket"), SLICE("k"), SLICE("a")),
+	    S3_ERR_NO_SUCH_UPLOAD);
+	end(2);
+}
+
 int
 main(void)
 {
@@ -332,6 +427,9 @@ main(void)
 		cmocka_unit_test(test_get_absent_key_is_no_such_key),
 		cmocka_unit_test(test_remove_tells_whether_it_was_there),
 		cmocka_unit_test(test_open_refuses_what_is_no_endpoint),
+		cmocka_unit_test(test_list_reads_keys_times_and_where_to_go_on),
+		cmocka_unit_test(test_list_refuses_an_answer_that_is_none),
+		cmocka_unit_test(test_upload_abort_names_the_upload),
 		cmocka_unit_test(test_info_is_not_implemented),
 	};
 
