@@ -164,8 +164,8 @@ $(BUILD)/bench/bench-fill: $(BUILD)/tests/bench/fill.o $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
 $(BUILD)/bench/bench-queue: $(BUILD)/tests/bench/queue.o $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
-$(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o $(BENCH_OBJ:%/libcore.a=%/libgateway.a) \
-		$(BUILD)/libcore.a
+$(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o \
+		$(BUILD)/libgateway.a $(BENCH_OBJ)
 	$(link) $^ $(LIBS.gateway)
 bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay queue)
 

@@ -261,3 +261,15 @@ def test_fill_outlasts_a_commit_of_seconds(own_gateway, tmp_path):
     found = gateway.client().get_paginator("list_objects_v2").paginate(
         Bucket=peers.product.DEFAULT_BUCKET)
     assert sum(page["KeyCount"] for page in found) == keys
+
+
+# ---- bench-relay -------------------------------------------------------------
+
+@pytest.mark.parametrize("rule", ["video", "event", "none"])
+def test_relay_delivers_all(rule):
+    r = subprocess.run(
+        [peers.ROOT / "tests/lib/with-pg", PROGRAMS / "bench-relay",
+         "--rule", rule, "--events", "600"], text=True, timeout=120,
+        stdout=subprocess.PIPE, check=True)
+    got = json.loads(r.stdout)
+    assert got["events"] == 600 and got["events_s"] > 0

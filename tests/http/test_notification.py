@@ -6,6 +6,8 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
+from gateway import Gateway
+
 DEFAULT = "socialitix-videos"
 NS = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -287,3 +289,37 @@ def test_of_somebody_elses_bucket(client, bucket):
         client.get_bucket_notification_configuration(
             Bucket=bucket, ExpectedBucketOwner="111122223333")
     assert e.value.response["Error"]["Code"] == "AccessDenied"
+
+
+# ---- the default bucket, from start to start ----------------------------------
+
+def test_the_rule_is_given_once():
+    g = Gateway().start()
+    try:
+        def rules():
+            return [q["Id"] for q in
+                    g.client().get_bucket_notification_configuration(
+                        Bucket=DEFAULT).get("QueueConfigurations", [])]
+
+        def again():
+            g.stop()
+            g.start()
+            return rules()
+        assert rules() == again() == ["reelgate-uploads"]
+        # who wants none has none
+        g.client().put_bucket_notification_configuration(
+            Bucket=DEFAULT, NotificationConfiguration={})
+        assert rules() == again() == []
+        # who wants another has another
+        g.client().put_bucket_notification_configuration(
+            Bucket=DEFAULT,
+            NotificationConfiguration={"QueueConfigurations": [
+                {"Id": "mine", "QueueArn": HOOK, "Events": [CREATED]}]})
+        assert again() == ["mine"]
+        # a new bucket of that name is one whose notifications were never set
+        g.client().delete_bucket(Bucket=DEFAULT)
+        g.client().create_bucket(Bucket=DEFAULT)
+        assert rules() == []
+        assert again() == ["reelgate-uploads"]
+    finally:
+        g.close()
