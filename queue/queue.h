@@ -496,14 +496,35 @@ enum queue_error MUST_CHECK queue_cleanup(struct queue *q, int days, size_t *n);
 enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,
 					  struct arena *a,
 					  struct queue_job *out);
-/* @status NULL: all. Newest first. */
-enum queue_error MUST_CHECK queue_job_list(struct queue *q, const char *status,
-					   uint32_t limit, struct arena *a,
+/* What every run of the job said: JSON array of {attempt, at, error}, the
+ * worker that has it or NULL. */
+enum queue_error MUST_CHECK queue_job_history(struct queue *q, const char *id,
+					      struct arena *a,
+					      const char **errors,
+					      const char **worker);
+/* Members that are NULL or 0 leave all in. */
+struct queue_job_filter {
+	const char *status; /* or "dead": failed for good */
+	const char *type;
+	const char *video_id;
+	const char *user_id;
+	int64_t created_before_us;
+	int64_t created_after_us;
+	uint32_t limit;
+};
+/* Newest first. NOT_FOUND when an id is none. */
+enum queue_error MUST_CHECK queue_job_list(struct queue *q,
+					   const struct queue_job_filter *f,
+					   struct arena *a,
 					   struct queue_job **out, size_t *n);
 /* pending again, attempts 0, run now, with the children that ended along
  * with it. CONFLICT unless failed for good or waiting for a retry; for a child
  * whose parent is not completed; for a job of replaced content. */
 enum queue_error MUST_CHECK queue_job_retry(struct queue *q, const char *id);
+/* The same for all of a type (NULL: of any) that failed for good, where it is
+ * allowed; *n counts them. */
+enum queue_error MUST_CHECK queue_jobs_retry(struct queue *q, const char *type,
+					     size_t *n);
 /* Settles a waiting job as cancelled, asks a running one to stop. CONFLICT
  * when it has ended. */
 enum queue_error MUST_CHECK queue_job_cancel(struct queue *q, const char *id);

@@ -13,7 +13,7 @@ static const struct {
 } commands[] = {
 	{ "info", "", cmd_admin_info,
 	  "addresses and health of the running services" },
-	{ "jobs", "list|show|retry|cancel|stats", cmd_admin_jobs,
+	{ "jobs", "list|show|retry|cancel|limit|stats", cmd_admin_jobs,
 	  "look at jobs and steer them" },
 	{ "events", "tail|status|replay|resync", cmd_admin_events,
 	  "look at events and have them delivered again" },

@@ -25,7 +25,7 @@ def programs():
 
 def counts(up):
     """Jobs by type and status."""
-    return json.loads(up.command("admin", "jobs", "stats"))["counts"]
+    return json.loads(up.command("admin", "jobs", "stats", "--json"))["counts"]
 
 
 def test_machine_lost_and_restored(make_up, video, programs):

@@ -99,6 +99,7 @@ worker(void *p)
 static void *
 run_operator(void *p)
 {
+	static const struct queue_job_filter four = { .limit = 4 };
 	struct hand *h = p;
 	struct queue_job *jobs;
 	struct arena a;
@@ -107,7 +108,7 @@ run_operator(void *p)
 	while (!atomic_load(h->stop)) {
 		note(h, queue_rescue(h->w->q, media_types, &n));
 		arena_init(&a, 1 << 20);
-		if (note(h, queue_job_list(h->w->q, NULL, 4, &a, &jobs, &n)) ==
+		if (note(h, queue_job_list(h->w->q, &four, &a, &jobs, &n)) ==
 			QUEUE_OK &&
 		    n)
 			note(h, queue_job_cancel(

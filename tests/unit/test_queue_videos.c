@@ -190,17 +190,43 @@ test_queue_cleanup_keeps_seven_days_less_a_second(void **state)
 static void
 test_queue_job_list_and_get_show_what_is_there(void **state)
 {
+	const int64_t ago_us = time_now_us() - 60 * US_PER_S;
+	const struct {
+		struct queue_job_filter filter;
+		size_t n;
+	} lists[] = {
+		{ { .limit = 10 }, 4 },
+		{ { 0 }, 4 },
+		{ { .limit = 3 }, 3 },
+		{ { .status = "failed" }, 2 },
+		{ { .status = "dead" }, 1 },
+		{ { .type = "ai_analysis" }, 1 },
+		{ { .user_id = USER_A }, 2 },
+		{ { .user_id = USER_B }, 0 },
+		{ { .video_id = USER_A }, 0 },
+		{ { .created_before_us = ago_us }, 1 },
+		{ { .created_after_us = ago_us }, 3 },
+		{ { .user_id = USER_A, .created_after_us = ago_us }, 1 },
+	};
 	struct world *w = *state;
 	struct queue_job *jobs, job;
 	size_t n;
 
 	make_video(w, 1);
-	assert_int_equal(queue_job_list(w->q, NULL, 10, &w->a, &jobs, &n),
-			 QUEUE_OK);
-	assert_int_equal(n, 2);
-	assert_int_equal(queue_job_list(w->q, "failed", 10, &w->a, &jobs, &n),
-			 QUEUE_OK);
-	assert_int_equal(n, 0);
+	sql(w, "UPDATE job_queue SET created_at = now() - interval '1 h'"
+	       " WHERE type = 'ai_analysis';"
+	       "INSERT INTO job_queue (type, status, attempts) VALUES"
+	       " ('x', 'failed', 3), ('x', 'failed', 1)");
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		assert_int_equal(
+		    queue_job_list(w->q, &lists[i].filter, &w->a, &jobs, &n),
+		    QUEUE_OK);
+		assert_int_equal(n, lists[i].n);
+	}
+	assert_int_equal(
+	    queue_job_list(w->q, &(struct queue_job_filter){ .video_id = "x" },
+			   &w->a, &jobs, &n),
+	    QUEUE_NOT_FOUND);
 	assert_int_equal(queue_job_get(w->q,
 				       sql(w, "SELECT id FROM job_queue"
 					      " WHERE type = 'ai_analysis'"),
@@ -210,6 +236,43 @@ test_queue_job_list_and_get_show_what_is_there(void **state)
 	assert_true(job.run_at_us == INT64_MAX);
 	assert_int_equal(queue_job_get(w->q, "x", &w->a, &job),
 			 QUEUE_NOT_FOUND);
+}
+
+static void
+test_queue_jobs_retry_takes_the_dead_of_a_type_with_their_history(void **state)
+{
+	struct world *w = *state;
+	const char *errors, *worker;
+	struct queue_fence f;
+	struct queue_job job;
+	size_t n;
+
+	sql(w, "INSERT INTO job_queue (type) VALUES ('ai_analysis'),"
+	       " ('ai_analysis'), ('generate_clips')");
+	for (int i = 0; i < 3; i++) {
+		assert_true(claim(w, "w1", &job));
+		assert_int_equal(
+		    queue_job_history(w->q, job.id, &w->a, &errors, &worker),
+		    QUEUE_OK);
+		assert_string_equal(errors, "[]");
+		assert_string_equal(worker, "w1");
+		f = fence(&job, "w1");
+		assert_int_equal(queue_job_fail(w->q, &f, "no luck", true),
+				 QUEUE_OK);
+	}
+	assert_int_equal(
+	    queue_job_history(w->q, job.id, &w->a, &errors, &worker), QUEUE_OK);
+	assert_non_null(strstr(errors, "\"error\": \"no luck\""));
+	assert_null(worker);
+	assert_int_equal(queue_jobs_retry(w->q, "ai_analysis", &n), QUEUE_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(queue_jobs_retry(w->q, "ai_analysis", &n), QUEUE_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(queue_jobs_retry(w->q, NULL, &n), QUEUE_OK);
+	assert_int_equal(n, 1);
+	assert_sql(w, "3",
+		   "SELECT count(*) FROM job_queue WHERE status = 'pending'"
+		   " AND attempts = 0 AND jsonb_array_length(errors) = 1");
 }
 
 static void
@@ -281,6 +344,8 @@ main(int argc, char **argv)
 		    test_queue_clips_fail_with_their_job_and_come_back_with_it),
 		TEST_WITH_DB(test_queue_cleanup_keeps_seven_days_less_a_second),
 		TEST_WITH_DB(test_queue_job_list_and_get_show_what_is_there),
+		TEST_WITH_DB(
+		    test_queue_jobs_retry_takes_the_dead_of_a_type_with_their_history),
 		TEST_WITH_DB(test_queue_job_stats_count_what_is_there),
 		TEST_WITH_DB(
 		    test_queue_monitoring_sql_of_the_original_runs_verbatim),
