@@ -7,22 +7,9 @@
 #include "base/random.h"
 #include "base/xml_read.h"
 #include "base/xml_write.h"
+#include "gateway/rule_target.h"
 
 #define REFUSED "Unable to validate the following destination configurations"
-#define JOBS_ARN "arn:reelgate:jobs:::"
-
-/* What may stand behind JOBS_ARN. Another type that takes an event as payload
- * is a row more. */
-static const struct target {
-	const char *job_type;
-	const char *events; /* it is about these alone */
-	bool endpoints;	    /* one may be named */
-} targets[] = {
-	{ "process_video", "s3:ObjectCreated:*", false },
-	{ "webhook_deliver", NULL, true },
-};
-#define TARGET_VIDEO (&targets[0])
-#define TARGET_WEBHOOK (&targets[1])
 
 enum kind { KIND_QUEUE, KIND_TOPIC, KIND_FUNCTION };
 
@@ -228,68 +215,6 @@ refuse_target(struct reader *r, struct slice arn, const char *why)
 	return S3_ERR_INVALID_ARGUMENT;
 }
 
-static bool
-is_endpoint(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
-			    "yz0123456789_-",
-			    s.p[i]))
-			return false;
-	return s.n > 0 && s.n <= RULE_ENDPOINT_MAX;
-}
-
-/* Behind "arn:reelgate:jobs:::". */
-static const struct target *
-jobs_target(struct slice resource, struct notification_rule *rule)
-{
-	struct slice type = SLICE_EMPTY;
-
-	(void)slice_cut(&resource, ':', &type);
-	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
-		if (!slice_eq_str(type, targets[i].job_type))
-			continue;
-		if (!resource.p)
-			return &targets[i];
-		if (!targets[i].endpoints || !is_endpoint(resource))
-			return NULL;
-		rule->endpoint = resource;
-		return &targets[i];
-	}
-	return NULL;
-}
-
-/* What an ARN names; NULL: nothing there is. */
-static const struct target *
-find_target(struct notification_rule *rule)
-{
-	struct slice rest = rule->queue, part[6];
-
-	if (slice_starts(rest, SLICE(JOBS_ARN)))
-		return jobs_target(slice_from(rest, sizeof(JOBS_ARN) - 1),
-				   rule);
-	for (size_t i = 0; i < ARRAY_LEN(part); i++)
-		if (!slice_cut(&rest, ':', &part[i]))
-			return NULL;
-	if (rest.n || !slice_eq_str(part[1], "minio") ||
-	    !slice_eq_str(part[2], "sqs") || !is_endpoint(part[4]) ||
-	    !slice_eq_str(part[5], "webhook"))
-		return NULL;
-	rule->dialect = EVENT_MINIO;
-	rule->endpoint = part[4];
-	return TARGET_WEBHOOK;
-}
-
-static bool
-is_arn(struct slice s)
-{
-	size_t colons = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		colons += s.p[i] == ':';
-	return colons >= 5 && slice_starts(s, SLICE("arn:"));
-}
-
 static enum s3_error
 check_target(struct reader *r, struct draft *d)
 {
@@ -298,17 +223,17 @@ check_target(struct reader *r, struct draft *d)
 		"The destination topic does not exist",
 		"The destination Lambda function does not exist",
 	};
-	const struct target *t = NULL;
+	const struct rule_target *t = NULL;
 
-	if (!is_arn(d->rule.queue))
+	if (!rule_target_is_arn(d->rule.queue))
 		return refuse(r, "The ARN is not well formed", "ARN",
 			      d->rule.queue);
 	if (d->kind == KIND_QUEUE)
-		t = find_target(&d->rule);
+		t = rule_target_find(d->rule.queue, &d->rule.endpoint,
+				     &d->rule.dialect);
 	if (!t)
 		return refuse_target(r, d->rule.queue, missing[d->kind]);
-	if (t->events &&
-	    (d->rule.events & ~event_names_rule(slice_str(t->events))))
+	if (d->rule.events & ~rule_target_events(t))
 		return refuse_target(r, d->rule.queue,
 				     "The destination queue takes "
 				     "s3:ObjectCreated events only");
@@ -498,34 +423,35 @@ rules_write(const struct notification_rule *rules, struct buf *xml)
 
 /* ---- the search --------------------------------------------------------- */
 
-static const struct notification_rule *
-find(const struct notification_rule *r, event_set events, struct slice key,
-     const char *job_type)
+static bool
+matches(const struct notification_rule *r, event_set events, struct slice key)
 {
-	for (; r; r = r->next)
-		if ((r->events & events) && slice_starts(key, r->prefix) &&
-		    slice_ends(key, r->suffix) &&
-		    (!job_type || r->job_type == job_type))
-			return r;
-	return NULL;
+	return (r->events & events) && slice_starts(key, r->prefix) &&
+	       slice_ends(key, r->suffix);
 }
 
 const struct notification_rule *
 rules_find(const struct notification_rule *rules, struct slice event_name,
 	   struct slice key)
 {
-	return find(rules, event_names_of(event_name), key, NULL);
+	event_set event = event_names_of(event_name);
+
+	while (rules && !matches(rules, event, key))
+		rules = rules->next;
+	return rules;
 }
 
 const struct notification_rule *
 rules_find_video(const struct notification_rule *rules, struct slice key)
 {
-	return find(rules, event_names_rule(slice_str(TARGET_VIDEO->events)),
-		    key, TARGET_VIDEO->job_type);
+	while (rules &&
+	       !(rule_makes_video(rules) && matches(rules, rules->events, key)))
+		rules = rules->next;
+	return rules;
 }
 
 bool
 rule_makes_video(const struct notification_rule *r)
 {
-	return r->job_type == TARGET_VIDEO->job_type;
+	return r->job_type == rule_target_video.job_type;
 }

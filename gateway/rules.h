@@ -21,7 +21,6 @@
 #define RULES_MAX 100
 #define RULE_ID_MAX 255	       /* characters */
 #define RULE_FILTER_MAX 1024   /* bytes */
-#define RULE_ENDPOINT_MAX 64   /* bytes */
 #define RULES_BYTES_MAX 65536u /* of the document as rules_write() has it */
 
 struct rule_name {

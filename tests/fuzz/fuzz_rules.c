@@ -2,6 +2,7 @@
  * Notification configurations: what rules_read() accepts keeps its bounds,
  * survives being written, and no event finds two rules.
  */
+#include "gateway/rule_target.h"
 #include "gateway/rules.h"
 #include "tests/fuzz/fuzz.h"
 
