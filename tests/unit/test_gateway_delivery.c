@@ -187,7 +187,8 @@ test_delivery_fill_keeps_many_buckets_apart(void **state)
 
 	for (int round = 0; round < 2; round++)
 		for (unsigned i = 0; i < 500; i++) {
-			snprintf(bucket, sizeof(bucket), "bucket%u", i * 7919 % 500);
+			snprintf(bucket, sizeof(bucket), "bucket%u",
+				 i * 7919 % 500);
 			assert_non_null(
 			    fill(l, bucket, "uploads/a.mp4")->job_type);
 			arena_release(&l->a);
