@@ -33,6 +33,13 @@ api_answer(struct api_call *c, unsigned status, struct buf *b)
 }
 
 void
+api_answer_nothing(struct api_call *c)
+{
+	http_set_header(c->http, "Cache-Control", SLICE("no-store"));
+	http_answer(c->http, 204, SLICE_EMPTY);
+}
+
+void
 api_fail(struct api_call *c, unsigned status, const char *error)
 {
 	struct buf b = BUF_INIT;
@@ -103,15 +110,24 @@ has_tag(struct slice list, struct slice tag)
 	return false;
 }
 
+void
+api_tag(struct slice body, char out[API_TAG_MAX])
+{
+	char hex[SHA256_HEX_MAX];
+
+	sha256_hex(body.p, body.n, hex);
+	snprintf(out, API_TAG_MAX, "%.32s", hex);
+}
+
 bool
 api_not_modified(struct api_call *c, const char *cache, struct slice body)
 {
 	struct slice wanted = http_header_get(c->http, "If-None-Match");
-	char hex[SHA256_HEX_MAX], tag[36];
+	char name[API_TAG_MAX], tag[API_TAG_MAX + 2];
 
 	set_common(c, cache);
-	sha256_hex(body.p, body.n, hex);
-	snprintf(tag, sizeof(tag), "\"%.32s\"", hex);
+	api_tag(body, name);
+	snprintf(tag, sizeof(tag), "\"%s\"", name);
 	http_set_header(c->http, "ETag", slice_str(tag));
 	if (!wanted.p || !has_tag(wanted, slice_str(tag)))
 		return false;

@@ -11,6 +11,7 @@
 #include "gateway/api/cors.h"
 
 #define ARENA_MAX (16u << 20)
+#define CROWDED_RETRY_S 1
 
 /* ---- routing ------------------------------------------------------------ */
 
@@ -166,6 +167,18 @@ on_body(struct http_request *req, const void *p, size_t n)
 		buf_add(&c->body, p, n);
 }
 
+/* The client may ask for what it changed before the database has told. */
+static void
+tell_own_change(struct api_call *c)
+{
+	if (!c->route || !strcmp(c->route->method, "GET"))
+		return;
+	if (*c->user)
+		live_change(c->api->live, c->user);
+	else
+		live_change_all(c->api->live);
+}
+
 static void
 on_finish(struct http_request *req)
 {
@@ -177,6 +190,7 @@ on_finish(struct http_request *req)
 		c->stream.finish(c);
 	else if (fits(c) && parse_body(c))
 		c->route->handler(c);
+	tell_own_change(c);
 }
 
 static void
@@ -205,6 +219,8 @@ on_refuse(struct http_request *req, unsigned status, const char *why)
 	json_open_object(&b, NULL);
 	json_put_str(&b, "error", why);
 	json_close_object(&b);
+	if (status == 503)
+		http_set_headerf(req, "Retry-After", "%d", CROWDED_RETRY_S);
 	http_set_header(req, "Content-Type", SLICE("application/json"));
 	if (status == 503)
 		http_set_headerf(req, "Retry-After", "%d", API_POLL_S);
@@ -257,9 +273,30 @@ start_keys(struct api *api, char err[512])
 	return 0;
 }
 
+/* Streams leave half of the connections to others. */
+static int
+start_live(struct api *api, char err[512])
+{
+	const struct conf *c = api->conf.conf;
+	unsigned half = (unsigned)c->max_connections / 2;
+	const struct live_conf live = {
+		.queue = api->conf.queue,
+		.streams =
+		    c->streams_max < half ? (unsigned)c->streams_max : half,
+		.user_streams = (unsigned)c->user_streams_max,
+	};
+
+	api->live = live_start(&live);
+	if (api->live)
+		return 0;
+	snprintf(err, 512, "video API: out of memory or threads");
+	return -1;
+}
+
 static void
 api_free(struct api *api)
 {
+	live_stop(api->live);
 	jwks_source_stop(api->keys);
 	limits_release(&api->limits);
 	free(api);
@@ -286,7 +323,7 @@ api_start(const struct api_conf *conf, char err[512])
 	fill(api, conf);
 	limits_init(&api->limits);
 	server.app = &api->app;
-	if (start_keys(api, err) == 0)
+	if (start_keys(api, err) == 0 && start_live(api, err) == 0)
 		api->server = http_server_start(&server, err);
 	if (api->server)
 		return api;
@@ -306,6 +343,7 @@ api_drain(struct api *api, int timeout_ms)
 	if (!api)
 		return;
 	atomic_store(&api->draining, true);
+	live_drain(api->live);
 	http_server_drain(api->server, timeout_ms);
 }
 

@@ -15,6 +15,7 @@
 #include "base/json_write.h"
 #include "gateway/api/api.h"
 #include "gateway/api/limits.h"
+#include "gateway/api/live.h"
 #include "gateway/http/http.h"
 
 #include <stdatomic.h>
@@ -57,6 +58,7 @@ struct api {
 	struct http_app app;
 	struct http_server *server;
 	struct api_limits limits;
+	struct live *live;
 	atomic_bool draining;
 	/* answers per route (the last: none matched) and status class */
 	atomic_ulong answers[API_ROUTES_MAX + 1][6];
@@ -76,6 +78,7 @@ struct api_call {
 	const struct api_route *route; /* NULL: none matched */
 	struct slice id;	       /* the path's {id}, decoded */
 	char user[UUID_TEXT_MAX];      /* API_USER */
+	int64_t token_exp_s;	       /* when that user's token ends */
 	struct arena arena;	       /* rows read from the database */
 	struct buf body;
 	cJSON *in;		  /* API_JSON: the body */
@@ -89,6 +92,8 @@ bool MUST_CHECK api_identify(struct api_call *c);
 
 /* Takes over the document in b. */
 void api_answer(struct api_call *c, unsigned status, struct buf *b);
+/* 204 */
+void api_answer_nothing(struct api_call *c);
 /* {"error": error}; the text is copied. */
 void api_fail(struct api_call *c, unsigned status, const char *error);
 /* 401 {"error":"Unauthorized","message":...} */
@@ -104,6 +109,9 @@ bool api_queue_ok(struct api_call *c, enum queue_error err,
 		  const char *not_found, const char *conflict);
 /* Sends b under an ETag of its bytes, or 304 when the client has it. */
 void api_answer_cached(struct api_call *c, struct buf *b);
+/* The name of these bytes: 32 digits, as they stand in the ETag. */
+#define API_TAG_MAX 33
+void api_tag(struct slice body, char out[API_TAG_MAX]);
 /* Headers of such an answer, with @cache for Cache-Control; true when the
  * client has these bytes and was answered with 304. */
 bool api_not_modified(struct api_call *c, const char *cache, struct slice body);
@@ -153,6 +161,15 @@ void api_put_url(struct api_call *c, struct buf *b, const char *name,
 /* A video's members, inside an open object; @full adds the analysis. */
 void api_put_video(struct api_call *c, struct buf *b,
 		   const struct queue_video *v, bool full);
+/* The status of the video of an id as the client gave it: what live_video()
+ * fills. False when answered. */
+bool api_read_status(struct api_call *c, const char *text,
+		     struct queue_video *out);
+/* Its document; api_is_final(): nothing more will happen to it by itself. */
+void api_put_status(struct api_call *c, struct buf *b,
+		    const struct queue_video *v);
+bool api_is_final(const struct queue_video *v);
+#define API_VIDEO_NOT_FOUND "Video not found or access denied"
 /* The caller's video, fit for cutting; false when answered. */
 bool api_clip_source(struct api_call *c, const char *video_id,
 		     struct queue_video *out);
@@ -166,6 +183,7 @@ void api_multipart(struct api_call *c);	      /* multipart.c */
 void api_upload(struct api_call *c);	      /* legacy.c */
 void api_video_status(struct api_call *c);    /* videos.c */
 void api_video_status_query(struct api_call *c);
+void api_video_events(struct api_call *c); /* live_stream.c */
 void api_video_get(struct api_call *c);
 void api_video_list(struct api_call *c);
 void api_clip_list(struct api_call *c); /* clips.c */

@@ -55,8 +55,10 @@ identify_user(struct api_call *c)
 	else if (rc != 0)
 		api_unauthorized(
 		    c, arena_printf(&c->arena, "Invalid token: %s", why).p);
-	else
+	if (rc == 0) {
 		snprintf(c->user, sizeof(c->user), "%s", claims.sub);
+		c->token_exp_s = claims.exp_s;
+	}
 	return rc == 0;
 }
 

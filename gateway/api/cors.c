@@ -52,7 +52,8 @@ api_cors_preflight(struct api_call *c, const char *methods)
 				slice_str(methods));
 		http_set_header(
 		    c->http, "Access-Control-Allow-Headers",
-		    SLICE("Authorization, Content-Type, If-None-Match"));
+		    SLICE("Authorization, Content-Type, If-None-Match, "
+			  "Last-Event-ID"));
 		http_set_headerf(c->http, "Access-Control-Max-Age", "%d",
 				 MAX_AGE_S);
 	}

@@ -112,6 +112,8 @@ put_relay(struct api_call *c, struct buf *b)
 static void
 put_answers(struct api_call *c, struct buf *b)
 {
+	gauge(b, "reelgate_api_streams", live_streams(c->api->live),
+	      "Event streams that are open.");
 	head(b, "reelgate_api_requests_total", "counter",
 	     "Answers of the video API by operation and status class.");
 	for (size_t row = 0; row <= API_ROUTES_MAX; row++) {

@@ -15,6 +15,7 @@ const struct api_route api_routes[] = {
 	{ "GET", "/api/videos", API_USER, API_NO_BODY, "videos", api_video_list },
 	{ "GET", "/api/videos/{id}", API_USER, API_NO_BODY, "video", api_video_get },
 	{ "GET", "/api/videos/{id}/status", API_USER, API_NO_BODY, "video-status", api_video_status },
+	{ "GET", "/api/videos/{id}/events", API_USER, API_NO_BODY, "video-events", api_video_events },
 	{ "GET", "/api/clips", API_USER, API_NO_BODY, "clips", api_clip_list },
 	{ "POST", "/api/clips", API_USER, API_JSON, "clip-create", api_clip_create },
 	{ "POST", "/api/clips/generate", API_USER, API_JSON, "clips-generate", api_clips_generate },

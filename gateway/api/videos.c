@@ -4,8 +4,6 @@
  */
 #include "gateway/api/call.h"
 
-#define NOT_FOUND "Video not found or access denied"
-
 static void
 put_positive(struct buf *b, const char *name, int v)
 {
@@ -50,27 +48,50 @@ api_put_video(struct api_call *c, struct buf *b, const struct queue_video *v,
 	json_put_str(b, "error", v->error);
 }
 
-/* Reads the video of an id as the client gave it; false when answered. */
-static bool
-read_video(struct api_call *c, const char *text, struct queue_video *out)
-{
-	const char *id = api_uuid(c, text);
-	enum queue_error err = QUEUE_NOT_FOUND;
+/* ---- status -------------------------------------------------------------- */
 
-	if (!text || !*text) {
-		api_fail(c, 400, "Video ID is required");
-		return false;
-	}
-	if (id)
-		err = queue_video_get(c->api->conf.queue, c->user, id,
-				      &c->arena, out);
-	return api_queue_ok(c, err, NOT_FOUND, NULL);
+/* The id as the client gave it, in *id NULL where it can be nobody's; false
+ * when answered. */
+static bool
+read_id(struct api_call *c, const char *text, const char **id)
+{
+	*id = api_uuid(c, text);
+	if (text && *text)
+		return true;
+	api_fail(c, 400, "Video ID is required");
+	return false;
 }
 
-static bool
-is_final(const char *status)
+bool
+api_read_status(struct api_call *c, const char *text, struct queue_video *out)
 {
-	return !strcmp(status, "completed") || !strcmp(status, "failed");
+	enum queue_error err = QUEUE_NOT_FOUND;
+	const char *id;
+
+	if (!read_id(c, text, &id))
+		return false;
+	if (id)
+		err = live_video(c->api->live, c->user, id, &c->arena, out);
+	return api_queue_ok(c, err, API_VIDEO_NOT_FOUND, NULL);
+}
+
+void
+api_put_status(struct api_call *c, struct buf *b, const struct queue_video *v)
+{
+	json_open_object(b, NULL);
+	json_put_str(b, "id", v->id);
+	json_put_str(b, "status", v->status);
+	json_put_int(b, "progress", v->progress);
+	put_measures(c, b, v);
+	json_put_raw(b, "ai_suggestions", v->ai_suggestions);
+	json_put_str(b, "error", v->error);
+	json_close_object(b);
+}
+
+bool
+api_is_final(const struct queue_video *v)
+{
+	return !strcmp(v->status, "completed") || !strcmp(v->status, "failed");
 }
 
 static void
@@ -79,17 +100,10 @@ answer_status(struct api_call *c, const char *id)
 	struct buf b = BUF_INIT;
 	struct queue_video v;
 
-	if (!read_video(c, id, &v))
+	if (!api_read_status(c, id, &v))
 		return;
-	json_open_object(&b, NULL);
-	json_put_str(&b, "id", v.id);
-	json_put_str(&b, "status", v.status);
-	json_put_int(&b, "progress", v.progress);
-	put_measures(c, &b, &v);
-	json_put_raw(&b, "ai_suggestions", v.ai_suggestions);
-	json_put_str(&b, "error", v.error);
-	json_close_object(&b);
-	if (!is_final(v.status))
+	api_put_status(c, &b, &v);
+	if (!api_is_final(&v))
 		http_set_headerf(c->http, "Retry-After", "%d", API_POLL_S);
 	api_answer_cached(c, &b);
 }
@@ -106,13 +120,22 @@ api_video_status_query(struct api_call *c)
 	answer_status(c, api_query(c, "videoId"));
 }
 
+/* ---- whole videos -------------------------------------------------------- */
+
 void
 api_video_get(struct api_call *c)
 {
+	enum queue_error err = QUEUE_NOT_FOUND;
 	struct buf b = BUF_INIT;
 	struct queue_video v;
+	const char *id;
 
-	if (!read_video(c, arena_cstr(&c->arena, c->id), &v))
+	if (!read_id(c, arena_cstr(&c->arena, c->id), &id))
+		return;
+	if (id)
+		err = queue_video_get(c->api->conf.queue, c->user, id,
+				      &c->arena, &v);
+	if (!api_queue_ok(c, err, API_VIDEO_NOT_FOUND, NULL))
 		return;
 	json_open_object(&b, NULL);
 	json_open_object(&b, "video");

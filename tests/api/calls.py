@@ -103,6 +103,9 @@ CALLS = {
         lambda o: f"/api/videos/{quote(o.video, safe='')}")),
     "video status": ("getVideoStatus", 200, _get(
         lambda o: f"/api/videos/{quote(o.video, safe='')}/status")),
+    # of a finished video: it ends
+    "video events": ("watchVideo", 200, _get(
+        lambda o: f"/api/videos/{quote(o.video, safe='')}/events")),
     "clips": ("listClips", 200, _get("/api/clips?page=1&limit=5")),
     "clips of a video": ("listClips", 200, _get(
         lambda o: f"/api/clips?videoId={quote(o.video, safe='')}")),

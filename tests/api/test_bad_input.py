@@ -58,6 +58,7 @@ FOREIGN = {
     "status by query": (404, VIDEO),
     "video": (404, VIDEO),
     "video status": (404, VIDEO),
+    "video events": (404, VIDEO),
     "clips of a video": (200, {"clips": [], "pagination": {
         "page": 1, "limit": 20, "total": 0, "pages": 0}}),
     "clip": (404, VIDEO),
@@ -304,6 +305,8 @@ GOLDEN = [
     ("video", "/api/videos/1", 404, VIDEO["error"]),
     ("video status", "/api/videos//status", 400, "Video ID is required"),
     ("video status", "/api/videos/1/status", 404, VIDEO["error"]),
+    ("video events", "/api/videos//events", 400, "Video ID is required"),
+    ("video events", "/api/videos/1/events", 404, VIDEO["error"]),
     ("clips", "/api/clips?limit=101", 400, "Invalid page or limit"),
     ("clips", "/api/clips?videoId=1", 400, "videoId must be a UUID"),
     ("clip", {"video_id": None}, 400, MISSING_CLIP),
