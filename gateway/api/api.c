@@ -11,7 +11,6 @@
 #include "gateway/api/cors.h"
 
 #define ARENA_MAX (16u << 20)
-#define CROWDED_RETRY_S 1
 
 /* ---- routing ------------------------------------------------------------ */
 
@@ -219,8 +218,6 @@ on_refuse(struct http_request *req, unsigned status, const char *why)
 	json_open_object(&b, NULL);
 	json_put_str(&b, "error", why);
 	json_close_object(&b);
-	if (status == 503)
-		http_set_headerf(req, "Retry-After", "%d", CROWDED_RETRY_S);
 	http_set_header(req, "Content-Type", SLICE("application/json"));
 	if (status == 503)
 		http_set_headerf(req, "Retry-After", "%d", API_POLL_S);
