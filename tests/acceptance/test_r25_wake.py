@@ -1,55 +1,90 @@
-"""R25: a job starts within milliseconds of its commit; without the listening
-connection within the poll of 10 s."""
+"""R25: a job starts within milliseconds of its notification, and within 10 s
+when the connection that listens is cut."""
 import statistics
 import time
 
 from web import wait_for
 
-JOBS = 40
-ROUNDS = 5  # the machine may be busy with something else
+ROUNDS = 12
+LISTENERS = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+             "query LIKE 'LISTEN%' AND "
+             "application_name = 'reelgate-processor'")
 
 
-def add(machine, wake=True):
-    """A job that ends at once, for its payload is none."""
+def start_of(machine, job, seconds=15):
+    """Seconds from a job's commit to the start of its run."""
+    row = ("SELECT extract(epoch FROM started_at - created_at) FROM job_queue "
+           f"WHERE id = '{job}' AND started_at IS NOT NULL")
+    return float(wait_for("start", lambda: machine.sql(row), seconds)[0][0])
+
+
+def add(machine, notify=True):
+    told = "SELECT pg_notify('job_queue', 'cleanup')" if notify else "SELECT"
     return machine.sql(
-        "WITH j AS (INSERT INTO job_queue (type, max_attempts) VALUES "
-        "('generate_clips', 1) RETURNING id) SELECT id"
-        + (", pg_notify('job_queue', 'generate_clips')" if wake else "")
-        + " FROM j")[0][0]
+        "WITH j AS (INSERT INTO job_queue (type) VALUES ('cleanup') "
+        f"RETURNING id), n AS MATERIALIZED ({told}) "
+        "SELECT j.id FROM j LEFT JOIN n ON true")[0][0]
 
 
-def waited(machine, job, seconds=15):
-    """Seconds from its transaction to its claim."""
-    wait_for("start", lambda: machine.sql(
-        f"SELECT started_at FROM job_queue WHERE id = '{job}' "
-        "AND started_at IS NOT NULL"), seconds)
-    return float(machine.sql(
-        "SELECT extract(epoch FROM started_at - created_at) "
-        f"FROM job_queue WHERE id = '{job}'")[0][0])
+def listening(machine):
+    """The processor has a connection that listens, and nothing to do."""
+    assert start_of(machine, add(machine)) < 15
+    wait_for("listener", lambda: machine.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' "
+        f"AND datname = '{machine.database}'") != [["0"]])
 
 
-def test_R25_half_of_the_jobs_start_within_5_ms(machine):
-    machine.processor()
-    waited(machine, add(machine))
+def quickest_median(measure):
+    """Of some rounds: a machine that has other work to do is not judged."""
     medians = []
-    while len(medians) < ROUNDS and not any(m < 0.005 for m in medians):
-        times = []
-        for _ in range(JOBS):
-            times.append(waited(machine, add(machine)))
+    while len(medians) < ROUNDS:
+        medians.append(statistics.median(measure()))
+        if medians[-1] < 0.005:
+            break
+        time.sleep(1)
+    return min(medians)
+
+
+def test_R25_notified_job_starts_in_less_than_five_milliseconds(machine):
+    machine.processor(LOG_LEVEL="info")
+    listening(machine)
+
+    def measure():
+        jobs = []
+        for _ in range(20):
+            jobs.append(add(machine))
             time.sleep(0.03)
-        medians.append(statistics.median(times))
-    assert min(medians) < 0.005, medians
+        return [start_of(machine, job) for job in jobs]
+    assert quickest_median(measure) < 0.005
 
 
-def test_R25_without_its_listening_connection_a_job_starts_within_10_s(
-        machine):
+def test_R25_uploaded_video_is_notified_of_as_well(machine):
+    """Its time counts from the begin of the relay's transaction, so on a busy
+    machine the quickest tells what the way itself takes."""
+    machine.processor(LOG_LEVEL="info")
+    listening(machine)
+    starts = []
+    for i in range(15):
+        video = machine.upload(b"no video", f"{i}.mp4")
+        machine.wait_video(video, "failed")
+        starts.append(float(machine.job(
+            video, columns="extract(epoch FROM started_at - created_at)")[0]))
+    assert min(starts) < 0.005, sorted(starts)
+    assert statistics.median(starts) < 0.5, sorted(starts)  # nothing polls
+
+
+def test_R25_job_starts_within_ten_seconds_of_a_cut_of_the_listener(machine):
+    processor = machine.processor()
+    listening(machine)
+    for _ in range(3):
+        assert machine.sql(LISTENERS + f" AND datname = '{machine.database}'"
+                           ) == [["t"]]
+        assert start_of(machine, add(machine)) <= 10
+        listening(machine)
+    assert processor.process.poll() is None
+
+
+def test_R25_job_nobody_told_of_starts_within_ten_seconds(machine):
     machine.processor()
-    waited(machine, add(machine))
-    time.sleep(0.5)
-    machine.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                "query LIKE 'LISTEN%' AND datname = current_database()")
-    # in the gap, and nobody is told
-    assert waited(machine, add(machine, wake=False)) <= 10.5
-    # and later it listens again
-    time.sleep(1)
-    assert waited(machine, add(machine)) < 2
+    listening(machine)
+    assert start_of(machine, add(machine, notify=False)) <= 10.5
