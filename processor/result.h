@@ -10,7 +10,6 @@
 #include "base/json.h"
 
 #define RESULT_THUMBS_MAX 8
-#define RESULT_ROWS_MAX 5000
 
 struct result_thumb {
 	const char *file;

@@ -1,5 +1,5 @@
 /*
- * jobs.h - reading job rows, for jobs.c and jobs_admin.c.
+ * jobs.h - jobs as rows and documents, for the queue's own files.
  */
 #ifndef QUEUE_JOBS_H
 #define QUEUE_JOBS_H
@@ -16,5 +16,7 @@
 
 /* A pg_reader: out is a struct queue_job. */
 void queue_read_job(const PGresult *r, int row, struct arena *a, void *out);
+/* The document that video_apply() and clips_apply() read. */
+void queue_put_outcome(struct buf *b, const struct queue_outcome *o);
 
 #endif

@@ -3,7 +3,7 @@
  * database refuses one of its documents, each run is ended by itself, so that
  * the others do not go down with it.
  */
-#include "queue/pg.h"
+#include "queue/jobs.h"
 #include "base/json_write.h"
 
 static const char *const how_text[] = {
@@ -13,9 +13,8 @@ static const char *const how_text[] = {
 	[QUEUE_RELEASED] = "released",
 };
 
-/* What video_apply() and clips_apply() read; "" when it says nothing. */
-static void
-put_outcome(struct buf *b, const struct queue_outcome *o)
+void
+queue_put_outcome(struct buf *b, const struct queue_outcome *o)
 {
 	const struct {
 		const char *name;
@@ -59,7 +58,7 @@ put_end(struct buf column[COLUMNS], const struct queue_end *e)
 	struct buf outcome = BUF_INIT;
 
 	if (o)
-		put_outcome(&outcome, o);
+		queue_put_outcome(&outcome, o);
 	pg_array_text(&column[IDS], e->id);
 	pg_array_int(&column[ATTEMPTS], e->attempt);
 	pg_array_text(&column[HOWS], how_text[e->how]);

@@ -3,6 +3,7 @@
  * what each single change to it does.
  */
 #include "processor/result.h"
+#include "queue/analysis.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,7 +152,7 @@ test_check_floods_are_refused(void **state)
 	doc = json_parse(slice_str(good));
 	hooks =
 	    cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "analysis"), "hooks");
-	for (int i = 0; i < RESULT_ROWS_MAX; i++)
+	for (int i = 0; i < ANALYSIS_ROWS_MAX; i++)
 		cJSON_InsertItemInArray(
 		    hooks, 0, cJSON_Duplicate(cJSON_GetArrayItem(hooks, 0), 1));
 	assert_int_equal(result_check(doc, &r, &why), -1);
