@@ -125,6 +125,13 @@ admit(struct api_call *c)
 	return !http_answered(c->http);
 }
 
+/* False when answered. */
+static bool
+proven(struct api_call *c)
+{
+	return c->route->auth != API_WEBHOOK || api_webhook_proven(c);
+}
+
 static bool
 parse_body(struct api_call *c)
 {
@@ -187,7 +194,7 @@ on_finish(struct http_request *req)
 		return;
 	if (c->stream.finish)
 		c->stream.finish(c);
-	else if (fits(c) && parse_body(c))
+	else if (fits(c) && proven(c) && parse_body(c))
 		c->route->handler(c);
 	tell_own_change(c);
 }
@@ -296,6 +303,7 @@ api_free(struct api *api)
 	live_stop(api->live);
 	jwks_source_stop(api->keys);
 	limits_release(&api->limits);
+	webhook_keys_wipe(&api->webhook_keys);
 	free(api);
 }
 
@@ -320,7 +328,8 @@ api_start(const struct api_conf *conf, char err[512])
 	fill(api, conf);
 	limits_init(&api->limits);
 	server.app = &api->app;
-	if (start_keys(api, err) == 0 && start_live(api, err) == 0)
+	if (api_webhook_keys(api, err) == 0 && start_keys(api, err) == 0 &&
+	    start_live(api, err) == 0)
 		api->server = http_server_start(&server, err);
 	if (api->server)
 		return api;

@@ -11,6 +11,7 @@
 
 #include "auth/auth.h"
 #include "auth/jwks_source.h"
+#include "auth/webhook.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "gateway/api/api.h"
@@ -28,6 +29,7 @@ enum api_auth {
 	API_PUBLIC,
 	API_USER,      /* a user's JWT */
 	API_JOB_TOKEN, /* Bearer JOB_PROCESSOR_TOKEN */
+	API_WEBHOOK,   /* a signature of the body by WEBHOOK_SECRET */
 	API_METRICS    /* Bearer METRICS_TOKEN; unset: this machine alone */
 };
 
@@ -54,7 +56,8 @@ struct api {
 	char deployment_id[40];
 	struct auth_signer signer;
 	struct auth_jwt_conf jwt;
-	struct jwks_source *keys; /* NULL: none are configured */
+	struct jwks_source *keys;	  /* NULL: none are configured */
+	struct webhook_keys webhook_keys; /* none: no message is accepted */
 	struct http_app app;
 	struct http_server *server;
 	struct api_limits limits;
@@ -79,6 +82,7 @@ struct api_call {
 	struct slice id;	       /* the path's {id}, decoded */
 	char user[UUID_TEXT_MAX];      /* API_USER */
 	int64_t token_exp_s;	       /* when that user's token ends */
+	const char *webhook_id;	       /* API_WEBHOOK; NULL: it has none */
 	struct arena arena;	       /* rows read from the database */
 	struct buf body;
 	cJSON *in;		  /* API_JSON: the body */
@@ -156,6 +160,13 @@ void api_presign(struct api_call *c, const struct api_presign *p,
 void api_put_url(struct api_call *c, struct buf *b, const char *name,
 		 const char *bucket, const char *key);
 
+/* ---- webhooks (webhooks.c) ----------------------------------------------- */
+
+/* From the settings; 0, or -1 with one line in err. */
+int MUST_CHECK api_webhook_keys(struct api *api, char err[512]);
+/* Is the body signed? False when answered. */
+bool api_webhook_proven(struct api_call *c);
+
 /* ---- shared documents --------------------------------------------------- */
 
 /* A video's members, inside an open object; @full adds the analysis. */
@@ -190,6 +201,7 @@ void api_clip_list(struct api_call *c); /* clips.c */
 void api_clip_create(struct api_call *c);
 void api_clip_status(struct api_call *c);
 void api_clips_generate(struct api_call *c); /* generate.c */
+void api_webhook_video(struct api_call *c);  /* webhooks.c */
 void api_jobs_process(struct api_call *c);   /* jobs.c */
 void api_health_live(struct api_call *c);    /* health.c */
 void api_health_ready(struct api_call *c);

@@ -92,6 +92,11 @@ api_identify(struct api_call *c)
 	case API_JOB_TOKEN:
 		return has_token(c, conf->job_processor_token,
 				 "No job token is configured");
+	case API_WEBHOOK: /* its body is looked at when it is there */
+		if (c->api->webhook_keys.n)
+			return true;
+		api_unauthorized(c, "No webhook secret is configured");
+		return false;
 	case API_METRICS:
 		return (!*conf->metrics_token && is_local(c->http->peer_ip)) ||
 		       has_token(c, conf->metrics_token,

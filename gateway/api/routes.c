@@ -21,6 +21,7 @@ const struct api_route api_routes[] = {
 	{ "POST", "/api/clips/generate", API_USER, API_JSON, "clips-generate", api_clips_generate },
 	{ "GET", "/api/clips/status", API_USER, API_NO_BODY, "clip-status", api_clip_status },
 	{ "POST", "/api/jobs/process", API_JOB_TOKEN, API_NO_BODY, "jobs-process", api_jobs_process },
+	{ "POST", "/api/webhooks/video-processing", API_WEBHOOK, API_JSON, "webhook-video", api_webhook_video },
 	{ "GET", "/api/openapi.json", API_PUBLIC, API_NO_BODY, "openapi", api_openapi },
 	{ "GET", "/health/live", API_PUBLIC, API_NO_BODY, "health", api_health_live },
 	{ "GET", "/health/ready", API_PUBLIC, API_NO_BODY, "health", api_health_ready },
