@@ -133,6 +133,23 @@ int MUST_CHECK auth_presign(const struct auth_request *req,
 			    uint32_t expires_s, int64_t now_us,
 			    struct buf *out);
 
+/* An object's URL to be signed, path style. */
+struct auth_url {
+	const char *method;
+	struct slice base; /* "https://host:port", without a slash behind */
+	const char *bucket;
+	const char *key;
+	struct slice query; /* further parameters, encoded, sorted */
+	const struct auth_header *headers; /* to be sent, beside host */
+	size_t n_headers;		   /* at most AUTH_URL_HEADERS_MAX */
+};
+#define AUTH_URL_HEADERS_MAX 4
+/* Appends the whole URL to out. -1 as auth_presign(), or without a scheme. */
+int MUST_CHECK auth_presign_url(const struct auth_url *url,
+				const struct auth_signer *signer,
+				uint32_t expires_s, int64_t now_us,
+				struct buf *out);
+
 /* ---- aws-chunked bodies ------------------------------------------------ */
 
 /*

@@ -171,3 +171,35 @@ auth_presign(const struct auth_request *req, const struct auth_signer *signer,
 	arena_release(&a);
 	return rc;
 }
+
+int
+auth_presign_url(const struct auth_url *url, const struct auth_signer *signer,
+		 uint32_t expires_s, int64_t now_us, struct buf *out)
+{
+	struct auth_header headers[AUTH_URL_HEADERS_MAX + 1];
+	struct auth_request req = { .method = slice_str(url->method),
+				    .raw_query = url->query,
+				    .headers = headers };
+	ptrdiff_t scheme = slice_find(url->base, SLICE("://"));
+	struct buf path = BUF_INIT;
+	int rc = -1;
+
+	buf_printf(&path, "/%s/", url->bucket);
+	uri_encode(&path, slice_str(url->key), true);
+	if (scheme < 0 || url->n_headers > AUTH_URL_HEADERS_MAX ||
+	    !buf_ok(&path))
+		goto out;
+	req.raw_path = buf_slice(&path);
+	headers[req.n_headers++] =
+	    (struct auth_header){ SLICE("host"),
+				  slice_from(url->base, (size_t)scheme + 3) };
+	for (size_t i = 0; i < url->n_headers; i++)
+		headers[req.n_headers++] = url->headers[i];
+	buf_put(out, url->base);
+	buf_put(out, buf_slice(&path));
+	buf_putc(out, '?');
+	rc = auth_presign(&req, signer, expires_s, now_us, out);
+out:
+	buf_release(&path);
+	return rc;
+}

@@ -473,6 +473,18 @@ conf_root_secret_key(const struct conf *c)
 				   : c->root_password;
 }
 
+struct slice
+conf_s3_public_url(const struct conf *c)
+{
+	struct slice list = slice_str(c->s3_public_url), first = SLICE_EMPTY;
+
+	slice_cut(&list, ',', &first);
+	first = slice_trim(first);
+	while (slice_ends(first, SLICE("/")))
+		first.n--;
+	return first;
+}
+
 int
 conf_split_addr(const char *addr, char *host, size_t host_n, uint16_t *port)
 {

@@ -52,10 +52,12 @@ struct job_type {
  */
 size_t job_types_load(const struct conf *c, struct job_type *types);
 
+struct webhooks;
 /* What all runs share, read-only. */
 struct job_host {
 	const struct conf *conf;
 	struct queue *queue;
+	const struct webhooks *webhooks;
 	int media_program;
 	char work_dir[4096];
 	char lease_socket[4096];
@@ -82,6 +84,8 @@ struct job_run {
 	int function(struct job_run *run);
 #include "processor/jobs.def"
 #undef JOB
+/* Of the types that others run (webhook.h). */
+int job_external(struct job_run *run);
 
 /* Can inputs be opened? An attempt is not to be spent on a gateway that is
  * away; a store on another host is asked by the job itself. */

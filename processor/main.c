@@ -11,6 +11,7 @@
 #include "base/service.h"
 #include "processor/control.h"
 #include "processor/media_spawn.h"
+#include "processor/webhook.h"
 #include "processor/workdir.h"
 #include "processor/worker.h"
 #include "version.h"
@@ -27,6 +28,7 @@ struct processor {
 	struct conf conf;
 	struct job_host host;
 	struct job_type types[JOB_TYPES_MAX];
+	struct webhooks webhooks;
 	int work_lock;
 	struct worker *worker;
 	struct control *control;
@@ -113,10 +115,15 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 		.light_room = WORKER_LIGHT_ROOM,
 		.on_demand = o->on_demand,
 		.plans = !o->on_demand,
+		.announce = webhooks_announce,
 	};
 	char path[PATH_MAX];
 
+	if (webhooks_load(&p->webhooks, &p->conf, err) != 0 ||
+	    webhooks_types(&p->webhooks, p->types, &conf.n_types, err) != 0)
+		return -1;
 	p->host.conf = &p->conf;
+	p->host.webhooks = &p->webhooks;
 	p->host.extents_max = allow_files(conf.slots);
 	snprintf(p->host.work_dir, sizeof(p->host.work_dir), "%.4000s/work",
 		 p->conf.data);
@@ -147,6 +154,7 @@ processor_stop(struct processor *p)
 	control_stop(p->control);
 	worker_free(p->worker);
 	queue_close(p->host.queue);
+	webhooks_release(&p->webhooks);
 	if (p->work_lock >= 0)
 		close(p->work_lock);
 }

@@ -7,6 +7,7 @@
 #include "base/timeval.h"
 
 #define COPY_BYTES (1u << 20)
+#define ENDPOINT_MAX 512
 
 static int
 sign(void *ctx, const char *method, struct slice host, struct slice path,
@@ -35,6 +36,21 @@ sign(void *ctx, const char *method, struct slice host, struct slice path,
 	return rc;
 }
 
+/* Where the S3 is now: 0, or -1 when no gateway runs here. */
+static int
+find_endpoint(const struct conf *c, char out[ENDPOINT_MAX])
+{
+	if (c->s3_endpoint[0])
+		snprintf(out, ENDPOINT_MAX, "%s", c->s3_endpoint);
+	else if (strcmp(c->backend, "s3") == 0)
+		snprintf(out, ENDPOINT_MAX, "https://s3.%.64s.amazonaws.com",
+			 c->aws_region);
+	else
+		return rundir_endpoint(c->data, "S3_ENDPOINT", out,
+				       ENDPOINT_MAX);
+	return 0;
+}
+
 int
 objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 	     char err[512])
@@ -43,7 +59,7 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 	struct store_s3_conf conf = { .sign = sign,
 				      .sign_ctx = &o->signer,
 				      .spool_dir = spool_dir };
-	char endpoint[256], region_endpoint[128];
+	char endpoint[ENDPOINT_MAX];
 
 	*o = (struct objects){
 		.signer = {
@@ -55,19 +71,11 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 			.service = "s3",
 		},
 	};
-	snprintf(region_endpoint, sizeof(region_endpoint),
-		 "https://s3.%.64s.amazonaws.com", c->aws_region);
-	if (c->s3_endpoint[0]) {
-		conf.endpoint = c->s3_endpoint;
-	} else if (strcmp(c->backend, "s3") == 0) {
-		conf.endpoint = region_endpoint;
-	} else if (rundir_endpoint(c->data, "S3_ENDPOINT", endpoint,
-				   sizeof(endpoint)) == 0) {
-		conf.endpoint = endpoint;
-	} else {
+	if (find_endpoint(c, endpoint) != 0) {
 		snprintf(err, 512, "no gateway runs on %.300s", c->data);
 		return -1;
 	}
+	conf.endpoint = endpoint;
 	o->store = store_open_s3(&conf, err);
 	return o->store ? 0 : -1;
 }
@@ -182,4 +190,27 @@ objects_get_text(struct objects *o, const char *bucket, const char *key,
 	store_read_close(read);
 	arena_release(&a);
 	return err;
+}
+
+int
+objects_presign(const struct objects *o, const struct conf *c,
+		const char *bucket, const char *key, uint32_t expires_s,
+		struct buf *out)
+{
+	struct auth_url url = { .method = "GET",
+				.base = conf_s3_public_url(c),
+				.bucket = bucket,
+				.key = key,
+				.query = SLICE_EMPTY };
+	char endpoint[ENDPOINT_MAX];
+
+	if (url.base.n == 0) {
+		if (find_endpoint(c, endpoint) != 0)
+			return -1;
+		url.base = slice_str(endpoint);
+	}
+	while (slice_ends(url.base, SLICE("/")))
+		url.base.n--;
+	return auth_presign_url(&url, &o->signer, expires_s, time_now_us(),
+				out);
 }

@@ -34,4 +34,10 @@ enum s3_error MUST_CHECK objects_put_text(struct objects *o, const char *bucket,
 enum s3_error MUST_CHECK objects_get_text(struct objects *o, const char *bucket,
 					  const char *key, struct buf *out);
 
+/* Appends the URL of a GET that needs no key, by the name that others know the
+ * S3 by: S3_PUBLIC_URL, else as objects_open(). 0 or -1. */
+int MUST_CHECK objects_presign(const struct objects *o, const struct conf *c,
+			       const char *bucket, const char *key,
+			       uint32_t expires_s, struct buf *out);
+
 #endif

@@ -29,6 +29,9 @@ struct worker_conf {
 	bool on_demand; /* no lanes: claims only by worker_process_one() */
 	/* Plans the daily cleanup (type "cleanup") */
 	bool plans;
+	/* What the database is to know of the settings: told at the start until
+	 * it is taken, and each hour; NULL: nothing. */
+	enum queue_error (*announce)(const struct job_host *host);
 };
 
 /* How many connections to the database it uses at once. */

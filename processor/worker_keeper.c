@@ -15,6 +15,7 @@
 #define FORESIGHT_US (5 * US_PER_S)
 #define PLAN_FIRST_US (60 * US_PER_S) /* and up to four more minutes */
 #define PLAN_US (3600 * US_PER_S)     /* the database says if it was today */
+#define ANNOUNCE_US (3600 * US_PER_S)
 #define TICK_US (US_PER_S / 2)
 
 /* ---- beats --------------------------------------------------------------- */
@@ -162,6 +163,16 @@ foresee(struct keeper *k)
 	return FORESIGHT_US;
 }
 
+static int64_t
+announce(struct keeper *k)
+{
+	const struct worker_conf *conf = &k->worker->conf;
+	enum queue_error err =
+	    conf->announce ? conf->announce(conf->host) : QUEUE_OK;
+
+	return err == QUEUE_OK ? ANNOUNCE_US : RESCUE_US;
+}
+
 /* One a day of all processors, by its dedupe key. */
 static int64_t
 plan(struct keeper *k)
@@ -202,8 +213,8 @@ jitter(int64_t us)
 void *
 worker_keeper_main(void *arg)
 {
-	static int64_t (*const duties[])(struct keeper *) = { beat, rescue,
-							      foresee, plan };
+	static int64_t (*const duties[])(
+	    struct keeper *) = { beat, rescue, foresee, announce, plan };
 	struct worker *w = arg;
 	struct keeper k = { .worker = w, .due_us = INT64_MAX };
 	int64_t due[ARRAY_LEN(duties)] = { 0 }, now = time_mono_us();

@@ -67,7 +67,7 @@ queue_external_refused(struct queue *q, const char *id, int attempt,
 	static const struct pg_stmt stmt = {
 		"external_settle",
 		"SELECT external_settle($1, $2, 'failed', $3, $4, NULL, '{}',"
-		" make_interval(secs => $5))"
+		" $5)"
 	};
 	struct pg_args args = { 0 };
 

@@ -2,12 +2,10 @@
  * Presigned URLs of the S3 port, path style, signed with the root pair.
  */
 #include "gateway/api/call.h"
-#include "base/encode.h"
 #include "base/timeval.h"
 
 #define URL_STEP_US (1800 * US_PER_S)
 #define URL_EXPIRES_S 5400
-#define HEADERS_MAX 5
 
 /* A Host header as RFC 3986 §3.2.2 spells hosts: what is put into a URL. */
 static bool
@@ -37,16 +35,13 @@ is_wildcard(const char *host)
 static void
 put_base(const struct api_call *c, struct buf *out)
 {
-	struct slice list = slice_str(c->api->conf.conf->s3_public_url), first;
+	struct slice named = conf_s3_public_url(c->api->conf.conf);
 	struct slice host = http_header_get(c->http, "Host");
 	char name[256], listen[256];
 	uint16_t port;
 
-	if (list.n > 0 && slice_cut(&list, ',', &first)) {
-		first = slice_trim(first);
-		while (slice_ends(first, SLICE("/")))
-			first.n--;
-		buf_put(out, first);
+	if (named.n) {
+		buf_put(out, named);
 		return;
 	}
 	if (conf_split_addr(c->api->conf.s3_address, listen, sizeof(listen),
@@ -69,36 +64,21 @@ put_base(const struct api_call *c, struct buf *out)
 void
 api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 {
-	struct auth_header headers[HEADERS_MAX];
-	struct auth_request req = { .method = slice_str(p->method),
-				    .raw_query = p->query,
-				    .headers = headers };
-	struct buf base = BUF_INIT, path = BUF_INIT;
-	ptrdiff_t scheme;
+	struct auth_url url = { .method = p->method,
+				.bucket = p->bucket,
+				.key = p->key,
+				.query = p->query,
+				.headers = p->headers,
+				.n_headers = p->n_headers };
+	struct buf base = BUF_INIT;
 
 	put_base(c, &base);
-	scheme = slice_find(buf_slice(&base), SLICE("://"));
-	buf_printf(&path, "/%s/", p->bucket);
-	uri_encode(&path, slice_str(p->key), true);
-	if (scheme < 0 || !buf_ok(&base) || !buf_ok(&path)) {
+	url.base = buf_slice(&base);
+	if (!buf_ok(&base) ||
+	    auth_presign_url(&url, &c->api->signer, p->expires_s, p->now_us,
+			     out) != 0)
 		out->err = true;
-		goto out;
-	}
-	req.raw_path = buf_slice(&path);
-	headers[req.n_headers++] = (struct auth_header){
-		SLICE("host"), slice_from(buf_slice(&base), (size_t)scheme + 3)
-	};
-	for (size_t i = 0; i < p->n_headers && i + 1 < HEADERS_MAX; i++)
-		headers[req.n_headers++] = p->headers[i];
-	buf_put(out, buf_slice(&base));
-	buf_put(out, buf_slice(&path));
-	buf_putc(out, '?');
-	if (auth_presign(&req, &c->api->signer, p->expires_s, p->now_us, out) !=
-	    0)
-		out->err = true;
-out:
 	buf_release(&base);
-	buf_release(&path);
 }
 
 void

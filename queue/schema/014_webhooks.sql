@@ -147,17 +147,20 @@ RETURNS void LANGUAGE sql AS $$
   WHERE name = external_worker(p_id, p_attempt)
 $$;
 
--- The end of a run elsewhere; NULL when it has ended otherwise.
+-- The end of a run elsewhere; NULL when it has ended otherwise. p_after: they
+-- ask for so many seconds of peace, which are no less than the backoff's.
 CREATE FUNCTION external_settle(p_id uuid, p_attempt int, p_status text,
   p_error text, p_permanent boolean, p_result jsonb, p_outcome jsonb,
-  p_delay interval)
+  p_after int)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE ext text := external_worker(p_id, p_attempt);
 BEGIN
   -- workers before jobs, as the rescue takes them
   DELETE FROM workers WHERE name = ext;
   RETURN job_settle(p_id, p_attempt, ext, p_status, p_error, p_permanent,
-                    p_result, p_outcome, p_delay);
+                    p_result, p_outcome, CASE WHEN p_after IS NOT NULL THEN
+      make_interval(secs => greatest(p_after, least(
+        15 * 4 ^ least(p_attempt - 1, 10), 3600))) END);
 END $$;
 
 /*
