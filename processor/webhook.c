@@ -9,7 +9,7 @@
 #include "queue/webhooks.h"
 
 #define POST_MS 15000
-#define ANSWER_MAX (256u << 10)
+#define ANSWER_MAX (64u << 10)
 #define AFTER_MAX_S 86400
 #define EXTERNAL_MEMORY (16u << 20)
 #define EXTERNAL_RUN_S 120 /* a POST, and the database */
@@ -135,12 +135,15 @@ read_text(void *ctx, uint64_t offset, void *p, size_t n)
 	return 0;
 }
 
+/* Called for a 2xx only: they have it, however their answer ends. */
 static int
 drop(void *ctx, const void *p, size_t n)
 {
-	(void)ctx;
+	bool *taken = ctx;
+
 	(void)p;
 	(void)n;
+	*taken = true;
 	return 0;
 }
 
@@ -161,10 +164,10 @@ retry_after(const struct http_client_answer *a)
 }
 
 static void
-judge(enum http_client_error rc, const struct http_client_answer *a,
+judge(enum http_client_error rc, const struct http_client_answer *a, bool taken,
       struct webhook_answer *out)
 {
-	out->status = a->status;
+	out->status = a->status || !taken ? a->status : 200;
 	out->after_s = a->status ? retry_after(a) : -1;
 	if (a->status)
 		snprintf(out->error, sizeof(out->error), "http_%u", a->status);
@@ -180,6 +183,7 @@ webhook_post(const struct webhook_keys *keys, struct slice url, const char *id,
 	     struct slice body, struct webhook_answer *out)
 {
 	struct text text = { body };
+	bool taken = false;
 	const struct http_client_body stream = { .size = body.n,
 						 .read_at = read_text,
 						 .ctx = &text };
@@ -187,6 +191,7 @@ webhook_post(const struct webhook_keys *keys, struct slice url, const char *id,
 					 .body = &stream,
 					 .answer_max = ANSWER_MAX,
 					 .sink = drop,
+					 .sink_ctx = &taken,
 					 .timeout_ms = POST_MS };
 	struct http_client_answer answer = { 0 };
 	enum http_client_error rc = HTTP_CLIENT_INTERNAL;
@@ -204,7 +209,7 @@ webhook_post(const struct webhook_keys *keys, struct slice url, const char *id,
 		call.headers = buf_slice(&head);
 		rc = http_client_run(client, &call, &answer);
 	}
-	judge(rc, &answer, out);
+	judge(rc, &answer, taken, out);
 	if (out->status / 100 != 2)
 		log_info("webhook", "%s: %s", id, out->error);
 	http_client_answer_release(&answer);

@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 
 from gateway import Gateway  # noqa: E402
+from hook import SECRET, Receiver  # noqa: E402
 from machine import Machine  # noqa: E402
 from pg import Postgres  # noqa: E402
 from stack import Stack  # noqa: E402
@@ -119,3 +120,30 @@ def machine(postgres):
     m = Machine(postgres)
     yield m
     m.close()
+
+
+@pytest.fixture
+def own_machine(postgres):
+    """Makes machines with settings, and a secret for webhooks."""
+    made = []
+
+    def make(**settings):
+        made.append(Machine(postgres,
+                            **{"WEBHOOK_SECRET": SECRET, **settings}))
+        return made[-1]
+    yield make
+    for m in made:
+        m.close()
+
+
+@pytest.fixture
+def receiver():
+    """Makes servers that take webhooks."""
+    made = []
+
+    def make(*args):
+        made.append(Receiver(*args))
+        return made[-1]
+    yield make
+    for r in made:
+        r.close()

@@ -11,6 +11,13 @@ import uuid
 
 from web import request
 
+# The secret of the specification's example.
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SUGGESTIONS = {
+    "clips": [{"startTime": 0.1, "endTime": 0.6, "confidence": 0.5,
+               "title": "theirs", "description": "made elsewhere"}],
+    "bestMoments": [0.3], "overallScore": 0.25}
+
 
 def key_of(secret):
     """The bytes behind whsec_, or the text itself."""
