@@ -277,7 +277,7 @@ def test_the_secret_itself_is_a_signature_only_where_that_is_asked_for(
     ("processor", {"WEBHOOK_SECRET": "short"}, "16 to 128"),
     ("processor", {"WEBHOOK_URL": "https://h/SECRET"},
      "WEBHOOK_URL needs WEBHOOK_SECRET"),
-    ("processor", {"WEBHOOK_URL": "ftp://h/SECRET"}, "http://"),
+    ("processor", {"WEBHOOK_URL": "a=ftp://h/SECRET"}, "http://"),
     ("processor", {"WEBHOOK_URL": "https://h/SECRET https://h/2"}, "NAME=URL"),
     ("processor", {"WEBHOOK_URL_SECRET": "short"}, "WEBHOOK_URL_SECRET"),
     ("processor", {"REELGATE_EXTERNAL_JOBS": "ai_analysis=https://h/SECRET"},
