@@ -1,5 +1,5 @@
 /*
- * Webhooks: each function is one call of a function of schema/015, where the
+ * Webhooks: each function is one call of a function of schema/016, where the
  * rules stand.
  */
 #include "queue/webhooks.h"
