@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/random.h"
 #include "base/rundir.h"
 #include "base/service.h"
 #include "processor/control.h"
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #define DRAIN_S 25
+#define PLAN_AFTER_S 60
+#define PLAN_SPREAD_S 240
 #define ERR_MAX 512
 #define OTHER_FILES 256 /* database, sockets, pipes, outputs */
 
@@ -51,8 +54,20 @@ parse_options(int argc, char **argv, struct options *o)
 	const struct command_line line = {
 		.usage = "reelgate-processor [--config FILE] [--data DIR] "
 			 "[--on-demand]",
-		.about = "Runs the jobs of the queue. Settings: see "
-			 "docs/configuration.md.\n",
+		.about =
+		    "Runs the jobs of the queue, in two lanes: media jobs\n"
+		    "(process_video, ai_analysis, generate_clips) in a child\n"
+		    "process each, REELGATE_PROCESSOR_SLOTS at once; light "
+		    "ones\n"
+		    "in threads. Any number of processors may share a queue,\n"
+		    "each with a data directory of its own.\n"
+		    "SIGTERM: begins nothing more, gives running jobs 25 s, "
+		    "gives\n"
+		    "the rest back; a second one ends the waiting. Exit "
+		    "status:\n"
+		    "0 after that, 64 wrong usage, 78 what prevents the "
+		    "start.\n"
+		    "Settings: docs/configuration.md. Jobs: docs/queue.md.\n",
 		.version = "reelgate-processor " REELGATE_VERSION,
 		.options = options,
 		.n_options = ARRAY_LEN(options),
@@ -103,6 +118,16 @@ allow_files(unsigned slots)
 		   : 1;
 }
 
+/* Soon after the start, but not of all processors at once. */
+static unsigned
+plan_after_s(void)
+{
+	uint32_t r;
+
+	random_bytes(&r, sizeof(r));
+	return PLAN_AFTER_S + r % PLAN_SPREAD_S;
+}
+
 static int
 processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 {
@@ -114,7 +139,7 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 		.light_threads = WORKER_LIGHT_THREADS,
 		.light_room = WORKER_LIGHT_ROOM,
 		.on_demand = o->on_demand,
-		.plans = !o->on_demand,
+		.plan_after_s = o->on_demand ? 0 : plan_after_s(),
 		.announce = webhooks_announce,
 	};
 	char path[PATH_MAX];
@@ -133,9 +158,8 @@ processor_start(struct processor *p, const struct options *o, char err[ERR_MAX])
 	if (p->work_lock < 0)
 		return -1;
 	snprintf(err, ERR_MAX, "out of memory");
-	p->host.queue =
-	    queue_open(p->conf.database_url, worker_connections(&conf),
-		       "reelgate-processor");
+	p->host.queue = queue_open(p->conf.database_url, WORKER_CONNECTIONS,
+				   "reelgate-processor");
 	if (!p->host.queue)
 		return -1;
 	p->worker = worker_start(&conf, err);

@@ -81,14 +81,6 @@ worker_unsure(struct worker *w)
 
 /* ---- life ---------------------------------------------------------------- */
 
-unsigned
-worker_connections(const struct worker_conf *conf)
-{
-	(void)conf;
-	/* a lane claims and ends at once; the keeper; and what jobs ask */
-	return 2 * JOB_LANES + 2;
-}
-
 void
 worker_process_one(struct worker *w, struct buf *answer)
 {

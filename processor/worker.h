@@ -15,11 +15,13 @@
 
 #define WORKER_LIGHT_THREADS 16
 #define WORKER_LIGHT_ROOM 2048
+/* A lane claims and ends at once; the keeper; and what jobs ask. */
+#define WORKER_CONNECTIONS (2 * JOB_LANES + 1 + 4)
 
 struct worker;
 
 struct worker_conf {
-	/* handed to the runs; its queue has worker_connections() */
+	/* handed to the runs; its queue has WORKER_CONNECTIONS */
 	const struct job_host *host;
 	const struct job_type *types;
 	size_t n_types;
@@ -27,15 +29,14 @@ struct worker_conf {
 	unsigned light_threads; /* of the light lane; 0: there is none */
 	unsigned light_room;	/* its jobs claimed and not yet settled */
 	bool on_demand; /* no lanes: claims only by worker_process_one() */
-	/* Plans the daily cleanup (type "cleanup") */
-	bool plans;
+	/* Plans the daily cleanup (type "cleanup"), the first so many seconds
+	 * after the start; 0: does not. */
+	unsigned plan_after_s;
 	/* What the database is to know of the settings: told at the start until
 	 * it is taken, and each hour; NULL: nothing. */
 	enum queue_error (*announce)(const struct job_host *host);
 };
 
-/* How many connections to the database it uses at once. */
-unsigned worker_connections(const struct worker_conf *conf);
 /* Threads run when it returns. NULL with one line in err. */
 struct worker *worker_start(const struct worker_conf *conf, char err[512]);
 /*

@@ -4,7 +4,6 @@
  * lanes for what becomes due, and plans the daily cleanup.
  */
 #include "base/log.h"
-#include "base/random.h"
 #include "base/timeval.h"
 #include "processor/worker_state.h"
 
@@ -13,8 +12,7 @@
 #define BEATS_FULL 5
 #define RESCUE_US (10 * US_PER_S)
 #define FORESIGHT_US (5 * US_PER_S)
-#define PLAN_FIRST_US (60 * US_PER_S) /* and up to four more minutes */
-#define PLAN_US (3600 * US_PER_S)     /* the database says if it was today */
+#define PLAN_US (3600 * US_PER_S) /* the database says if it was today */
 #define ANNOUNCE_US (3600 * US_PER_S)
 #define TICK_US (US_PER_S / 2)
 
@@ -182,7 +180,7 @@ plan(struct keeper *k)
 				     .priority = "low",
 				     .dedupe_key = key };
 
-	if (!k->worker->conf.plans)
+	if (!k->worker->conf.plan_after_s)
 		return PLAN_US;
 	time_format_iso(time_now_us(), now);
 	snprintf(key, sizeof(key), "cleanup:%.10s", now);
@@ -201,15 +199,6 @@ wake_lanes(struct keeper *k)
 		lane_wake(k->worker->lanes[i], NULL);
 }
 
-static int64_t
-jitter(int64_t us)
-{
-	uint32_t r;
-
-	random_bytes(&r, sizeof(r));
-	return (int64_t)(r % (uint64_t)us);
-}
-
 void *
 worker_keeper_main(void *arg)
 {
@@ -220,8 +209,7 @@ worker_keeper_main(void *arg)
 	int64_t due[ARRAY_LEN(duties)] = { 0 }, now = time_mono_us();
 
 	pthread_setname_np(pthread_self(), "keeper");
-	due[ARRAY_LEN(duties) - 1] =
-	    now + PLAN_FIRST_US + jitter(4 * PLAN_FIRST_US);
+	due[ARRAY_LEN(duties) - 1] = now + w->conf.plan_after_s * US_PER_S;
 	while (!worker_is(w, &w->stopping)) {
 		for (size_t i = 0; i < ARRAY_LEN(duties); i++)
 			if (time_mono_us() >= due[i])

@@ -201,6 +201,32 @@ def test_cancelled_job_ends_its_worker(machine, media):
     assert machine.work() == []
 
 
+def test_cancelled_job_ends_at_once(machine, media):
+    """By a notification, not by the next beat."""
+    processor = machine.processor()
+    video = machine.upload(media["long"].read_bytes())
+    worker = wait_for("a worker", processor.child)
+    job = machine.job(video, columns="id")[0]
+    machine.sql(f"SELECT job_cancel('{job}', 'asked for')")
+    asked = time.monotonic()
+    wait_for("end of the worker",
+             lambda: not os.path.exists(f"/proc/{worker}"))
+    assert time.monotonic() - asked < 1.5  # a beat comes after 5 s
+    machine.wait_job(video, "cancelled")
+
+
+def test_sigterm_alone_gives_back_after_25_seconds(machine, media):
+    processor = machine.processor()
+    video = machine.upload(media["long"].read_bytes())
+    processor.freeze_child()
+    processor.process.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    assert processor.wait(40) == 0
+    assert 24 < time.monotonic() - begun < 35
+    assert machine.job(video) == ["pending", "0", ""]
+    assert machine.work() == []
+
+
 def test_sigterm_lets_the_running_job_finish(machine, media):
     processor = machine.processor()
     video = machine.upload(media["long"].read_bytes())

@@ -9,6 +9,7 @@
 #define WAIT_S 20
 
 static struct job_host host;
+static unsigned plan_after_s;
 static atomic_int ran, at_once, most_at_once, stopped_by;
 static _Atomic int64_t stopped_us;
 static atomic_bool go_on; /* what blocks may end */
@@ -92,6 +93,7 @@ static const struct job_type types[] = {
 	LIGHT("nonsense", run_nonsense, 0, 60),
 	LIGHT("fails", run_fails, 0, 60),
 	LIGHT("hands_off", run_hands_off, 0, 60),
+	LIGHT("cleanup", run_noop, 1, 60),
 };
 
 static struct worker *
@@ -103,11 +105,13 @@ start(struct world *w, unsigned threads, unsigned room)
 		.n_types = ARRAY_LEN(types),
 		.light_threads = threads,
 		.light_room = room,
+		.plan_after_s = plan_after_s,
 	};
 	char err[512];
 	struct worker *worker;
 
-	host.queue = w->q;
+	if (host.queue != w->q) /* another engine may be reading it */
+		host.queue = w->q;
 	atomic_store(&ran, 0);
 	atomic_store(&most_at_once, 0);
 	atomic_store(&stopped_by, 0);
@@ -405,6 +409,88 @@ test_worker_progress_is_written_within_seconds(void **state)
 	worker_free(worker);
 }
 
+static void
+test_worker_results_wait_for_the_database(void **state)
+{
+	struct world *w = *state;
+	struct worker *worker = start(w, 4, 10);
+
+	log_set_level(LOG_ERROR);
+	add(w, "blocks", 4);
+	wait_for(&ran, 4);
+	server_sql("ALTER DATABASE %s ALLOW_CONNECTIONS false", w->name);
+	server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		   " WHERE datname = '%s' AND usename = 'reelgate'",
+		   w->name);
+	atomic_store(&go_on, true);
+	assert_false(worker_idle(worker, 1500));
+	server_sql("ALTER DATABASE %s ALLOW_CONNECTIONS true", w->name);
+	wait_sql(w, "4", COUNT("completed") " AND attempts = 1");
+	assert_int_equal(atomic_load(&ran), 4);
+	add(w, "noop", 3); /* and it goes on */
+	wait_sql(w, "7", COUNT("completed"));
+	worker_free(worker);
+}
+
+static void
+test_worker_one_cleanup_a_day_is_planned(void **state)
+{
+	struct world *w = *state;
+	struct worker *first, *second;
+
+	plan_after_s = 1;
+	first = start(w, 1, 1);
+	second = start(w, 1, 1);
+	plan_after_s = 0;
+	wait_sql(w, "1",
+		 COUNT("completed") " AND type = 'cleanup' AND"
+				    " priority = 'low' AND dedupe_key"
+				    " LIKE 'cleanup:20__-__-__'");
+	sleep(2);
+	/* two, should midnight have passed */
+	assert_sql(w, "t",
+		   "SELECT count(*) = count(DISTINCT dedupe_key) AND"
+		   " count(*) <= 2 FROM job_queue");
+	worker_free(first);
+	worker_free(second);
+}
+
+static void
+test_worker_on_demand_runs_one_job_of_any_type(void **state)
+{
+	struct world *w = *state;
+	const struct worker_conf conf = {
+		.host = &host,
+		.types = types,
+		.n_types = ARRAY_LEN(types),
+		.slots = 1,
+		.on_demand = true,
+	};
+	static const char *const answers[] = { "\"jobType\":\"noop\"",
+					       "\"error\":\"it_fails\"",
+					       "{\"hasJob\":false}" };
+	char err[512];
+	struct worker *worker;
+
+	host.queue = w->q;
+	worker = worker_start(&conf, err);
+	assert_non_null(worker);
+	add(w, "noop", 1);
+	sql(w,
+	    "INSERT INTO job_queue (type, priority) VALUES ('fails', 'low')");
+	usleep(300000);
+	assert_sql(w, "2", COUNT("pending")); /* nobody asked yet */
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct buf answer = BUF_INIT;
+
+		worker_process_one(worker, &answer);
+		assert_true(buf_ok(&answer));
+		assert_non_null(strstr(answer.p, answers[i]));
+		buf_release(&answer);
+	}
+	worker_free(worker);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -424,6 +510,9 @@ main(int argc, char **argv)
 		TEST_WITH_DB(test_worker_job_handed_off_is_forgotten),
 		TEST_WITH_DB(test_worker_job_begins_when_its_time_comes),
 		TEST_WITH_DB(test_worker_progress_is_written_within_seconds),
+		TEST_WITH_DB(test_worker_results_wait_for_the_database),
+		TEST_WITH_DB(test_worker_one_cleanup_a_day_is_planned),
+		TEST_WITH_DB(test_worker_on_demand_runs_one_job_of_any_type),
 	};
 
 	(void)argc;
