@@ -93,9 +93,12 @@ struct lane {
 
 /* With all types of the worker whose lane is @kind, or with all types of any
  * when @threads is 0: then it runs only what lane_run_one() asks for. NULL on
- * shortage of memory or threads. */
-struct lane *lane_start(struct worker *w, enum job_lane kind, unsigned threads,
-			unsigned room);
+ * memory shortage. */
+struct lane *lane_new(struct worker *w, enum job_lane kind, unsigned threads,
+		      unsigned room);
+/* Begins, with as many @threads: the worker knows all of its lanes by now,
+ * since any of them may ask for a beat. False when there are no threads. */
+bool MUST_CHECK lane_start(struct lane *l, unsigned threads);
 void lane_free(struct lane *l); /* joins; NULL is fine */
 
 /* There may be jobs of the type; NULL: of any. */
@@ -121,7 +124,7 @@ void lane_drain(struct lane *l);
 bool lane_idle(struct lane *l, int64_t us);
 void lane_stop(struct lane *l);
 
-/* ---- between lane.c and lane_ends.c ------------------------------------- */
+/* ---- between lane.c, lane_claims.c and lane_ends.c ---------------------- */
 
 /* The lock is held. */
 void lane_move(struct lane *l, struct task *t, enum task_state to);
@@ -131,6 +134,14 @@ void lane_end_task(struct lane *l, struct task *t, int rc);
 void lane_wake_claimer(struct lane *l);
 /* Frees what belongs to a settled task; the lock is not held. */
 void lane_free_task(struct lane *l, struct task *t);
+/* Ends a run early for that reason, the first counts. The lock is held. */
+void lane_stop_task(struct lane *l, struct task *t, enum job_stop why);
+/* A thread is woken when something waits. The lock is held. */
+void lane_wake_thread(struct lane *l);
+/* One job of any group that has room: *out is NULL when none is due. The lock
+ * is held, but not meanwhile. */
+enum queue_error MUST_CHECK lane_claim_one(struct lane *l, struct task **out);
+void *lane_claimer_main(void *lane);
 void *lane_ender_main(void *lane);
 struct flush *lane_flush_new(void);
 

@@ -100,17 +100,21 @@ start_lanes(struct worker *w)
 		{ JOB_LANE_LIGHT, c->light_threads, c->light_room },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
-		struct lane *l;
+	unsigned threads[ARRAY_LEN(lanes)];
 
+	for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
 		if (!lanes[i].room || (c->on_demand && i > 0))
 			continue;
-		l = lane_start(w, lanes[i].kind, lanes[i].threads,
-			       lanes[i].room);
-		if (!l)
+		threads[w->n_lanes] = lanes[i].threads;
+		w->lanes[w->n_lanes] =
+		    lane_new(w, lanes[i].kind, lanes[i].threads, lanes[i].room);
+		if (!w->lanes[w->n_lanes])
 			return false;
-		w->lanes[w->n_lanes++] = l;
+		w->n_lanes++;
 	}
+	for (size_t i = 0; i < w->n_lanes; i++)
+		if (!lane_start(w->lanes[i], threads[i]))
+			return false;
 	return true;
 }
 
