@@ -1,4 +1,5 @@
 """The daily cleanup: what nothing names goes, all else stays."""
+import concurrent.futures
 import json
 
 import pytest
@@ -41,8 +42,10 @@ def clean(machine, payload=NOW):
 
 
 def put(machine, *keys):
-    for key in keys:
-        machine.client().put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    client = machine.client()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: client.put_object(
+            Bucket=BUCKET, Key=key, Body=b"x"), keys))
 
 
 def cut_clip(machine, video):
