@@ -89,6 +89,34 @@ init_task(struct lane *l, struct task *t, struct claimed *c,
 	return t->run.stop_fd >= 0;
 }
 
+static void
+all_due(struct lane *l)
+{
+	for (size_t i = 0; i < l->n_types; i++)
+		l->types[i].group->due = true;
+}
+
+/*
+ * A server that crashed may have forgotten a claim of ours (job_claim() does
+ * not wait for the disk), and gives us the same attempt again: that is the run
+ * we have. A full light lane is too long for the question; there a job may run
+ * twice at once, as it may after any crash.
+ */
+static bool
+is_held(const struct lane *l, const struct queue_job *job)
+{
+	const struct task *t;
+
+	if (l->kind != JOB_LANE_MEDIA)
+		return false;
+	for (size_t i = 0; i < TASK_LISTS; i++)
+		TAILQ_FOREACH(t, &l->lists[i], link)
+	if (t->run.job.attempts == job->attempts &&
+	    strcmp(t->run.job.id, job->id) == 0)
+		return true;
+	return false;
+}
+
 /*
  * Lists the jobs of a claim. What cannot be taken for want of memory is in
  * nobody's list, so the keeper gives it back.
@@ -101,6 +129,10 @@ list_tasks(struct lane *l, struct claimed *c, const struct queue_job *jobs,
 	for (size_t i = 0; c->tasks && i < n; i++) {
 		struct task *t = &c->tasks[i];
 
+		if (is_held(l, &jobs[i])) {
+			all_due(l); /* it may have been in others' way */
+			continue;
+		}
 		if (!init_task(l, t, c, &jobs[i])) {
 			worker_unsure(l->worker);
 			continue;
@@ -223,13 +255,6 @@ claim_group(struct lane *l, struct group *g)
 	if (err != QUEUE_OK || got == n)
 		g->due = true;
 	return err == QUEUE_OK;
-}
-
-static void
-all_due(struct lane *l)
-{
-	for (size_t i = 0; i < l->n_types; i++)
-		l->types[i].group->due = true;
 }
 
 void *

@@ -175,6 +175,9 @@ settle_batch(struct lane *l, struct flush *f)
 		if (t->settled == QUEUE_CONFLICT)
 			continue;
 		lane_move(l, t, TASK_SETTLED);
+		/* unless it came to us again meanwhile (is_held()) */
+		if (t->settled == QUEUE_LOST)
+			worker_unsure(l->worker);
 		l->out--;
 		t->group->out--;
 		if (!t->awaited)
