@@ -46,7 +46,10 @@ abort_uploads(struct job_run *run, size_t *count)
 			    store, slice_str(old[i].bucket),
 			    slice_str(old[i].key), slice_str(old[i].upload_id));
 
-			if (gone != S3_OK && gone != S3_ERR_NO_SUCH_UPLOAD)
+			if ((gone != S3_OK && gone != S3_ERR_NO_SUCH_UPLOAD) ||
+			    queue_intent_delete(run->host->queue, NULL,
+						old[i].bucket,
+						old[i].key) != QUEUE_OK)
 				log_warn("upload_not_aborted", "%s",
 					 old[i].key);
 			else

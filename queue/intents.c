@@ -2,6 +2,10 @@
  * Upload intents: what a user said before an upload, so that the object's
  * event finds its owner and name, and what is still to come can be counted.
  * An intent is open until its object was seen (intent_fulfil) or it expires.
+ *
+ * Users read theirs; they are written as service_role. A user with SQL of
+ * their own could else take back an intent and keep its signed URL, or promise
+ * away the disk of all.
  */
 #include "queue/pg.h"
 
@@ -91,9 +95,14 @@ queue_intent_create(struct queue *q, const char *user,
 		    const struct queue_intent *in, uint64_t limit,
 		    char id[UUID_TEXT_MAX])
 {
+	char place[8 + UUID_TEXT_MAX + 1];
 	struct pg_tx tx;
-	enum queue_error err = pg_begin(q, user, &tx);
+	enum queue_error err;
 
+	snprintf(place, sizeof(place), "uploads/%s/", user);
+	if (!slice_starts(slice_str(in->key), slice_str(place)))
+		return QUEUE_INTERNAL;
+	err = pg_begin(q, NULL, &tx);
 	if (err)
 		return err;
 	if (limit)
@@ -155,7 +164,8 @@ queue_intent_delete(struct queue *q, const char *user, const char *bucket,
 	static const struct pg_stmt stmt = {
 		"intent_delete",
 		"DELETE FROM upload_intents WHERE bucket = $1 AND key = $2"
-		" RETURNING id"
+		" AND completed_at IS NULL"
+		" AND ($3::uuid IS NULL OR user_id = $3) RETURNING id"
 	};
 	struct pg_args args = { 0 };
 	PGresult *r;
@@ -163,18 +173,21 @@ queue_intent_delete(struct queue *q, const char *user, const char *bucket,
 
 	pg_text(&args, bucket);
 	pg_text(&args, key);
-	err = pg_run_row(q, user, &stmt, &args, &r);
+	pg_text(&args, user);
+	err = pg_run_row(q, NULL, &stmt, &args, &r);
 	PQclear(r);
 	return err;
 }
 
+/* Their time is set anew, so that each is answered to one caller only and one
+ * that cannot be aborted does not stand in the way of the others. */
 enum queue_error
 queue_intents_abandoned(struct queue *q, uint32_t max, struct arena *a,
 			struct queue_intent **out, size_t *n)
 {
 	static const struct pg_stmt stmt = {
 		"intents_abandoned",
-		"DELETE FROM upload_intents WHERE id IN"
+		"UPDATE upload_intents SET expires_at = now() WHERE id IN"
 		" (SELECT id FROM upload_intents WHERE upload_id IS NOT NULL"
 		" AND completed_at IS NULL"
 		" AND expires_at < now() - interval '1 hour'"

@@ -9,8 +9,8 @@
  * known to be away. Nothing was done, unless the connection broke at the very
  * commit: every function may be called again, since what must not happen
  * twice is keyed (relay, complete_upload) or fenced (jobs: LOST).
- * Functions with a user argument run as role `authenticated` with that user's
- * claims, so that row level security decides; the others as `service_role`.
+ * Functions with a user argument read as role `authenticated` with that user's
+ * claims, so that row level security decides; all writing is `service_role`'s.
  * UUIDs are text of 36 characters. Texts in structs are owned by the arena
  * given; NULL means SQL NULL. JSON is passed as text.
  */
@@ -183,13 +183,15 @@ enum queue_error MUST_CHECK queue_intent_list(struct queue *q, const char *user,
 					      uint32_t max, struct arena *a,
 					      struct queue_intent **out,
 					      size_t *n);
-/* Forgets the user's intent; one that is completed stays: NOT_FOUND. */
+/* Forgets the user's intent, with NULL anybody's; one that is completed stays:
+ * NOT_FOUND. */
 enum queue_error MUST_CHECK queue_intent_delete(struct queue *q,
 						const char *user,
 						const char *bucket,
 						const char *key);
-/* Forgets at most max intents for uploads in parts that expired an hour ago
- * without an object, and answers them: the caller aborts the uploads. */
+/* At most max intents for uploads in parts that expired an hour ago without an
+ * object. The caller aborts each upload, then forgets its intent; one that is
+ * still there after another hour is answered again. */
 enum queue_error MUST_CHECK queue_intents_abandoned(struct queue *q,
 						    uint32_t max,
 						    struct arena *a,

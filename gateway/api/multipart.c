@@ -90,12 +90,17 @@ abort_abandoned(struct api_call *c)
 	if (queue_intents_abandoned(c->api->conf.queue, ABANDONED_AT_ONCE,
 				    &c->arena, &old, &n) != QUEUE_OK)
 		return;
-	for (size_t i = 0; i < n; i++)
-		if (store_upload_abort(c->api->conf.store,
-				       slice_str(old[i].bucket),
-				       slice_str(old[i].key),
-				       slice_str(old[i].upload_id)) != S3_OK)
+	for (size_t i = 0; i < n; i++) {
+		enum s3_error gone = store_upload_abort(
+		    c->api->conf.store, slice_str(old[i].bucket),
+		    slice_str(old[i].key), slice_str(old[i].upload_id));
+
+		/* what stays is taken up again later */
+		if ((gone != S3_OK && gone != S3_ERR_NO_SUCH_UPLOAD) ||
+		    queue_intent_delete(c->api->conf.queue, NULL, old[i].bucket,
+					old[i].key) != QUEUE_OK)
 			log_warn("upload_not_aborted", "%s", old[i].key);
+	}
 }
 
 static enum s3_error

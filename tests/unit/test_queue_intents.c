@@ -128,7 +128,7 @@ test_queue_intent_delete_is_its_owners(void **state)
 }
 
 static void
-test_queue_intents_abandoned_are_answered_once(void **state)
+test_queue_intents_abandoned_come_again_until_forgotten(void **state)
 {
 	struct world *w = *state;
 	struct queue_intent *list;
@@ -149,7 +149,22 @@ test_queue_intents_abandoned_are_answered_once(void **state)
 			 QUEUE_OK);
 	assert_int_equal(n, 1);
 	assert_string_equal(list[0].upload_id, "UP2");
-	assert_sql(w, "2", "SELECT count(*) FROM upload_intents");
+	/* aborted: forgotten, by whomever; the other waits for an hour */
+	assert_int_equal(
+	    queue_intent_delete(w->q, NULL, BUCKET, "uploads/" USER_B "/3"),
+	    QUEUE_OK);
+	assert_int_equal(queue_intents_abandoned(w->q, 9, &w->a, &list, &n),
+			 QUEUE_OK);
+	assert_int_equal(n, 0);
+	assert_sql(w, "1 2 4",
+		   "SELECT string_agg(right(key, 1), ' ' ORDER BY"
+		   " right(key, 1)) FROM upload_intents");
+	sql(w, "UPDATE upload_intents SET expires_at = expires_at -"
+	       " interval '61 min' WHERE upload_id = 'UP2'");
+	assert_int_equal(queue_intents_abandoned(w->q, 9, &w->a, &list, &n),
+			 QUEUE_OK);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].upload_id, "UP2");
 }
 
 static void
@@ -180,7 +195,8 @@ main(int argc, char **argv)
 		TEST_WITH_DB(
 		    test_queue_intent_list_has_the_users_open_uploads_in_parts),
 		TEST_WITH_DB(test_queue_intent_delete_is_its_owners),
-		TEST_WITH_DB(test_queue_intents_abandoned_are_answered_once),
+		TEST_WITH_DB(
+		    test_queue_intents_abandoned_come_again_until_forgotten),
 		TEST_WITH_DB(test_queue_load_counts_due_jobs_up_to_a_bound),
 	};
 

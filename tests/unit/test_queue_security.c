@@ -89,7 +89,7 @@ test_queue_rls_services_tables_are_closed_to_users(void **state)
 }
 
 static void
-test_queue_rls_users_write_nothing_but_their_own_intents(void **state)
+test_queue_rls_users_write_nothing(void **state)
 {
 	static const char *const refused[] = {
 		"UPDATE videos SET title = 'x'",
@@ -97,6 +97,10 @@ test_queue_rls_users_write_nothing_but_their_own_intents(void **state)
 		"INSERT INTO videos (user_id, title, filename, bucket, s3_key,"
 		" file_size) VALUES (auth.uid(), '', '', 'b', 'k', 1)",
 		"UPDATE upload_intents SET key = 'x'",
+		"DELETE FROM upload_intents",
+		"INSERT INTO upload_intents (user_id, bucket, key, file_name,"
+		" content_type, expires_at) VALUES ('" USER_A "', 'b',"
+		" 'uploads/" USER_A "/x', '', '', now())",
 		"INSERT INTO upload_intents (user_id, bucket, key, file_name,"
 		" content_type, expires_at) VALUES ('" USER_B "', 'b',"
 		" 'uploads/" USER_A "/x', '', '', now())",
@@ -147,6 +151,26 @@ test_queue_intent_for_a_taken_key_is_a_conflict(void **state)
 }
 
 static void
+test_queue_intent_for_another_users_key_is_refused(void **state)
+{
+	static const char *const keys[] = { "uploads/" USER_B "/1.mp4",
+					    "uploads/" USER_A, "1.mp4", "" };
+	struct world *w = *state;
+	char id[UUID_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct queue_intent in = { .bucket = BUCKET,
+					   .key = keys[i],
+					   .file_name = "f",
+					   .content_type = "video/mp4" };
+
+		assert_int_equal(queue_intent_create(w->q, USER_A, &in, 0, id),
+				 QUEUE_INTERNAL);
+	}
+	assert_sql(w, "0", "SELECT count(*) FROM upload_intents");
+}
+
+static void
 test_queue_functions_of_another_user_find_nothing(void **state)
 {
 	struct world *w = *state;
@@ -192,10 +216,11 @@ main(int argc, char **argv)
 		    test_queue_rls_other_users_see_no_row_of_any_table),
 		TEST_WITH_DB(
 		    test_queue_rls_services_tables_are_closed_to_users),
-		TEST_WITH_DB(
-		    test_queue_rls_users_write_nothing_but_their_own_intents),
+		TEST_WITH_DB(test_queue_rls_users_write_nothing),
 		TEST_WITH_DB(test_queue_rls_is_forced_on_every_table),
 		TEST_WITH_DB(test_queue_intent_for_a_taken_key_is_a_conflict),
+		TEST_WITH_DB(
+		    test_queue_intent_for_another_users_key_is_refused),
 		TEST_WITH_DB(test_queue_functions_of_another_user_find_nothing),
 	};
 

@@ -178,13 +178,22 @@ test_queue_cleanup_keeps_seven_days_less_a_second(void **state)
 	       " ('" USER_A "', 'b', 'keep', '', '',"
 	       "  now() - interval '7 d' + interval '5 s'),"
 	       " ('" USER_A "', 'b', 'go', '', '',"
-	       "  now() - interval '7 d' - interval '1 s')");
+	       "  now() - interval '7 d' - interval '1 s');"
+	       /* an upload in parts that somebody must still abort */
+	       "INSERT INTO upload_intents (user_id, bucket, key, file_name,"
+	       " content_type, expires_at, upload_id, completed_at) VALUES"
+	       " ('" USER_A "', 'b', 'parts', '', '',"
+	       "  now() - interval '8 d', 'UP1', NULL),"
+	       " ('" USER_A "', 'b', 'joined', '', '',"
+	       "  now() - interval '8 d', 'UP2', now())");
 	assert_int_equal(queue_cleanup(w->q, 7, &n), QUEUE_OK);
-	assert_int_equal(n, 7001);
+	assert_int_equal(n, 7002);
 	assert_sql(w, "2 keep",
 		   "SELECT count(*) || ' ' || min(type)"
 		   " FROM job_queue");
-	assert_sql(w, "keep", "SELECT key FROM upload_intents");
+	assert_sql(w, "keep parts",
+		   "SELECT string_agg(key, ' ' ORDER BY key)"
+		   " FROM upload_intents");
 }
 
 static void
