@@ -25,7 +25,8 @@
 #define DRAIN_MS 30000
 #define API_DRAIN_MS 5000
 #define DATABASE_CONNECTIONS 16
-#define CONNECTION_FILES 6 /* on both ports: sockets, blobs, one more */
+/* on both ports: sockets, blobs, one more; and of one that is turned away */
+#define CONNECTION_FILES 8
 /* index, database, lingering sockets, a lease, the same in flight */
 #define OTHER_FILES (512 + 2 * LEASE_EXTENTS_MAX)
 #define ERR_MAX 512

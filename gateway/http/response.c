@@ -254,7 +254,8 @@ add_headers(struct http_exchange *x, struct MHD_Response *r)
 	ok &= MHD_add_response_header(r, "Server", "Reelgate");
 	ok &= MHD_add_response_header(r, "x-amz-request-id", x->req.request_id);
 	ok &= MHD_add_response_header(r, "x-amz-id-2", x->server->host_id);
-	if (atomic_load(&x->server->draining))
+	if (atomic_load(&x->server->draining) ||
+	    sweep_filling(x->server->sweeper))
 		ok &= MHD_add_response_header(r, "Connection", "close");
 	return ok;
 }

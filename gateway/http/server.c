@@ -31,6 +31,8 @@
 #define STACK_BYTES (256u * 1024)
 #endif
 
+#define ARRIVAL_PAUSE_MS 10
+
 static const struct sweep_limits limits = SWEEP_LIMITS_DEFAULT;
 
 static size_t
@@ -132,13 +134,36 @@ listen_on(struct http_server *s, const char *address, char err[512])
 	return format_address(s->listen_fd, s->address, sizeof(s->address));
 }
 
+/*
+ * In the thread that accepts, and that takes leave of those that ended. When
+ * all connections are in use it pauses, so that some end: who comes meanwhile
+ * waits in the kernel's queue, and is then served, or told to come later by
+ * check(). Only a moment, since who ended is counted until this returns.
+ */
+static enum MHD_Result
+on_arrival(void *cls, const struct sockaddr *address, socklen_t n)
+{
+	const struct timespec moment = { .tv_nsec =
+					     ARRIVAL_PAUSE_MS * 1000000 };
+	struct http_server *s = cls;
+
+	(void)address;
+	(void)n;
+	if (sweep_full(s->sweeper))
+		nanosleep(&moment, NULL);
+	return MHD_YES;
+}
+
 static struct MHD_Daemon *
 start_daemon(struct http_server *s)
 {
+	/* Beyond its limit the daemon cuts who comes, without a word:
+	 * on_arrival() has them wait before. */
+	const unsigned limit = 2 * s->max_connections;
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_daemon_log, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, s->max_connections, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, limit, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, limits.idle_ms / 1000, NULL },
@@ -157,7 +182,7 @@ start_daemon(struct http_server *s)
 	return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION |
 				    MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC |
 				    MHD_USE_ERROR_LOG,
-				0, NULL, NULL, server_on_request, s,
+				0, on_arrival, s, server_on_request, s,
 				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 

@@ -114,9 +114,21 @@ shut_idle(struct sweeper *s, int min_ms)
 }
 
 bool
+sweep_filling(struct sweeper *s)
+{
+	return atomic_load(&s->count) * 4ull > s->max * 3ull;
+}
+
+bool
 sweep_crowded(struct sweeper *s)
 {
 	return atomic_load(&s->count) * 10ull > s->max * 9ull;
+}
+
+bool
+sweep_full(struct sweeper *s)
+{
+	return atomic_load(&s->count) >= s->max;
 }
 
 static void *

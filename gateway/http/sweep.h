@@ -63,8 +63,14 @@ void sweeper_free(struct sweeper *s); /* NULL is fine */
 struct sweep_conn *sweep_add(struct sweeper *s, int fd);
 void sweep_remove(struct sweeper *s, struct sweep_conn *c);
 unsigned sweep_count(struct sweeper *s);
-/* More than nine tenths of the connections are in use. */
+/* More than three quarters of the connections are in use: from here on none is
+ * kept alive for a next request, so that many clients that come now and then
+ * do not use up what is left. */
+bool sweep_filling(struct sweeper *s);
+/* More than nine tenths are: requests are refused. */
 bool sweep_crowded(struct sweeper *s);
+/* All are, or more. */
+bool sweep_full(struct sweeper *s);
 /* Shuts connections that have been between requests for min_ms. */
 void sweep_shut_idle(struct sweeper *s, int min_ms);
 

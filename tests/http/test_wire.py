@@ -380,6 +380,40 @@ def test_beyond_nine_tenths_of_the_connections_is_slow_down(own_gateway):
         assert time.monotonic() < deadline
 
 
+def answers(wires):
+    """All ask, then all are answered."""
+    for w in wires:
+        w.send(LIVE)
+    read = [w.read() for w in wires]
+    for w in wires:
+        w.sock.close()
+    return read
+
+
+def test_connections_beyond_all_are_told_so_and_not_cut(own_gateway):
+    g = own_gateway({"REELGATE_MAX_CONNECTIONS": "20"})
+    for _ in range(5):
+        read = answers([Wire(g.port) for _ in range(38)])
+        assert {r.status for r in read} <= {200, 503}
+        assert any("<Code>SlowDown</Code>" in r.text for r in read)
+
+
+def test_connections_end_with_the_answer_above_three_quarters(own_gateway):
+    g = own_gateway({"REELGATE_MAX_CONNECTIONS": "20"})
+    few = answers([Wire(g.port) for _ in range(10)])
+    assert [r.headers.get("connection", "") for r in few] == [""] * 10
+    held = [Wire(g.port) for _ in range(15)]
+    deadline = time.monotonic() + 10
+    while True:
+        (r,) = answers([Wire(g.port)])  # 503 until the few are gone
+        if r.status == 200 and \
+                r.headers.get("connection", "").lower() == "close":
+            break
+        assert time.monotonic() < deadline
+    for w in held:
+        w.sock.close()
+
+
 def test_mutated_requests_never_end_the_server(gateway, bucket):
     """Bytes flipped, cut, doubled and inserted in requests that were good."""
     r = random.Random(42)

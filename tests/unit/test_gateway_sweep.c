@@ -187,13 +187,33 @@ test_sweep_crowded_above_nine_tenths(void **state)
 	sweep_enter(f->conn, SWEEP_WORKING);
 	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
 		assert_false(sweep_crowded(f->sweeper));
+		assert_false(sweep_full(f->sweeper));
 		more[i] = sweep_add(f->sweeper, f->server);
 		sweep_enter(more[i], SWEEP_WORKING);
 	}
 	assert_true(sweep_crowded(f->sweeper));
+	assert_true(sweep_full(f->sweeper));
 	for (size_t i = 0; i < ARRAY_LEN(more); i++)
 		sweep_remove(f->sweeper, more[i]);
 	assert_false(sweep_crowded(f->sweeper));
+}
+
+static void
+test_sweep_filling_above_three_quarters(void **state)
+{
+	struct fixture *f = *state;
+	struct sweep_conn *more[7];
+
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		assert_false(sweep_filling(f->sweeper));
+		more[i] = sweep_add(f->sweeper, f->server);
+		sweep_enter(more[i], SWEEP_WORKING);
+	}
+	assert_true(sweep_filling(f->sweeper));
+	assert_false(sweep_crowded(f->sweeper));
+	for (size_t i = 0; i < ARRAY_LEN(more); i++)
+		sweep_remove(f->sweeper, more[i]);
+	assert_false(sweep_filling(f->sweeper));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -210,6 +230,7 @@ main(void)
 		T(test_sweep_ends_a_slow_reader_and_spares_a_fast_one),
 		T(test_sweep_shut_idle_takes_idle_ones_only),
 		T(test_sweep_crowded_above_nine_tenths),
+		T(test_sweep_filling_above_three_quarters),
 	};
 
 	return cmocka_run_group_tests_name("gateway_sweep", tests, NULL, NULL);
