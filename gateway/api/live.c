@@ -101,8 +101,9 @@ hear(struct live *l)
 	struct queue_note note;
 
 	if (!live_listening(l)) {
-		atomic_store(&l->listening, true);
+		/* First: what was read before is not to be answered. */
 		live_change_all(l);
+		atomic_store(&l->listening, true);
 	}
 	while (queue_listener_next(l->listener, &note))
 		live_change(l, note.payload);
