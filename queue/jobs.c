@@ -62,10 +62,11 @@ queue_claim(struct queue *q, const char *worker, const char *const *types,
 	    size_t n, struct arena *a, struct queue_job *out, size_t *claimed)
 {
 	static const struct pg_stmt stmt = {
-		"job_claim", "SELECT " QUEUE_JOB_COLUMNS
-			     " FROM job_claim($1, $2, $3, $4, $5, $6) j"
-			     " LEFT JOIN videos v ON v.id = j.video_id"
-			     " ORDER BY j.prio, j.run_at, j.id"
+		"job_claim",
+		"SELECT " QUEUE_JOB_COLUMNS
+		" FROM job_claim($1, $2, $3, $4, $5, $6) j"
+		" LEFT JOIN LATERAL job_video(j.video_id) v ON true"
+		" ORDER BY j.prio, j.run_at, j.id"
 	};
 	bool oldest =
 	    atomic_fetch_add(&q->claims, 1) % OLDEST_EACH == OLDEST_EACH - 1;

@@ -306,6 +306,50 @@ test_queue_job_limit_is_exact_among_many_workers(void **state)
 		   " AND attempts = 1");
 }
 
+struct late_claim {
+	struct world *w;
+	struct queue_job job;
+	size_t n;
+	enum queue_error err;
+};
+
+static void *
+claim_late(void *arg)
+{
+	struct late_claim *c = arg;
+
+	c->err = claim_as(c->w, "w1", &c->job, &c->n);
+	return NULL;
+}
+
+/* The claim waits for the lock of its worker's row, its statement has begun. */
+static void
+test_queue_claim_knows_a_video_added_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct late_claim c = { .w = w };
+	pthread_t t;
+
+	beat(w, "w1", NULL, 0);
+	sql(w, "BEGIN; SELECT FROM workers FOR UPDATE");
+	assert_int_equal(pthread_create(&t, NULL, claim_late, &c), 0);
+	while (strcmp(sql(w, "SELECT count(*) FROM pg_locks WHERE NOT granted"),
+		      "0") == 0)
+		usleep(1000);
+	sql(w,
+	    "WITH v AS (INSERT INTO videos (user_id, title, filename, bucket,"
+	    " s3_key, file_size, content_type) VALUES ('" USER_A "', 't',"
+	    " 'f.mp4', '" BUCKET "', 'uploads/x.mp4', 1, 'video/mp4')"
+	    " RETURNING id) INSERT INTO job_queue (type, video_id)"
+	    " SELECT 'process_video', id FROM v; COMMIT");
+	pthread_join(t, NULL);
+	assert_int_equal(c.err, QUEUE_OK);
+	assert_int_equal(c.n, 1);
+	assert_non_null(c.job.bucket);
+	assert_string_equal(c.job.bucket, BUCKET);
+	assert_string_equal(c.job.s3_key, "uploads/x.mp4");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,6 +371,7 @@ main(int argc, char **argv)
 		TEST_WITH_DB(
 		    test_queue_job_limit_holds_and_hides_no_other_type),
 		TEST_WITH_DB(test_queue_job_limit_is_exact_among_many_workers),
+		TEST_WITH_DB(test_queue_claim_knows_a_video_added_meanwhile),
 	};
 
 	(void)argc;
