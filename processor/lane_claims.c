@@ -109,11 +109,14 @@ is_held(const struct lane *l, const struct queue_job *job)
 
 	if (l->kind != JOB_LANE_MEDIA)
 		return false;
-	for (size_t i = 0; i < TASK_LISTS; i++)
+	for (size_t i = 0; i < TASK_LISTS; i++) {
 		TAILQ_FOREACH(t, &l->lists[i], link)
-	if (t->run.job.attempts == job->attempts &&
-	    strcmp(t->run.job.id, job->id) == 0)
-		return true;
+		{
+			if (t->run.job.attempts == job->attempts &&
+			    strcmp(t->run.job.id, job->id) == 0)
+				return true;
+		}
+	}
 	return false;
 }
 
