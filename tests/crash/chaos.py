@@ -149,7 +149,8 @@ def report(plan, state, clients, done, blows, seconds):
     text = (
         f"chaos, seed {plan.seed}: {plan.uploads} uploads in {seconds[0]:.0f}"
         f" s, all done after {seconds[1]:.0f} s; {len(state.objects)} objects,"
-        f" {len(state.videos)} videos, {len(state.events)} events; "
+        f" {len(state.videos)} videos, {len(state.events)} events, "
+        f"{len(state.taken)} messages in {len(state.told)} tries; "
         + ", ".join(f"{n} {what}" for what, n in sorted(jobs.items()))
         + f"; {sum(c.repeats for c in clients)} repeated requests, "
         f"{struck} runs struck; "

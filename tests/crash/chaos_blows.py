@@ -12,6 +12,8 @@ import socket
 import tempfile
 import time
 
+from chaos_receiver import Told
+from hook import SECRET
 from machine import Machine
 from pg import Postgres
 from web import wait_for
@@ -44,9 +46,11 @@ class World:
         self.hasten = hasten
         self.postgres = Postgres()
         self.far_data = pathlib.Path(tempfile.mkdtemp(prefix="reelgate-far-"))
+        self.told = Told()
         self.machine = Machine(self.postgres, args=(
             "--s3-listen", f"127.0.0.1:{free_port()}",
-            "--api-listen", f"127.0.0.1:{free_port()}"))
+            "--api-listen", f"127.0.0.1:{free_port()}"),
+            WEBHOOK_URL=self.told.url, WEBHOOK_SECRET=SECRET)
         # Each blow may cost a job an attempt, and by design a job has three;
         # here it may lose as many as it is struck. Of what it lost each is
         # accounted for in the end (chaos_check.attempts).
@@ -58,6 +62,8 @@ class World:
         self.near = self.far = None
         self.start_near()
         self.start_far()
+        wait_for("events to tell", lambda: self.sql(
+            "SELECT type FROM webhook_events"))
 
     def sql(self, statement):
         """Again, while PostgreSQL recovers from a blow."""
@@ -83,7 +89,8 @@ class World:
     def hurry(self):
         self.sql("UPDATE job_queue SET run_at = now() WHERE status = 'failed' "
                  "AND claimable AND run_at > now();"
-                 "SELECT pg_notify('job_queue', 'process_video')")
+                 "SELECT pg_notify('job_queue', type) FROM (VALUES "
+                 "('process_video'), ('webhook_deliver')) AS t (type)")
 
     def expire(self, processor):
         """The lease of one that is dead or frozen."""
@@ -95,6 +102,7 @@ class World:
         try:
             self.machine.close()
         finally:
+            self.told.close()
             self.postgres.remove()
             shutil.rmtree(self.far_data, ignore_errors=True)
 

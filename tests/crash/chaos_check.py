@@ -16,6 +16,7 @@ CHANGED = ("overwritten", "deleted")  # ways in which contents have an end
 # worker looks like one out of memory. The rest is what the contents are or
 # what their client did.
 BLOWS = {"lease expired", "worker_limits", "store_unavailable"}
+NOT_TAKEN = {"webhook_http_503", "webhook_no_answer"}  # by the receiver
 REFUSED = "unsupported_media"
 ENDED = {"object removed", "object replaced", "cancelled", "object_missing"}
 
@@ -185,7 +186,8 @@ def attempts(v):
                 f"{j['status']}, {reasons}"
         early = reasons[:-1] if j["error"] else reasons
         key = (j["payload"] or {}).get("s3Key", "")
-        for why in set(early) - BLOWS:
+        hook = j["type"] == "webhook_deliver"
+        for why in set(early) - BLOWS - (NOT_TAKEN if hook else set()):
             if not (v.changed(key) and why in ENDED):
                 yield f"{j['type']} {j['id']}: a run failed of {why}"
 
@@ -260,6 +262,41 @@ def clips(v):
             yield f"clip {c['id']}: {c['status']} {c['error']}"
 
 
+def messages(v):
+    """The end of a video or a clip is told by one message, which is signed,
+    was taken, and said the same at each try. A key's contents may each have
+    an end, and its object's removal is one."""
+    s = v.state
+    sent = {f"msg_{j['id']}": j for j in s.jobs
+            if j["type"] == "webhook_deliver"}
+    for ident, j in sent.items():
+        if j["status"] != "completed" or ident not in s.taken:
+            yield f"{ident}: {j['status']} {j['error']}, not taken"
+    for ident, message in s.told:
+        if ident not in sent or message != sent[ident]["payload"]["message"]:
+            yield f"{ident}: another message than was sent"
+    for ident in s.unsigned:
+        yield f"{ident}: not signed"
+    ends = collections.defaultdict(list)  # video or clip: types
+    for j in sent.values():
+        data = j["payload"]["message"]["data"]
+        ends[data.get("clipId") or data["videoId"]].append(
+            j["payload"]["message"]["type"])
+    for c in s.clips:
+        if ends.pop(c["id"], None) != ["clip.ready"]:
+            yield f"clip {c['id']}: its end was not told once"
+    for x in s.videos:
+        key, told = x["s3_key"], ends.pop(x["id"], [])
+        last = f"video.{x['analysis_status']}"
+        if told != [last] and not (
+                v.way(key) == "deleted" and len(told) <= 2 or
+                v.changed(key) and last in told and
+                len(told) <= len(v.contents[key])):
+            yield f"{key}: {x['analysis_status']}, told {told}"
+    for what, told in ends.items():
+        yield f"{what}: {told}, and not there"
+
+
 def intents(v):
     """An upload that came is no longer counted as announced."""
     for row in v.state.intents:
@@ -274,7 +311,7 @@ def left(v):
 
 
 CHECKS = (objects, outbox_tells, events, videos, jobs, ends, attempts,
-          derived, analyses, clips, intents, left)
+          derived, analyses, clips, messages, intents, left)
 
 
 def faults(state):

@@ -25,6 +25,9 @@ class State:
     clips: list = None
     parts: dict = None        # video: [segments, hooks]
     intents: list = None      # open ones
+    told: list = None         # (id, message) of each webhook that arrived
+    taken: set = None         # ids of those that were answered with success
+    unsigned: list = None     # ids of those not signed by us
     left: list = None         # work directories, descriptors, processes
     errors: list = None       # lines of the logs
 
@@ -110,6 +113,8 @@ def read(world, clients):
         "WHERE video_id = v.id) FROM videos v")}
     s.intents = m.rows("SELECT key FROM upload_intents "
                        "WHERE completed_at IS NULL")
+    s.told = [(x.id, x.json) for x in world.told.messages]
+    s.taken, s.unsigned = world.told.taken, world.told.unsigned
     m.stop()
     s.outbox = outbox.events(m.data)
     s.errors = _errors(m)

@@ -195,6 +195,34 @@ def lose_a_clips_file(end):
     del end.derived[end.clips[0]["s3_key"]]
 
 
+def a_message(end):
+    return next(j for j in end.jobs if j["type"] == "webhook_deliver")
+
+
+def tell_nobody(end):
+    end.jobs.remove(a_message(end))
+
+
+def tell_twice(end):
+    j = next(j for j in end.jobs if j["type"] == "webhook_deliver" and
+             j["payload"]["message"]["data"].get("key") == upload(end).key)
+    end.jobs.append({**copy.deepcopy(j), "id": "a"})
+    end.taken.add("msg_a")
+
+
+def a_message_not_taken(end):
+    end.taken.remove(f"msg_{a_message(end)['id']}")
+
+
+def change_a_message(end):
+    ident, message = end.told[-1]
+    end.told[-1] = ident, {**message, "type": "video.failed?"}
+
+
+def a_message_unsigned(end):
+    end.unsigned.append(end.told[0][0])
+
+
 def leave_an_intent_open(end):
     end.intents.append({"key": upload(end).key})
 
@@ -225,6 +253,9 @@ DAMAGES = {
     double_a_poster: "derived", show_another_poster: "derived",
     lose_a_clips_file: "derived", write_an_analysis_twice: "analyses",
     double_a_clip: "clips", lose_a_clip: "clips",
+    tell_nobody: "messages", tell_twice: "messages",
+    a_message_not_taken: "messages", change_a_message: "messages",
+    a_message_unsigned: "messages",
     leave_an_intent_open: "intents", leave_a_folder: "left",
     log_an_error: "left",
 }

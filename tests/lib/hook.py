@@ -112,7 +112,8 @@ class Receiver:
                                                       Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever,
+                                       daemon=True)
         self.thread.start()
 
     def of(self, kind):
