@@ -161,8 +161,11 @@ class Blows:
             for p in self.world.processors():
                 pid = p.child()
                 if pid and self.run_of(pid) == 1:
-                    os.kill(pid, signal.SIGKILL)
-                    return
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                        return
+                    except ProcessLookupError:
+                        continue  # it has ended meanwhile
             time.sleep(0.002)
         self.missed += 1
 
