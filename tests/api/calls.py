@@ -6,8 +6,9 @@ import uuid
 from urllib.parse import quote
 
 import openapi
+import hook
 from form import BOUNDARY
-from stack import JOB_TOKEN
+from stack import JOB_TOKEN, WEBHOOK_SECRET
 from web import request
 
 DOC = openapi.load()
@@ -123,6 +124,12 @@ CALLS = {
     # there is no processor in this suite
     "process": ("processJob", 503, _post(
         "/api/jobs/process", lambda o: None)),
+    # of a job that nobody has: a signature says who may speak, not of what
+    "webhook": ("receiveVideoWebhook", 404, _post(
+        "/api/webhooks/video-processing", lambda o: {
+            "jobId": "00000000-0000-4000-8000-000000000000", "attempt": 1,
+            "status": "completed", "progress": 100, "error": "e",
+            "result": {"duration": 1, "thumbnail_url": "u"}})),
     "openapi": ("getOpenApi", 200, _get("/api/openapi.json")),
     "live": ("getLive", 200, _get("/health/live")),
     "ready": ("getReady", 200, _get("/health/ready")),
@@ -140,19 +147,24 @@ def is_secured(name):
 
 
 def credentials(name, user):
-    """The header that the operation asks for."""
+    """The headers that the operation asks for; where they prove the body, a
+    function of it."""
     if not is_secured(name):
         return {}
     schemes = [s for scheme in operation(name)[2]["security"] for s in scheme]
+    if schemes == ["webhook"]:
+        return lambda body: hook.signed(WEBHOOK_SECRET, body)
     return {"Authorization": "Bearer " + (
         JOB_TOKEN if schemes == ["jobToken"] else user.token)}
 
 
 def send(stack, method, path, body=None, headers=None, authorization=None):
-    headers = {**(headers or {}), **(authorization or {})}
     if body is not None and not isinstance(body, bytes):
-        body = json.dumps(body)
-    return request(method, stack.api + path, body, headers)
+        body = json.dumps(body).encode()
+    if callable(authorization):
+        authorization = authorization(body)
+    return request(method, stack.api + path, body,
+                   {**(headers or {}), **(authorization or {})})
 
 
 def call(stack, name, own, authorization):

@@ -12,7 +12,7 @@ import pytest
 import calls
 from calls import CALLS, DOC, OPERATIONS, Named, Own, call, credentials, send
 from gateway import Gateway
-from stack import JOB_TOKEN, JWT_SECRET
+from stack import JOB_TOKEN, JWT_SECRET, WEBHOOK_SECRET
 from web import request
 
 NOT_JSON = {"error": "Request body must be a JSON object"}
@@ -334,6 +334,11 @@ GOLDEN = [
     ("clip status", "/api/clips/status", 400, "Clip ID is required"),
     ("clip status", "/api/clips/status?clipId=1", 404, CLIP["error"]),
     ("process", "/api/jobs/process", 503, "No processor is running"),
+    ("webhook", {"jobId": 1}, 400, "Invalid message"),
+    ("webhook", {"jobId": "1"}, 400, "Invalid jobId"),
+    ("webhook", {"attempt": None}, 400, "Invalid attempt"),
+    ("webhook", {"result": {"width": 0}}, 400, "Invalid result"),
+    ("webhook", {}, 404, "No such job"),
 ]
 
 
@@ -396,6 +401,7 @@ def test_every_error_of_the_description_has_a_golden_answer():
 def stranded():
     """A gateway that has no database at all."""
     g = Gateway({"JWT_SECRET": JWT_SECRET, "JOB_PROCESSOR_TOKEN": JOB_TOKEN,
+                 "WEBHOOK_SECRET": WEBHOOK_SECRET,
                  "REELGATE_INDEX_MAP_SIZE": "1G"})
     g.start()
     g.api = g.api_url
