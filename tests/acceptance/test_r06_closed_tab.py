@@ -25,7 +25,7 @@ def test_R6_tab_closed_after_the_put(machine, tmp_path):
         if seen and seen[-1][0] in ("completed", "failed"):
             break
         time.sleep(0.02)
-    assert seen[-1] == ("completed", 100)
+    assert seen[-1] == ("completed", 100), status["error"]
     assert {s for s, _ in seen} <= set(STATUSES)
     order = [STATUSES.index(s) for s, _ in seen]
     assert order == sorted(order)

@@ -63,8 +63,8 @@ def raw(path, *args):
 def test_R17_clip_of_15_s_is_exact_and_in_step(world, tmp_path):
     clip = clip_of(world, start_time=10.0, end_time=25.0, title="T",
                    description="D")
-    assert (clip["status"], clip["url"], clip["thumbnail_url"]) == (
-        "queued", None, None)
+    assert clip["status"] in ("queued", "processing")  # a worker is quick
+    assert (clip["url"], clip["thumbnail_url"]) == (None, None)
     assert (clip["start_time"], clip["end_time"], clip["duration"]) == (
         10, 25, 15)
     done = ended(world, clip["id"])
