@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RATE 20000000u /* bytes per second, where none is configured */
+#define RATE (20u << 20) /* bytes per second, where none is configured */
 #define INTERVAL_US (30LL * 24 * 3600 * US_PER_S)
 #define FIRST_US (10LL * 60 * US_PER_S) /* after a start without a past */
 #define SAVE_US (30LL * US_PER_S)

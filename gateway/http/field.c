@@ -21,7 +21,7 @@ http_is_token(struct slice s)
 }
 
 /* Of eight bytes at once: may one of them be below 0x20, or 0x7f? Then all
- * are looked at. (x - 1) borrows into the top bit where x is zero.) */
+ * are looked at. (x - 1) borrows into the top bit where x is zero. */
 static bool
 may_have_control(uint64_t x)
 {
