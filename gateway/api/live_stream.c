@@ -23,6 +23,7 @@ struct stream {
 	uint64_t count;	       /* of changes, before that was read */
 	bool unsure;	       /* the last look failed */
 	bool ended;
+	bool seated;
 	int64_t said_us, looked_us, ends_us; /* monotonic */
 };
 
@@ -130,16 +131,21 @@ close_stream(void *ctx)
 {
 	struct stream *s = ctx;
 
-	live_leave(s->call->api->live, &s->seat);
+	if (s->seated)
+		live_leave(s->call->api->live, &s->seat);
 	buf_release(&s->out);
 }
 
-/* False when answered. */
+/* False when answered. A HEAD takes none: it ends when its answer has gone
+ * out, and the client may ask again before that. */
 static bool
 take_seat(struct api_call *c, struct stream *s)
 {
+	if (slice_eq_str(c->http->method, "HEAD"))
+		return true;
 	switch (live_enter(c->api->live, &s->seat, c->user)) {
 	case LIVE_ENTERED:
+		s->seated = true;
 		return true;
 	case LIVE_FULL:
 		api_fail_for(c, 503, RETRY_STREAMS_S,
