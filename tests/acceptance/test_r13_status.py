@@ -5,7 +5,6 @@ import uuid
 import pytest
 
 from gateway import DEFAULT_BUCKET as BUCKET
-from sse import Stream
 from web import request
 
 SUGGESTIONS = {"clips": [{"startTime": 1.5, "endTime": 9.25,
@@ -106,33 +105,3 @@ def test_R13_without_an_id_is_400(user):
         answer = user.get(path)
         assert (answer.status, answer.json) == (
             400, {"error": "Video ID is required"})
-
-
-def test_R13_events_tell_what_polls_would_and_end(stack, user, video):
-    # as an EventSource asks, which sends no headers of ours
-    s = Stream(f"{stack.api}/api/videos/{video}/events",
-               {"Cookie": f"reelgate-token={user.token}"})
-    try:
-        assert (s.status, s.headers["Content-Type"]) == (
-            200, "text/event-stream")
-        path = paths(video)[0]
-        first, poll = s.next(), user.get(path)
-        assert (first.kind, first.data.encode()) == ("status", poll.body)
-        assert f'"{first.id}"' == poll.headers["ETag"]
-        assert s.retry > 0
-        finish(stack, video)
-        last, end = s.rest()
-        assert (last.kind, last.data.encode()) == (
-            "status", user.get(path).body)
-        assert last.json["ai_suggestions"] == SUGGESTIONS
-        assert (end.kind, end.json) == ("end", {"reason": "completed"})
-    finally:
-        s.close()
-
-
-def test_R13_events_are_the_owners_alone(stack, user, video):
-    path = f"/api/videos/{video}/events"
-    answer = stack.user().get(path)
-    assert (answer.status, answer.json) == (404, NOT_FOUND)
-    for headers in ({}, {"Authorization": "Bearer x"}):
-        assert request("GET", stack.api + path, None, headers).status == 401
