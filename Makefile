@@ -162,7 +162,8 @@ $(BUILD)/bench/bench-limit: $(patsubst %.c,$(BUILD)/%.o,\
 	$(link) $^ $(LIBS.gateway)
 $(BUILD)/bench/bench-fill: $(BUILD)/tests/bench/fill.o $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
-$(BUILD)/bench/bench-queue: $(BUILD)/tests/bench/queue.o $(BENCH_OBJ)
+$(BUILD)/bench/bench-queue: $(BUILD)/tests/bench/queue.o \
+		$(BUILD)/libprocessor.a $(BENCH_OBJ)
 	$(link) $^ $(LIBS.core)
 $(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o \
 		$(BUILD)/libgateway.a $(BENCH_OBJ)

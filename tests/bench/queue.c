@@ -1,29 +1,22 @@
 /*
- * bench-queue - what the job queue can do, through the functions every program
- * uses: jobs added, run without doing anything, and how long one waits from
- * its commit to its start. One line of JSON per run.
+ * bench-queue - what the job queue can do, through what a processor is made
+ * of: jobs added, run by its engine without doing anything, and how long one
+ * waits from being added to its start. One line of JSON per run.
  */
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/timeval.h"
-#include "queue/queue.h"
+#include "processor/worker.h"
 #include "tests/bench/stats.h"
 
-#include <stdatomic.h>
-
 #define TYPE "bench"
-#define WORKER "bench-queue"
-#define LEASE_S 30
 #define BATCH_MAX 1000
 #define THREADS_MAX 16
-#define SETTLE_MS 20 /* between two jobs that wait alone */
-
-static const char *const types[] = { TYPE, NULL };
-static const struct queue_worker self = {
-	.name = WORKER, .host = "bench", .types = types, .lease_s = LEASE_S
-};
+#define SETTLE_MS 30 /* between two jobs that wait alone */
+#define RUN_MAX_S 600
+#define WAIT_MAX_S 15
 
 struct bench {
 	struct queue *queue;
@@ -31,7 +24,6 @@ struct bench {
 	const char *priority;
 	atomic_size_t done;
 	atomic_int failed;
-	atomic_bool over;
 };
 
 static bool
@@ -85,160 +77,94 @@ add_main(void *arg)
 	return NULL;
 }
 
-/* ---- run ----------------------------------------------------------------- */
+/* ---- the worker: the engine of a processor, with a type that does nothing -
+ */
 
-static size_t
-run_batch(struct bench *b, struct queue_job *jobs, struct queue_end *ends)
+static atomic_size_t begun;
+static _Atomic int64_t begun_us; /* of the last one */
+
+static int
+do_nothing(struct job_run *run)
 {
-	static const struct queue_outcome nothing = { .duration = -1 };
-	struct arena a;
-	size_t n = 0;
-
-	arena_init(&a, 16u << 20);
-	if (!good(b,
-		  queue_claim(b->queue, WORKER, types, b->batch, &a, jobs, &n),
-		  "claim"))
-		n = 0;
-	for (size_t i = 0; i < n; i++)
-		ends[i] = (struct queue_end){ .id = jobs[i].id,
-					      .attempt = jobs[i].attempts,
-					      .how = QUEUE_COMPLETED,
-					      .outcome = &nothing };
-	if (n && good(b, queue_jobs_end(b->queue, WORKER, ends, n), "end"))
-		for (size_t i = 0; i < n; i++)
-			good(b, ends[i].result, "fence");
-	arena_release(&a);
-	return n;
+	(void)run;
+	atomic_store(&begun_us, time_mono_us());
+	atomic_fetch_add(&begun, 1);
+	return 0;
 }
 
-/* Until nothing is due any more. */
-static void *
-run_main(void *arg)
+static struct worker *
+start_worker(struct bench *b, struct job_host *host)
 {
-	struct bench *b = arg;
-	struct queue_job *jobs = calloc(b->batch, sizeof(*jobs));
-	struct queue_end *ends = calloc(b->batch, sizeof(*ends));
-	size_t n = 1;
+	static const struct job_type types[] = {
+		{ TYPE, JOB_LANE_LIGHT, do_nothing, 0, 60, 1u << 20, 0 },
+	};
+	const struct worker_conf conf = {
+		.host = host,
+		.types = types,
+		.n_types = ARRAY_LEN(types),
+		.light_threads = WORKER_LIGHT_THREADS,
+		.light_room = WORKER_LIGHT_ROOM,
+	};
+	struct worker *w;
+	char err[512];
 
-	while (jobs && ends && n && !atomic_load(&b->failed)) {
-		n = run_batch(b, jobs, ends);
-		atomic_fetch_add(&b->done, n);
+	host->queue = b->queue;
+	w = worker_start(&conf, err);
+	if (!w) {
+		fprintf(stderr, "bench-queue: %s\n", err);
+		atomic_store(&b->failed, 1);
 	}
-	free(jobs);
-	free(ends);
-	return NULL;
+	return w;
 }
 
-/* The keeper of a processor: one beat each 5 s. */
-static void *
-beat_main(void *arg)
-{
-	struct bench *b = arg;
-	int64_t due = time_mono_us();
-
-	while (!atomic_load(&b->over)) {
-		bench_sleep_ms(50);
-		if (time_mono_us() < due)
-			continue;
-		good(b, queue_worker_beat(b->queue, &self, NULL, 0), "beat");
-		due = time_mono_us() + 5 * US_PER_S;
-	}
-	return NULL;
-}
+/* ---- run: from the start of the worker until all are done --------------- */
 
 static double
 run_all(struct bench *b)
 {
-	pthread_t keeper;
-	double seconds;
+	struct job_host host = { .media_program = -1 };
+	int64_t begin = time_mono_us(), until = begin + RUN_MAX_S * US_PER_S;
+	struct worker *w = start_worker(b, &host);
 
-	if (!good(b, queue_worker_beat(b->queue, &self, NULL, 0), "beat") ||
-	    pthread_create(&keeper, NULL, beat_main, b) != 0)
+	if (!w)
 		return 0;
-	seconds = in_threads(b, run_main);
-	atomic_store(&b->over, true);
-	pthread_join(keeper, NULL);
-	good(b, queue_worker_leave(b->queue, WORKER), "leave");
-	return seconds;
+	while (atomic_load(&begun) < b->jobs && time_mono_us() < until)
+		bench_sleep_ms(1);
+	if (!worker_idle(w, 10000) || atomic_load(&begun) != b->jobs)
+		atomic_store(&b->failed, 1);
+	until = time_mono_us();
+	worker_free(w);
+	atomic_store(&b->done, atomic_load(&begun));
+	return (double)(until - begin) / 1e6;
 }
 
-/* ---- wait ---------------------------------------------------------------- */
-
-/* One job at a time, added while the worker listens: from the call that adds
- * it to the job in hand. */
-struct wait {
-	struct bench *b;
-	atomic_llong added_us; /* 0: none on its way */
-	struct bench_stats stats;
-};
-
-static void *
-wait_main(void *arg)
-{
-	static const char *const channels[] = { "job_queue", NULL };
-	struct wait *w = arg;
-	struct queue_listener *l = queue_listen(w->b->queue, channels);
-
-	while (l && !atomic_load(&w->b->over)) {
-		struct queue_job job;
-		struct queue_end end = { .how = QUEUE_COMPLETED };
-		struct arena a;
-		size_t n = 0;
-		int64_t begun;
-
-		if (queue_listener_wait(l, 1000) <= 0)
-			continue;
-		arena_init(&a, 1 << 20);
-		good(w->b,
-		     queue_claim(w->b->queue, WORKER, types, 1, &a, &job, &n),
-		     "claim");
-		begun = time_mono_us();
-		if (n) {
-			int64_t added = atomic_load(&w->added_us);
-
-			bench_stats_add(&w->stats,
-					(uint64_t)(begun - added) * 1000);
-			end.id = job.id;
-			end.attempt = job.attempts;
-			good(w->b, queue_jobs_end(w->b->queue, WORKER, &end, 1),
-			     "end");
-			atomic_store(&w->added_us, 0);
-		}
-		arena_release(&a);
-	}
-	queue_listener_close(l);
-	return NULL;
-}
+/* ---- wait: one job at a time, from the call that adds it to its start --- */
 
 static double
 wait_all(struct bench *b, struct bench_stats *stats)
 {
-	struct wait *w = calloc(1, sizeof(*w));
+	struct job_host host = { .media_program = -1 };
 	int64_t begin = time_mono_us();
-	pthread_t worker;
+	struct worker *w = start_worker(b, &host);
 
 	if (!w)
 		return 0;
-	w->b = b;
-	if (!good(b, queue_worker_beat(b->queue, &self, NULL, 0), "beat") ||
-	    pthread_create(&worker, NULL, wait_main, w) != 0) {
-		free(w);
-		return 0;
-	}
-	bench_sleep_ms(200);
+	bench_sleep_ms(500); /* it listens */
 	for (size_t i = 0; i < b->jobs && !atomic_load(&b->failed); i++) {
 		struct queue_new_job job = { .type = TYPE };
+		int64_t added = time_mono_us();
 
-		atomic_store(&w->added_us, time_mono_us());
 		good(b, queue_jobs_add(b->queue, &job, 1), "add");
-		while (atomic_load(&w->added_us) && !atomic_load(&b->failed))
+		while (atomic_load(&begun) <= i && !atomic_load(&b->failed)) {
 			bench_sleep_ms(1);
-		bench_sleep_ms(SETTLE_MS + 10);
+			if (time_mono_us() > added + WAIT_MAX_S * US_PER_S)
+				atomic_store(&b->failed, 1);
+		}
+		bench_stats_add(
+		    stats, (uint64_t)(atomic_load(&begun_us) - added) * 1000);
+		bench_sleep_ms(SETTLE_MS);
 	}
-	atomic_store(&b->over, true);
-	pthread_join(worker, NULL);
-	*stats = w->stats;
-	free(w);
+	worker_free(w);
 	return (double)(time_mono_us() - begin) / 1e6;
 }
 
@@ -298,17 +224,16 @@ main(int argc, char **argv)
 		   *threads = NULL, *priority = NULL;
 	const struct option options[] = {
 		{ "--database", "URL", &database, NULL, "a migrated one" },
-		{ "--jobs", "N", &jobs, NULL, "to add, or to wait for" },
-		{ "--batch", "N", &batch, NULL, "jobs in one call" },
-		{ "--threads", "N", &threads, NULL, "each with a connection" },
+		{ "--jobs", "N", &jobs, NULL, "to add, run or wait for" },
+		{ "--batch", "N", &batch, NULL, "jobs added in one call" },
+		{ "--threads", "N", &threads, NULL, "that add" },
 		{ "--priority", "WORD", &priority, NULL, "of added jobs" },
 	};
 	const struct command_line line = {
 		.usage = "bench-queue --database URL [OPTION...] add|run|wait",
 		.about = "  add   adds jobs\n"
-			 "  run   claims and completes all that are due\n"
-			 "  wait  adds one job at a time for a worker that "
-			 "listens\n",
+			 "  run   a processor's engine completes them\n"
+			 "  wait  adds one job at a time for an engine\n",
 		.options = options,
 		.n_options = ARRAY_LEN(options),
 		.args_min = 1,
@@ -330,7 +255,8 @@ main(int argc, char **argv)
 	b.batch = number(batch, 500, BATCH_MAX);
 	b.threads = number(threads, 2, THREADS_MAX);
 	b.priority = priority;
-	b.queue = queue_open(database, (unsigned)b.threads + 2, "bench-queue");
+	b.queue = queue_open(database, (unsigned)b.threads + WORKER_CONNECTIONS,
+			     "bench-queue");
 	if (!b.queue)
 		return EX_OSERR;
 	status = measure(&b, argv[1]);
