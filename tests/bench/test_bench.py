@@ -273,3 +273,18 @@ def test_relay_delivers_all(rule):
         stdout=subprocess.PIPE, check=True)
     got = json.loads(r.stdout)
     assert got["events"] == 600 and got["events_s"] > 0
+
+
+# ---- bench-queue -------------------------------------------------------------
+
+def test_queue_runs_every_row_without_peers():
+    r = subprocess.run(
+        [peers.ROOT / "tests/bench/queue_run", "--no-peers", "--rounds", "1", "--jobs",
+         "5000", "--kept", "1000", "--failed", "100", "--waits", "5",
+         "--seconds", "1", "--hold", "0"], text=True, timeout=120,
+        stdout=subprocess.PIPE, check=True)
+    rows = [line.split(" | ") for line in r.stdout.splitlines()
+            if line.startswith("| ")][1:]
+    assert len(rows) == 12
+    for row in rows:
+        assert float(row[1].split()[0].replace(",", "")) > 0, row
