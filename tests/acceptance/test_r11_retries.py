@@ -10,7 +10,7 @@ from gateway import BIN
 from machine import ffmpeg
 from web import wait_for
 
-LONG = "REELGATE_TEST_LONG" in os.environ
+LONG = bool(os.environ.get("REELGATE_TEST_LONG"))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 their callbacks, whoever dies meanwhile."""
 import hashlib
 import json
+import socket
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -247,14 +248,14 @@ def test_retry_after_lengthens_the_wait_only(own_machine, receiver):
     assert 14 < waits[0] < 19 and 99 < waits[1] < 101
 
 
-def test_nobody_there_is_tried_again(own_machine, receiver, video_bytes):
-    r = receiver()
-    url = r.url
-    r.server.server_close()
-    m = own_machine(REELGATE_EXTERNAL_JOBS=f"ai_analysis={url}")
-    m.processor()
-    video = m.upload(video_bytes)
-    m.wait_job(video, "failed", "ai_analysis")
+def test_nobody_there_is_tried_again(own_machine, video_bytes):
+    with socket.socket() as nobody:  # the port is kept, nothing listens
+        nobody.bind(("127.0.0.1", 0))
+        url = "http://127.0.0.1:%d" % nobody.getsockname()[1]
+        m = own_machine(REELGATE_EXTERNAL_JOBS=f"ai_analysis={url}")
+        m.processor()
+        video = m.upload(video_bytes)
+        m.wait_job(video, "failed", "ai_analysis")
     assert m.job(video, "ai_analysis", "claimable, error") == [
         "t", "external_unreachable"]
 
