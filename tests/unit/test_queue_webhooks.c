@@ -79,6 +79,8 @@ test_queue_hand_off_takes_the_fence_from_the_worker(void **state)
 		   "SELECT locked_by = external_worker(id, attempts)"
 		   " FROM job_queue");
 	assert_int_equal(hand_off(w, &job, "w1"), QUEUE_LOST);
+	/* w1 is the only processor */
+	assert_sql(w, "1", "SELECT job_stats() ->> 'workers'");
 	assert_int_equal(queue_job_complete(w->q, &f, &o), QUEUE_LOST);
 	assert_int_equal(queue_job_fail(w->q, &f, "x", true), QUEUE_LOST);
 	assert_int_equal(queue_worker_leave(w->q, "w1"), QUEUE_OK);
@@ -122,6 +124,41 @@ test_queue_callback_is_applied_once_and_to_its_attempt(void **state)
 		   "SELECT concat_ws(' ', status, error, claimable)"
 		   " FROM job_queue");
 	assert_says(w, &job, "m4", "completed", 1, QUEUE_CALLBACK_IGNORED);
+}
+
+static void
+test_queue_callback_need_not_name_the_video(void **state)
+{
+	struct world *w = *state;
+	struct queue_outcome outcome = OUTCOME_NONE;
+	const char *video = make_video(w, 1);
+	struct queue_callback c = { .attempt = 1,
+				    .status = "completed",
+				    .percent = -1,
+				    .lease_s = 60,
+				    .outcome = &outcome };
+	enum queue_callback_end end;
+	struct queue_input in;
+	struct queue_fence f;
+	struct queue_job job;
+
+	assert_true(claim(w, "w1", &job));
+	assert_string_equal(job.video_id, video);
+	f = fence(&job, "w1");
+	c.job = job.id;
+	c.video = DEPLOYMENT;
+	assert_int_equal(queue_webhook_callback(w->q, &c, &end),
+			 QUEUE_NOT_FOUND);
+	c.video = video;
+	assert_int_equal(queue_webhook_callback(w->q, &c, &end), QUEUE_OK);
+	assert_int_equal(end, QUEUE_CALLBACK_IGNORED);
+	c.video = NULL;
+	assert_int_equal(queue_job_hand_off(w->q, &f, 60, &w->a, &in),
+			 QUEUE_OK);
+	assert_int_equal(queue_webhook_callback(w->q, &c, &end), QUEUE_OK);
+	assert_int_equal(end, QUEUE_CALLBACK_APPLIED);
+	assert_sql(w, "completed",
+		   "SELECT status FROM job_queue WHERE id = '%s'", job.id);
 }
 
 static void
@@ -247,6 +284,7 @@ main(int argc, char **argv)
 		    test_queue_hand_off_of_a_job_to_be_cancelled_is_lost),
 		TEST_WITH_DB(
 		    test_queue_callback_is_applied_once_and_to_its_attempt),
+		TEST_WITH_DB(test_queue_callback_need_not_name_the_video),
 		TEST_WITH_DB(test_queue_rescue_fails_the_run_of_a_silent_other),
 		TEST_WITH_DB(test_queue_refusal_waits_no_less_than_the_backoff),
 		TEST_WITH_DB(test_queue_cancel_of_a_job_elsewhere_is_told),
