@@ -145,6 +145,62 @@ test_queue_rescue_spares_types_that_a_worker_knows(void **state)
 	assert_int_equal(n, 1);
 }
 
+/* Somebody's transaction keeps a video for as long as they like. */
+static void
+test_queue_beat_waits_for_no_locked_video(void **state)
+{
+	struct world *w = *state;
+	struct queue_job job;
+
+	make_video(w, 1);
+	assert_true(claim(w, "w1", &job));
+	assert_string_equal(job.type, "process_video");
+	expire(w, "w1");
+	sql(w, "BEGIN; SELECT FROM videos FOR UPDATE");
+	assert_int_equal(beat_one(w, &job, "w1", 50), QUEUE_GO_ON);
+	assert_sql(
+	    w, "t 50 0",
+	    "SELECT concat_ws(' ', lease_until > clock_timestamp(),"
+	    " j.progress, v.progress) FROM workers, job_queue j, videos v"
+	    " WHERE j.id = '%s'",
+	    job.id);
+	sql(w, "COMMIT");
+	assert_int_equal(beat_one(w, &job, "w1", 50), QUEUE_GO_ON);
+	assert_sql(w, "45", "SELECT progress FROM videos");
+}
+
+static void
+test_queue_rescue_waits_for_nothing_that_is_locked(void **state)
+{
+	static const char *const locks[] = {
+		"SELECT FROM videos WHERE id = (SELECT video_id FROM job_queue"
+		" WHERE locked_by = 'w1') FOR UPDATE",
+		"SELECT FROM job_queue WHERE locked_by = 'w1' FOR UPDATE",
+		"SELECT FROM workers WHERE name = 'w1' FOR UPDATE",
+	};
+	struct world *w = *state;
+	struct queue_job job;
+	size_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
+		make_video(w, 2 * i + 1);
+		assert_true(claim(w, "w1", &job));
+		make_video(w, 2 * i + 2);
+		assert_true(claim(w, "w2", &job));
+		expire(w, "w_");
+		sql(w, "BEGIN; %s", locks[i]);
+		assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
+		assert_int_equal(n, 1);
+		sql(w, "COMMIT");
+		assert_sql(w, "w1",
+			   "SELECT string_agg(locked_by, ' ') FROM job_queue"
+			   " WHERE status = 'processing'");
+		assert_int_equal(queue_rescue(w->q, media_types, &n), QUEUE_OK);
+		assert_int_equal(n, 1);
+		assert_sql(w, "0", "SELECT count(*) FROM workers");
+	}
+}
+
 static void
 test_queue_worker_leave_gives_back_what_it_has(void **state)
 {
@@ -363,6 +419,9 @@ main(int argc, char **argv)
 		    test_queue_rescue_takes_runs_whose_worker_nobody_knows),
 		TEST_WITH_DB(
 		    test_queue_rescue_spares_types_that_a_worker_knows),
+		TEST_WITH_DB(test_queue_beat_waits_for_no_locked_video),
+		TEST_WITH_DB(
+		    test_queue_rescue_waits_for_nothing_that_is_locked),
 		TEST_WITH_DB(test_queue_worker_leave_gives_back_what_it_has),
 		TEST_WITH_DB(
 		    test_queue_released_job_that_was_cancelled_stays_cancelled),
