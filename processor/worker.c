@@ -121,11 +121,13 @@ start_lanes(struct worker *w)
 static bool
 start_threads(struct worker *w)
 {
+	w->beats_run =
+	    pthread_create(&w->beats, NULL, worker_beats_main, w) == 0;
 	w->keeper_runs =
 	    pthread_create(&w->keeper, NULL, worker_keeper_main, w) == 0;
 	w->listener_runs =
 	    pthread_create(&w->listener, NULL, worker_listener_main, w) == 0;
-	return w->keeper_runs && w->listener_runs;
+	return w->beats_run && w->keeper_runs && w->listener_runs;
 }
 
 static void
@@ -209,6 +211,8 @@ worker_free(struct worker *w)
 		pthread_join(w->listener, NULL);
 	if (w->keeper_runs)
 		pthread_join(w->keeper, NULL);
+	if (w->beats_run)
+		pthread_join(w->beats, NULL);
 	for (size_t i = 0; i < w->n_lanes; i++)
 		lane_free(w->lanes[i]);
 	if (queue_worker_leave(w->conf.host->queue, w->name) != QUEUE_OK)

@@ -1,8 +1,8 @@
 /*
  * worker.h - the engine: claims jobs in its lanes, runs them, ends them. A
  * lane (job.h) has a thread that claims, threads that run, and one that ends
- * runs in batches; beside them a listener wakes the lanes and a keeper holds
- * the lease, rescues and plans.
+ * runs in batches; beside them a listener wakes the lanes, a thread of its own
+ * holds the lease, and a keeper rescues and plans.
  *
  * It knows nothing of what the types do: they are given by whoever starts it.
  * Threads: any may call worker_process_one(); the rest belongs to main.
@@ -15,8 +15,8 @@
 
 #define WORKER_LIGHT_THREADS 16
 #define WORKER_LIGHT_ROOM 2048
-/* A lane claims and ends at once; the keeper; and what jobs ask. */
-#define WORKER_CONNECTIONS (2 * JOB_LANES + 1 + 4)
+/* A lane claims and ends at once; the beats, the keeper; and what jobs ask. */
+#define WORKER_CONNECTIONS (2 * JOB_LANES + 2 + 4)
 
 struct worker;
 

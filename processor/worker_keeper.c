@@ -1,7 +1,9 @@
 /*
- * The keeper: holds the lease of all jobs, writes their progress, stops those
- * that are late, lost or cancelled, rescues those of the dead, wakes the
- * lanes for what becomes due, and plans the daily cleanup.
+ * The beats hold the lease of all jobs, write their progress, and stop those
+ * that are late, lost or cancelled. The keeper rescues those of the dead,
+ * wakes the lanes for what becomes due, and plans the daily cleanup: each of
+ * that may wait for the database as long as the lease holds, so the beats have
+ * a thread of their own.
  */
 #include "base/log.h"
 #include "base/timeval.h"
@@ -118,20 +120,30 @@ give_back_unknown(struct worker *w)
 	buf_release(&held);
 }
 
+void *
+worker_beats_main(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_setname_np(pthread_self(), "beats");
+	for (unsigned n = 0; !worker_is(w, &w->stopping); n++) {
+		worker_beat(w, n % BEATS_FULL != 0);
+		for (size_t i = 0; i < w->n_lanes; i++)
+			lane_stop_late(w->lanes[i]);
+		pthread_mutex_lock(&w->lock);
+		if (!w->stopping)
+			worker_wait(&w->changed, &w->lock, BEAT_US);
+		pthread_mutex_unlock(&w->lock);
+	}
+	return NULL;
+}
+
 /* ---- duties -------------------------------------------------------------- */
 
 struct keeper {
 	struct worker *worker;
-	unsigned beats;
 	int64_t due_us; /* the next job becomes due; INT64_MAX: none known */
 };
-
-static int64_t
-beat(struct keeper *k)
-{
-	worker_beat(k->worker, k->beats++ % BEATS_FULL != 0);
-	return BEAT_US;
-}
 
 static int64_t
 rescue(struct keeper *k)
@@ -202,8 +214,8 @@ wake_lanes(struct keeper *k)
 void *
 worker_keeper_main(void *arg)
 {
-	static int64_t (*const duties[])(
-	    struct keeper *) = { beat, rescue, foresee, announce, plan };
+	static int64_t (*const duties[])(struct keeper *) = { rescue, foresee,
+							      announce, plan };
 	struct worker *w = arg;
 	struct keeper k = { .worker = w, .due_us = INT64_MAX };
 	int64_t due[ARRAY_LEN(duties)] = { 0 }, now = time_mono_us();
@@ -216,8 +228,6 @@ worker_keeper_main(void *arg)
 				due[i] = duties[i](&k) + time_mono_us();
 		if (worker_is(w, &w->unsure))
 			give_back_unknown(w);
-		for (size_t i = 0; i < w->n_lanes; i++)
-			lane_stop_late(w->lanes[i]);
 		wake_lanes(&k);
 		now = k.due_us - time_mono_us();
 		pthread_mutex_lock(&w->lock);

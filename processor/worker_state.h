@@ -35,8 +35,8 @@ struct worker {
 	bool draining; /* no more claims */
 	bool stopping; /* no more waiting */
 
-	pthread_t listener, keeper;
-	bool listener_runs, keeper_runs;
+	pthread_t listener, keeper, beats;
+	bool listener_runs, keeper_runs, beats_run;
 };
 
 /* Waits on a condition of time_cond_init(), at most us. False: time up. */
@@ -53,8 +53,9 @@ void worker_unsure(struct worker *w);
  * told to stop. @changed_only: only to write progress. */
 void worker_beat(struct worker *w, bool changed_only);
 
-/* Threads: wakes the lanes; holds the lease, rescues, plans. */
+/* Threads: wakes the lanes; holds the lease; rescues and plans. */
 void *worker_listener_main(void *worker);
+void *worker_beats_main(void *worker);
 void *worker_keeper_main(void *worker);
 
 #endif

@@ -10,6 +10,7 @@
 
 static struct job_host host;
 static unsigned plan_after_s;
+static enum queue_error (*announce)(const struct job_host *host);
 static atomic_int ran, at_once, most_at_once, stopped_by;
 static _Atomic int64_t stopped_us;
 static atomic_bool go_on; /* what blocks may end */
@@ -106,6 +107,7 @@ start(struct world *w, unsigned threads, unsigned room)
 		.light_threads = threads,
 		.light_room = room,
 		.plan_after_s = plan_after_s,
+		.announce = announce,
 	};
 	char err[512];
 	struct worker *worker;
@@ -303,6 +305,36 @@ test_worker_lost_job_is_left_alone(void **state)
 		   " WHERE status = 'processing'");
 	worker_free(worker);
 	assert_sql(w, "1", COUNT("processing"));
+}
+
+/* One of the keeper's duties, which may wait for the database. */
+static enum queue_error
+announce_slowly(const struct job_host *h)
+{
+	(void)h;
+	atomic_fetch_add(&ran, 1);
+	while (!atomic_load(&go_on))
+		usleep(1000);
+	return QUEUE_OK;
+}
+
+static void
+test_worker_keeps_its_lease_while_the_keeper_waits(void **state)
+{
+	struct world *w = *state;
+	struct worker *worker;
+	char lease[64];
+
+	announce = announce_slowly;
+	worker = start(w, 1, 1);
+	announce = NULL;
+	wait_for(&ran, 1);
+	wait_sql(w, "1", "SELECT count(*) FROM workers");
+	snprintf(lease, sizeof(lease), "%s",
+		 sql(w, "SELECT lease_until FROM workers"));
+	wait_sql(w, "t", "SELECT lease_until > '%s' FROM workers", lease);
+	atomic_store(&go_on, true);
+	worker_free(worker);
 }
 
 static void
@@ -504,6 +536,8 @@ main(int argc, char **argv)
 		    test_worker_drain_finishes_what_runs_and_gives_back_the_rest),
 		TEST_WITH_DB(test_worker_stop_gives_back_what_runs),
 		TEST_WITH_DB(test_worker_lost_job_is_left_alone),
+		TEST_WITH_DB(
+		    test_worker_keeps_its_lease_while_the_keeper_waits),
 		TEST_WITH_DB(test_worker_taken_for_dead_registers_again),
 		TEST_WITH_DB(test_worker_claim_without_an_answer_is_given_back),
 		TEST_WITH_DB(test_worker_failures_end_as_they_are_judged),
