@@ -5,8 +5,8 @@
  * A job function runs in a thread of its lane. It answers 0 with
  * run->outcome filled in, -1 by one of the job_fail functions, or
  * JOB_HANDED_OFF. It looks at run->stop between long steps, and ends soon
- * after that is set: its answer does not count then. Only `percent` and `stop`
- * are touched by other threads.
+ * after that is set: a failure is judged by that then. Only `percent` and
+ * `stop` are touched by other threads.
  */
 #ifndef PROCESSOR_JOB_H
 #define PROCESSOR_JOB_H
@@ -32,7 +32,8 @@ enum job_lane { JOB_LANE_MEDIA, JOB_LANE_LIGHT, JOB_LANES };
 struct job_run;
 typedef int (*job_function)(struct job_run *run);
 /* Of a job function: somebody else ends the job, or has; the processor forgets
- * it. Who that is must have taken it over in the database before. */
+ * it. Who that is must have taken it over in the database before. What stands
+ * in run->error is told to whoever asked for the run. */
 #define JOB_HANDED_OFF 1
 
 /* A row of jobs.def. */
@@ -70,7 +71,7 @@ struct job_run {
 	const char *worker; /* part of the job's fence */
 	struct queue_job job;
 	struct arena arena;  /* of the outcome */
-	_Atomic int percent; /* < 0: none yet */
+	_Atomic int percent; /* 0: none yet */
 	_Atomic int stop;    /* enum job_stop */
 	int stop_fd;	     /* eventfd: readable once stop is set; LIGHT: -1 */
 	struct objects objects;

@@ -97,31 +97,42 @@ is_permanent(unsigned status)
 				     status != 425 && status != 429);
 }
 
-/* The message, and what its answer makes of the run: an answer that the
- * database does not take is not lost, since the short lease ends it too. */
+/* What the database does not take is not lost: the short lease ends it too. */
+static void
+note_told(const struct job_run *run, enum queue_error err)
+{
+	if (err != QUEUE_OK)
+		log_warn("external", "job %s: its lease ends in %d s",
+			 run->job.id, OFFER_S);
+}
+
+static void
+refused(struct job_run *run, const char *error, bool permanent, int after_s)
+{
+	job_fail(run, permanent, error);
+	note_told(run, queue_external_refused(run->host->queue, run->job.id,
+					      run->job.attempts, error,
+					      permanent, after_s));
+}
+
+/* The message, and what its answer makes of the run. */
 static void
 offer(struct job_run *run, struct slice url, struct slice message)
 {
 	const struct job_host *host = run->host;
 	const struct queue_job *job = &run->job;
 	struct webhook_answer answer;
-	enum queue_error err;
 	char id[80], error[80];
 
 	snprintf(id, sizeof(id), "job_%s_%d", job->id, job->attempts);
 	if (webhook_post(&host->webhooks->keys, url, id, message, &answer)) {
-		err = queue_external_accepted(
-		    host->queue, job->id, job->attempts,
-		    (int)host->conf->external_timeout_s);
-	} else {
-		snprintf(error, sizeof(error), "external_%s", answer.error);
-		err = queue_external_refused(
-		    host->queue, job->id, job->attempts, error,
-		    is_permanent(answer.status), answer.after_s);
+		note_told(run, queue_external_accepted(
+				   host->queue, job->id, job->attempts,
+				   (int)host->conf->external_timeout_s));
+		return;
 	}
-	if (err != QUEUE_OK)
-		log_warn("external", "job %s: its lease ends in %d s", job->id,
-			 OFFER_S);
+	snprintf(error, sizeof(error), "external_%s", answer.error);
+	refused(run, error, is_permanent(answer.status), answer.after_s);
 }
 
 int
@@ -144,11 +155,8 @@ job_external(struct job_run *run)
 		return job_fail(run, false, "not_handed_off");
 	if (put_message(run, &message, &input) == 0)
 		offer(run, e->url, buf_slice(&message));
-	else if (queue_external_refused(
-		     host->queue, run->job.id, run->job.attempts,
-		     "external_not_described", false, -1) != QUEUE_OK)
-		log_warn("external", "job %s: its lease ends in %d s",
-			 run->job.id, OFFER_S);
+	else
+		refused(run, "external_not_described", false, -1);
 	buf_release(&message);
 	return JOB_HANDED_OFF;
 }

@@ -55,15 +55,16 @@ failed(struct job_run *run, const struct webhook_answer *answer)
 {
 	const struct queue_fence fence = { run->job.id, run->job.attempts,
 					   run->worker };
+	bool gone = answer->status == GONE;
 	char error[80];
+	int rc;
 
 	snprintf(error, sizeof(error), "webhook_%s", answer->error);
-	if (answer->status == GONE)
-		return job_fail(run, true, error);
-	if (queue_webhook_retry(run->host->queue, &fence, error,
-				answer->after_s) == QUEUE_OK)
-		return JOB_HANDED_OFF;
-	return job_fail(run, false, error);
+	rc = job_fail(run, gone, error);
+	if (!gone && queue_webhook_retry(run->host->queue, &fence, error,
+					 answer->after_s) == QUEUE_OK)
+		rc = JOB_HANDED_OFF;
+	return rc;
 }
 
 static int

@@ -141,7 +141,7 @@ put_answer(struct buf *b, const struct task *t)
 		json_put_str(b, "error", "lease_lost");
 	else if (t->settled != QUEUE_OK)
 		json_put_str(b, "error", "not_settled");
-	else if (t->rc != 0 && t->rc != JOB_HANDED_OFF)
+	else if (t->rc < 0 || (t->rc == JOB_HANDED_OFF && t->run.error[0]))
 		json_put_str(b, "error", t->run.error);
 	else
 		json_put_raw(b, "result",

@@ -69,9 +69,8 @@ log_end(const struct task *t)
 
 	log_at(quiet ? LOG_DEBUG : LOG_INFO, "job",
 	       "%s %s %s: attempt %d, %.1f s%s%s", run->job.type, run->job.id,
-	       end, run->job.attempts, s,
-	       t->rc < 0 && run->error[0] ? ", " : "",
-	       t->rc < 0 ? run->error : "");
+	       end, run->job.attempts, s, t->rc && run->error[0] ? ", " : "",
+	       t->rc ? run->error : "");
 }
 
 /* Writes ends until the database has taken them, or none is waited for. */

@@ -8,15 +8,18 @@
 #define LISTEN_MS 250
 #define AWAY_US US_PER_S
 
+/* Of no type: of one that the waker had no room for (queue/wake.c). */
 static void
 hear(struct worker *w, const struct queue_note *note)
 {
+	const char *type = *note->payload ? note->payload : NULL;
+
 	for (size_t i = 0; i < w->n_lanes; i++) {
 		if (strcmp(note->channel, "job_cancel") == 0)
 			lane_stop_job(w->lanes[i], note->payload, 0,
 				      JOB_CANCELLED);
 		else
-			lane_wake(w->lanes[i], note->payload);
+			lane_wake(w->lanes[i], type);
 	}
 }
 

@@ -548,9 +548,9 @@ struct queue_note {
 };
 /*
  * queue_listen - @channels: NULL-terminated. Of ours are "job_queue" (payload:
- * a type of which jobs are due), "job_cancel" (the id of a running job that
- * is to be stopped) and "video_changed" (the id of a video whose status, or
- * what a status shows, changed). NULL on memory shortage.
+ * a type of which jobs are due, "": of any), "job_cancel" (the id of a running
+ * job that is to be stopped) and "video_changed" (the id of a video whose
+ * status, or what a status shows, changed). NULL on memory shortage.
  */
 struct queue_listener *queue_listen(struct queue *q,
 				    const char *const *channels);

@@ -82,6 +82,14 @@ run_hands_off(struct job_run *run)
 	return JOB_HANDED_OFF;
 }
 
+/* It has ended in the database; who asked for it hears how. */
+static int
+run_ends_itself(struct job_run *run)
+{
+	job_fail(run, false, "not_delivered");
+	return JOB_HANDED_OFF;
+}
+
 #define LIGHT(name, function, limit, seconds)                              \
 	{                                                                  \
 		name, JOB_LANE_LIGHT, function, limit, seconds, 1 << 20, 0 \
@@ -94,6 +102,7 @@ static const struct job_type types[] = {
 	LIGHT("nonsense", run_nonsense, 0, 60),
 	LIGHT("fails", run_fails, 0, 60),
 	LIGHT("hands_off", run_hands_off, 0, 60),
+	LIGHT("ends_itself", run_ends_itself, 0, 60),
 	LIGHT("cleanup", run_noop, 1, 60),
 };
 
@@ -430,6 +439,30 @@ test_worker_job_begins_when_its_time_comes(void **state)
 	worker_free(worker);
 }
 
+/* The waker's word when it knows more types than it has room for. */
+static void
+test_worker_looks_for_all_when_told_of_no_type(void **state)
+{
+	struct world *w = *state;
+	struct worker *worker = start(w, 1, 1);
+	int64_t begin;
+
+	add(w, "noop", 1);
+	wait_sql(w, "1", COUNT("completed"));
+	begin = time_mono_us();
+	for (int i = 2; i <= 6; i++) {
+		char n[8];
+
+		snprintf(n, sizeof(n), "%d", i);
+		sql(w, "INSERT INTO job_queue (type) VALUES ('noop');"
+		       " SELECT pg_notify('job_queue', '')");
+		wait_sql(w, n, COUNT("completed"));
+	}
+	/* what becomes due is looked for each 5 s */
+	assert_true(time_mono_us() - begin < 5 * US_PER_S);
+	worker_free(worker);
+}
+
 static void
 test_worker_progress_is_written_within_seconds(void **state)
 {
@@ -500,6 +533,7 @@ test_worker_on_demand_runs_one_job_of_any_type(void **state)
 	};
 	static const char *const answers[] = { "\"jobType\":\"noop\"",
 					       "\"error\":\"it_fails\"",
+					       "\"error\":\"not_delivered\"",
 					       "{\"hasJob\":false}" };
 	char err[512];
 	struct worker *worker;
@@ -510,8 +544,10 @@ test_worker_on_demand_runs_one_job_of_any_type(void **state)
 	add(w, "noop", 1);
 	sql(w,
 	    "INSERT INTO job_queue (type, priority) VALUES ('fails', 'low')");
+	sql(w, "INSERT INTO job_queue (type, priority, run_at) VALUES"
+	       " ('ends_itself', 'low', now())");
 	usleep(300000);
-	assert_sql(w, "2", COUNT("pending")); /* nobody asked yet */
+	assert_sql(w, "3", COUNT("pending")); /* nobody asked yet */
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		struct buf answer = BUF_INIT;
 
@@ -543,6 +579,7 @@ main(int argc, char **argv)
 		TEST_WITH_DB(test_worker_failures_end_as_they_are_judged),
 		TEST_WITH_DB(test_worker_job_handed_off_is_forgotten),
 		TEST_WITH_DB(test_worker_job_begins_when_its_time_comes),
+		TEST_WITH_DB(test_worker_looks_for_all_when_told_of_no_type),
 		TEST_WITH_DB(test_worker_progress_is_written_within_seconds),
 		TEST_WITH_DB(test_worker_results_wait_for_the_database),
 		TEST_WITH_DB(test_worker_one_cleanup_a_day_is_planned),
