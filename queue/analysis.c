@@ -47,9 +47,12 @@ spans_ok(const cJSON *rows, const char *start, const char *end)
 {
 	const cJSON *row;
 
-	cJSON_ArrayForEach(
-	    row, rows) if (json_member(row, start)->valuedouble >=
-			   json_member(row, end)->valuedouble) return false;
+	cJSON_ArrayForEach(row, rows)
+	{
+		if (json_member(row, start)->valuedouble >=
+		    json_member(row, end)->valuedouble)
+			return false;
+	}
 	return true;
 }
 
@@ -85,9 +88,11 @@ analysis_suggestions_ok(const cJSON *s)
 			  ANALYSIS_ROWS_MAX) ||
 	    !spans_ok(clips, "startTime", "endTime"))
 		return false;
-	cJSON_ArrayForEach(one,
-			   moments) if (!cJSON_IsNumber(one) ||
-					!(one->valuedouble >= 0)) return false;
+	cJSON_ArrayForEach(one, moments)
+	{
+		if (!cJSON_IsNumber(one) || !(one->valuedouble >= 0))
+			return false;
+	}
 	return true;
 }
 

@@ -6,8 +6,6 @@
 #include "base/buf.h"
 #include "queue/pg.h"
 
-#include <inttypes.h>
-
 static void
 read_cursor(const PGresult *r, struct queue_cursor *out)
 {
@@ -213,19 +211,15 @@ queue_known_events(struct queue *q, const char *deployment, const char *epoch,
 
 	*highest = 0;
 	for (size_t i = 0; i < n; i++) {
-		buf_printf(&numbers, "%c%" PRIu64, i ? ',' : '{',
-			   events[i].seq);
-		buf_printf(&ids, "%c%s", i ? ',' : '{', events[i].id);
+		pg_array_int(&numbers, (int64_t)events[i].seq);
+		pg_array_text(&ids, events[i].id);
 	}
-	buf_put(&numbers, slice_str(n ? "}" : "{}"));
-	buf_put(&ids, slice_str(n ? "}" : "{}"));
-	if (buf_ok(&numbers) && buf_ok(&ids)) {
-		pg_text(&args, deployment);
-		pg_text(&args, epoch);
-		pg_text(&args, numbers.p);
-		pg_text(&args, ids.p);
+	pg_text(&args, deployment);
+	pg_text(&args, epoch);
+	pg_array(&args, &numbers);
+	pg_array(&args, &ids);
+	if (buf_ok(&numbers) && buf_ok(&ids))
 		err = pg_run(q, NULL, &stmt, &args, &r);
-	}
 	if (!err) {
 		*highest = (uint64_t)pg_get_int(r, 0, 0, 0);
 		PQclear(r);
