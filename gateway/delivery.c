@@ -111,5 +111,6 @@ delivery_fill(struct delivery *d, const struct store_event *events, size_t n,
 	for (size_t i = 0; i < n && !a->err; i++)
 		fill(&b, &events[i], &out[i]);
 	buf_release(&b.text);
-	return a->err ? NULL : out;
+	/* Rules there is no memory for are not unreadable: all comes again. */
+	return a->err || d->rules.arena.err ? NULL : out;
 }

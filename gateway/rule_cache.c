@@ -1,12 +1,14 @@
 /*
  * Rules by bucket, in an ordered array: events of one bucket mostly come in a
- * row, and buckets are few. Failures are not kept, so they are tried again.
+ * row, and buckets are few. Failures are not kept, so they are tried again;
+ * what each took of the arena is given back when all is forgotten.
  */
 #include "gateway/rule_cache.h"
 #include "base/log.h"
 
 #define BUCKETS_MAX 4096u
-#define ARENA_MAX ((size_t)256 << 20)
+#define KEPT_MAX ((size_t)32 << 20)   /* bytes; then all is read anew */
+#define ARENA_MAX ((size_t)256 << 20) /* with what a batch adds */
 
 struct rule_cache_bucket {
 	struct slice name;
@@ -41,7 +43,8 @@ rule_cache_refresh(struct rule_cache *c)
 {
 	uint64_t version = store_config_version(c->store);
 
-	if (version != c->version || c->n >= BUCKETS_MAX || c->arena.err)
+	if (version != c->version || c->n >= BUCKETS_MAX ||
+	    c->arena.used > KEPT_MAX || c->arena.err)
 		forget(c);
 	c->version = version;
 }
@@ -79,8 +82,10 @@ insert(struct rule_cache *c, size_t at, struct slice bucket,
 		size_t size = c->size ? c->size * 2 : 16;
 
 		b = reallocarray(b, size, sizeof(*b));
-		if (!b)
+		if (!b) {
+			c->arena.err = true;
 			return S3_ERR_INTERNAL_ERROR;
+		}
 		c->buckets = b;
 		c->size = size;
 	}

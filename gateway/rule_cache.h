@@ -10,10 +10,10 @@
 struct rule_cache {
 	struct store *store;
 	uint64_t version;   /* of what is kept: store_config_version() */
-	struct arena arena; /* of all that is kept */
+	struct arena arena; /* of all that is kept; its err: no memory */
 	struct rule_cache_bucket *buckets; /* ordered by name */
 	size_t n, size;
-	bool complained; /* of unreadable rules, since the last change */
+	bool complained; /* of unreadable rules, since all was forgotten */
 };
 
 void rule_cache_init(struct rule_cache *c, struct store *s);

@@ -179,6 +179,39 @@ test_delivery_fill_tells_unreadable_rules_and_tries_again(void **state)
 			    "process_video");
 }
 
+/* Rules that cannot be read are read for each event. */
+static void
+test_delivery_fill_bounds_what_unreadable_rules_take(void **state)
+{
+	struct lab *l = *state;
+	struct buf doc = BUF_INIT;
+
+	buf_puts(&doc, "<NotificationConfiguration>");
+	for (int i = 0; i < 200; i++) /* too many */
+		buf_puts(&doc, QUEUE("", "arn:reelgate:jobs:::process_video",
+				     "uploads/"));
+	buf_puts(&doc, "</NotificationConfiguration>");
+	config.document = doc.p;
+	for (int i = 0; i < 600; i++) {
+		assert_non_null(fill(l, "videos", "uploads/a.mp4")->problem);
+		arena_release(&l->a);
+		assert_in_range(l->d.rules.arena.used, 1, 33 << 20);
+	}
+	buf_release(&doc);
+}
+
+static void
+test_delivery_fill_takes_no_shortage_for_unreadable_rules(void **state)
+{
+	struct lab *l = *state;
+	struct store_event e = created("videos", "uploads/a.mp4");
+
+	l->d.rules.arena.max = 1000;
+	assert_null(delivery_fill(&l->d, &e, 1, &l->a));
+	assert_string_equal(fill(l, "videos", "uploads/a.mp4")->job_type,
+			    "process_video");
+}
+
 static void
 test_delivery_fill_keeps_many_buckets_apart(void **state)
 {
@@ -206,6 +239,8 @@ main(void)
 		TEST(test_delivery_fill_follows_the_rules),
 		TEST(test_delivery_fill_reads_rules_once_for_each_change),
 		TEST(test_delivery_fill_tells_unreadable_rules_and_tries_again),
+		TEST(test_delivery_fill_bounds_what_unreadable_rules_take),
+		TEST(test_delivery_fill_takes_no_shortage_for_unreadable_rules),
 		TEST(test_delivery_fill_keeps_many_buckets_apart),
 	};
 
