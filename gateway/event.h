@@ -25,9 +25,10 @@ struct event_context {
  * event_record - appends one record (an element of "Records") as JSON.
  * The key is query-escaped as AWS does ('/' kept, blank as '+'), sequencer is
  * the outbox sequence in 16 hex digits: a total order per deployment and
- * epoch. Removals carry no size and no eTag; versionId stands only where the
- * bucket is versioned. MinIO's dialect names events with "s3:" and its own
- * names of tagging, and has contentType and source. Errors: buf's.
+ * epoch. Removals carry no size, and an eTag only of a delete marker; versionId
+ * stands only where the bucket is versioned. MinIO's dialect names events with
+ * "s3:" and its own names of tagging, and has contentType and source. Errors:
+ * buf's.
  */
 void event_record(struct buf *b, const struct store_event *e,
 		  const struct event_context *c);
