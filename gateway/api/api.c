@@ -173,11 +173,12 @@ on_body(struct http_request *req, const void *p, size_t n)
 		buf_add(&c->body, p, n);
 }
 
-/* The client may ask for what it changed before the database has told. */
+/* The client may ask for what it changed before the database has told. Who was
+ * refused changed nothing: a stranger cannot have everybody read anew. */
 static void
 tell_own_change(struct api_call *c)
 {
-	if (!c->route || !strcmp(c->route->method, "GET"))
+	if (!strcmp(c->route->method, "GET") || c->http->status >= 400)
 		return;
 	if (*c->user)
 		live_change(c->api->live, c->user);

@@ -11,7 +11,7 @@
 #define SILENCE_US (15 * US_PER_S)	/* then a comment: is anybody there? */
 #define LOOK_US (API_POLL_S * US_PER_S) /* while nobody tells of changes */
 #define RETRY_STREAMS_S 30
-#define LOOK_ARENA (1u << 20)
+#define LIFE_MAX_S INT32_MAX /* a token may be good for ever */
 
 struct stream {
 	struct live_seat seat;
@@ -76,7 +76,6 @@ look(struct stream *s)
 	s->unsure = err != QUEUE_OK;
 	/* A stream may look a thousand times. */
 	arena_release(&c->arena);
-	arena_init(&c->arena, LOOK_ARENA);
 }
 
 static void
@@ -175,7 +174,11 @@ token_end(const struct api_call *c)
 {
 	int64_t left_s = c->token_exp_s - time_now_us() / US_PER_S;
 
-	return time_mono_us() + (left_s > 0 ? left_s : 0) * US_PER_S;
+	if (left_s < 0)
+		left_s = 0;
+	if (left_s > LIFE_MAX_S)
+		left_s = LIFE_MAX_S;
+	return time_mono_us() + left_s * US_PER_S;
 }
 
 /* False when answered. */

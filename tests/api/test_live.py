@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import stack as stacks
+from hook import post
 from sse import Stream
 from web import request, wait_for
 
@@ -26,10 +27,10 @@ def watch():
     """Opens streams, which end with the test."""
     opened = []
 
-    def start(who, video, **headers):
+    def start(who, video, timeout=30, **headers):
         headers.setdefault("Authorization", f"Bearer {who.token}")
         opened.append(Stream(
-            f"{who.stack.api}/api/videos/{video}/events", headers))
+            f"{who.stack.api}/api/videos/{video}/events", headers, timeout))
         return opened[-1]
     yield start
     for s in opened:
@@ -217,6 +218,42 @@ def test_token_that_expires_ends_the_stream(stack, user, video, watch):
     assert [e.kind for e in events] == ["status", "end"]
     assert events[1].json == {"reason": "expired"}
     assert time.monotonic() - begun < 6
+
+
+def test_token_that_is_good_for_ever_keeps_its_stream(
+        stack, user, video, watch):
+    token = stacks.token(user.id, exp=10 ** 13)
+    s = watch(user, video, Authorization=f"Bearer {token}")
+    s.next()
+    change(stack, video, progress=3)
+    assert s.next().json["progress"] == 3
+
+
+# Seconds to read, less than the silence after which a stream looks by itself.
+PATIENCE_S = 5
+
+
+def test_video_with_much_to_tell_is_told_of(stack, user, video, watch):
+    s = watch(user, video, PATIENCE_S)
+    s.next()
+    stack.sql("UPDATE videos SET probe = jsonb_build_object('tags',"
+              f" repeat('x', 3000000)) WHERE id = '{video}'")
+    for percent in (4, 5, 6):
+        change(stack, video, progress=percent)
+        assert s.next().json["progress"] == percent
+
+
+def test_who_is_refused_has_nobody_look_again(stack, user, video, watch):
+    stack.relayed()
+    s = watch(user, video, PATIENCE_S)
+    s.next()
+    stack.sql("SET session_replication_role = replica; "  # no trigger tells
+              f"UPDATE videos SET progress = 9 WHERE id = '{video}'")
+    for _ in range(3):
+        assert post(stack.api + "/api/webhooks/video-processing",
+                    "another-secret-of-a-stranger", {}).status == 401
+    with pytest.raises(TimeoutError):
+        s.next()
 
 
 def test_silence_is_broken_by_comments(user, video, watch):
