@@ -16,11 +16,12 @@
 #define THREADS_MAX 16
 #define SETTLE_MS 30 /* between two jobs that wait alone */
 #define RUN_MAX_S 600
+#define ROUND_S 10
 #define WAIT_MAX_S 15
 
 struct bench {
 	struct queue *queue;
-	size_t jobs, batch, threads;
+	size_t jobs, batch, threads, seconds;
 	const char *priority;
 	atomic_size_t done;
 	atomic_int failed;
@@ -138,6 +139,49 @@ run_all(struct bench *b)
 	return (double)(until - begin) / 1e6;
 }
 
+/* ---- keep: a worker that lives on while rounds of jobs come ------------- */
+
+/* Adds a round of jobs and waits until the worker has done them: seconds. */
+static double
+round_of_jobs(struct bench *b, struct worker *w)
+{
+	size_t until = atomic_load(&begun) + b->jobs;
+	int64_t from = time_mono_us();
+
+	atomic_store(&b->done, 0);
+	in_threads(b, add_main);
+	while (atomic_load(&begun) < until && !atomic_load(&b->failed)) {
+		bench_sleep_ms(1);
+		if (time_mono_us() > from + RUN_MAX_S * US_PER_S)
+			atomic_store(&b->failed, 1);
+	}
+	if (!worker_idle(w, 10000))
+		atomic_store(&b->failed, 1);
+	return (double)(time_mono_us() - from) / 1e6;
+}
+
+/* A round each ROUND_S until the time is over; that of the last one. */
+static double
+keep_all(struct bench *b)
+{
+	struct job_host host = { .media_program = -1 };
+	int64_t begin = time_mono_us(), next = begin;
+	struct worker *w = start_worker(b, &host);
+	double seconds = 0;
+
+	while (w && !atomic_load(&b->failed)) {
+		seconds = round_of_jobs(b, w);
+		next += ROUND_S * US_PER_S;
+		if (next - begin > (int64_t)b->seconds * US_PER_S)
+			break;
+		while (time_mono_us() < next)
+			bench_sleep_ms(10);
+	}
+	worker_free(w);
+	atomic_store(&b->done, b->jobs);
+	return seconds;
+}
+
 /* ---- wait: one job at a time, from the call that adds it to its start --- */
 
 static double
@@ -194,6 +238,8 @@ measure(struct bench *b, const char *what)
 		r->seconds = in_threads(b, add_main);
 	else if (strcmp(what, "run") == 0)
 		r->seconds = run_all(b);
+	else if (strcmp(what, "keep") == 0)
+		r->seconds = keep_all(b);
 	else if (strcmp(what, "wait") == 0)
 		r->seconds = wait_all(b, &r->stats);
 	else
@@ -221,18 +267,22 @@ int
 main(int argc, char **argv)
 {
 	const char *database = NULL, *jobs = NULL, *batch = NULL,
-		   *threads = NULL, *priority = NULL;
+		   *threads = NULL, *priority = NULL, *seconds = NULL;
 	const struct option options[] = {
 		{ "--database", "URL", &database, NULL, "a migrated one" },
 		{ "--jobs", "N", &jobs, NULL, "to add, run or wait for" },
 		{ "--batch", "N", &batch, NULL, "jobs added in one call" },
 		{ "--threads", "N", &threads, NULL, "that add" },
+		{ "--seconds", "N", &seconds, NULL, "to keep on" },
 		{ "--priority", "WORD", &priority, NULL, "of added jobs" },
 	};
 	const struct command_line line = {
-		.usage = "bench-queue --database URL [OPTION...] add|run|wait",
+		.usage =
+		    "bench-queue --database URL [OPTION...] add|run|keep|wait",
 		.about = "  add   adds jobs\n"
 			 "  run   a processor's engine completes them\n"
+			 "  keep  an engine lives on while rounds of "
+			 "jobs are added: the last one\n"
 			 "  wait  adds one job at a time for an engine\n",
 		.options = options,
 		.n_options = ARRAY_LEN(options),
@@ -254,6 +304,7 @@ main(int argc, char **argv)
 	b.jobs = number(jobs, 1000, SIZE_MAX);
 	b.batch = number(batch, 500, BATCH_MAX);
 	b.threads = number(threads, 2, THREADS_MAX);
+	b.seconds = number(seconds, 30, 86400);
 	b.priority = priority;
 	b.queue = queue_open(database, (unsigned)b.threads + WORKER_CONNECTIONS,
 			     "bench-queue");

@@ -281,7 +281,7 @@ def test_queue_runs_every_row_without_peers():
     r = subprocess.run(
         [peers.ROOT / "tests/bench/queue_run", "--no-peers", "--rounds", "1", "--jobs",
          "5000", "--kept", "1000", "--failed", "100", "--waits", "5",
-         "--seconds", "1", "--hold", "0"], text=True, timeout=120,
+         "--seconds", "1", "--hold", "1"], text=True, timeout=120,
         stdout=subprocess.PIPE, check=True)
     rows = [line.split(" | ") for line in r.stdout.splitlines()
             if line.startswith("| ")][1:]
