@@ -451,7 +451,7 @@ test_worker_looks_for_all_when_told_of_no_type(void **state)
 	wait_sql(w, "1", COUNT("completed"));
 	begin = time_mono_us();
 	for (int i = 2; i <= 6; i++) {
-		char n[8];
+		char n[16];
 
 		snprintf(n, sizeof(n), "%d", i);
 		sql(w, "INSERT INTO job_queue (type) VALUES ('noop');"
