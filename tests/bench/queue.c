@@ -78,8 +78,7 @@ add_main(void *arg)
 	return NULL;
 }
 
-/* ---- the worker: the engine of a processor, with a type that does nothing -
- */
+/* ---- the worker: a processor's engine, with a type that does nothing ---- */
 
 static atomic_size_t begun;
 static _Atomic int64_t begun_us; /* of the last one */
@@ -118,25 +117,46 @@ start_worker(struct bench *b, struct job_host *host)
 	return w;
 }
 
+/* Waits until @n jobs were begun; too long is a failure. */
+static void
+await_begun(struct bench *b, size_t n, int64_t seconds)
+{
+	int64_t until = time_mono_us() + seconds * US_PER_S;
+
+	while (atomic_load(&begun) < n && !atomic_load(&b->failed)) {
+		bench_sleep_ms(1);
+		if (time_mono_us() > until)
+			atomic_store(&b->failed, 1);
+	}
+}
+
+/* Waits until @n jobs were begun and all that were have ended. */
+static void
+await_done(struct bench *b, struct worker *w, size_t n)
+{
+	await_begun(b, n, RUN_MAX_S);
+	if (!worker_idle(w, 10000))
+		atomic_store(&b->failed, 1);
+}
+
 /* ---- run: from the start of the worker until all are done --------------- */
 
 static double
 run_all(struct bench *b)
 {
 	struct job_host host = { .media_program = -1 };
-	int64_t begin = time_mono_us(), until = begin + RUN_MAX_S * US_PER_S;
+	int64_t begin = time_mono_us(), end;
 	struct worker *w = start_worker(b, &host);
 
 	if (!w)
 		return 0;
-	while (atomic_load(&begun) < b->jobs && time_mono_us() < until)
-		bench_sleep_ms(1);
-	if (!worker_idle(w, 10000) || atomic_load(&begun) != b->jobs)
+	await_done(b, w, b->jobs);
+	if (atomic_load(&begun) != b->jobs)
 		atomic_store(&b->failed, 1);
-	until = time_mono_us();
+	end = time_mono_us();
 	worker_free(w);
 	atomic_store(&b->done, atomic_load(&begun));
-	return (double)(until - begin) / 1e6;
+	return (double)(end - begin) / 1e6;
 }
 
 /* ---- keep: a worker that lives on while rounds of jobs come ------------- */
@@ -145,18 +165,12 @@ run_all(struct bench *b)
 static double
 round_of_jobs(struct bench *b, struct worker *w)
 {
-	size_t until = atomic_load(&begun) + b->jobs;
+	size_t before = atomic_load(&begun);
 	int64_t from = time_mono_us();
 
 	atomic_store(&b->done, 0);
 	in_threads(b, add_main);
-	while (atomic_load(&begun) < until && !atomic_load(&b->failed)) {
-		bench_sleep_ms(1);
-		if (time_mono_us() > from + RUN_MAX_S * US_PER_S)
-			atomic_store(&b->failed, 1);
-	}
-	if (!worker_idle(w, 10000))
-		atomic_store(&b->failed, 1);
+	await_done(b, w, before + b->jobs);
 	return (double)(time_mono_us() - from) / 1e6;
 }
 
@@ -199,11 +213,7 @@ wait_all(struct bench *b, struct bench_stats *stats)
 		int64_t added = time_mono_us();
 
 		good(b, queue_jobs_add(b->queue, &job, 1), "add");
-		while (atomic_load(&begun) <= i && !atomic_load(&b->failed)) {
-			bench_sleep_ms(1);
-			if (time_mono_us() > added + WAIT_MAX_S * US_PER_S)
-				atomic_store(&b->failed, 1);
-		}
+		await_begun(b, i + 1, WAIT_MAX_S);
 		bench_stats_add(
 		    stats, (uint64_t)(atomic_load(&begun_us) - added) * 1000);
 		bench_sleep_ms(SETTLE_MS);
