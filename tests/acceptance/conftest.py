@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+import films
 from machine import Machine, ffmpeg
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "e2e"))
 
-SIZE = "s=320x240:r=30"
 SEED = pathlib.Path(__file__).parent / "seed"
 
 
@@ -35,16 +35,11 @@ def node():
 
 @pytest.fixture(scope="session")
 def analysed(postgres, tmp_path_factory):
-    """A film that was uploaded twice and analysed by a processor: 40 s of a
-    still picture and a murmur, but from 20 to 30 s all moves and is loud."""
+    """films.BURST, uploaded twice and analysed by a processor."""
     path = ffmpeg(
         tmp_path_factory.mktemp("analysed") / "burst.mp4",
-        "-f", "lavfi", "-i",
-        f"smptebars=d=20:{SIZE},setsar=1[a];"
-        f"testsrc2=d=10:{SIZE},scroll=h=0.05:v=0.03,setsar=1[b];"
-        f"smptebars=d=10:{SIZE},setsar=1[c];[a][b][c]concat=n=3",
-        "-f", "lavfi", "-i", "aevalsrc='if(between(t,20,30),0.5,0.01)"
-        "*sin(440*2*PI*t)':d=40:s=48000", "-c:v", "libx264", "-preset",
+        "-f", "lavfi", "-i", films.BURST, "-f", "lavfi", "-i",
+        films.BURST_SOUND, "-c:v", "libx264", "-preset",
         "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
     m = Machine(postgres)
     m.processor(REELGATE_PROCESSOR_SLOTS="2")

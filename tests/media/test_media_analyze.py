@@ -7,11 +7,12 @@ import subprocess
 
 import pytest
 
+import films
 import worker
+from films import SIZE
 
 PICTURES = ["example.mp4", "SAR-2by3.mp4", "h264-png.mp4", "mov_text.mp4",
             "testsrc-hevc.mp4"]
-SIZE = "s=320x240:r=30"
 
 
 def ffprobe(path):
@@ -258,13 +259,7 @@ def test_loudness_of_the_reference_tone(files, tmp_path):
 # ---- scores ------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def burst(files):
-    """40 s of a quiet still picture, with motion and noise from 20 to 30."""
-    return files.video(
-        "burst.mp4", f"smptebars=d=20:{SIZE},setsar=1[a];"
-        f"testsrc2=d=10:{SIZE},scroll=h=0.05:v=0.03,setsar=1[b];"
-        f"smptebars=d=10:{SIZE},setsar=1[c];[a][b][c]concat=n=3",
-        audio="aevalsrc='if(between(t,20,30),0.5,0.01)"
-        "*sin(440*2*PI*t)':d=40:s=48000")
+    return files.video("burst.mp4", films.BURST, audio=films.BURST_SOUND)
 
 
 def test_loud_and_moving_ranks_first(burst, tmp_path):
