@@ -4,29 +4,13 @@
  */
 #pragma GCC optimize("O3")
 #include "processor/media/grid.h"
+#include "processor/media/plane.h"
 
 #include <math.h>
-
-#include <libavutil/pixdesc.h>
 
 #define BLOCK 8
 #define CHANGE_MAX 48.0
 #define SHIFT_MAX 16
-
-struct view {
-	const uint8_t *p;
-	ptrdiff_t stride;
-	int w, h;
-	int step;  /* bytes to the next sample */
-	int shift; /* right, to 8 bits */
-	bool wide; /* two bytes, native order */
-};
-
-static uint8_t
-high_byte(const uint8_t *sample, int shift)
-{
-	return (uint8_t)(*(const uint16_t *)(const void *)sample >> shift);
-}
 
 static int
 box_size(int n)
@@ -41,11 +25,10 @@ box_size(int n)
  */
 #define ROWS 4
 #define RUN 1024
-#define SIDE_MAX 65536 /* a box of it fits into a run many times */
 
 /* The four rows added, column by column. */
 static void
-add_rows(uint16_t *restrict sums, const struct view *v,
+add_rows(uint16_t *restrict sums, const struct plane *v,
 	 const ptrdiff_t at[ROWS], int w)
 {
 	const uint8_t *a = v->p + at[0], *b = v->p + at[1];
@@ -54,10 +37,11 @@ add_rows(uint16_t *restrict sums, const struct view *v,
 
 	if (v->wide)
 		for (int x = 0; x < w; x++)
-			sums[x] = (uint16_t)(high_byte(a + x * step, v->shift) +
-					     high_byte(b + x * step, v->shift) +
-					     high_byte(c + x * step, v->shift) +
-					     high_byte(d + x * step, v->shift));
+			sums[x] =
+			    (uint16_t)(plane_high_byte(a + x * step, v->shift) +
+				       plane_high_byte(b + x * step, v->shift) +
+				       plane_high_byte(c + x * step, v->shift) +
+				       plane_high_byte(d + x * step, v->shift));
 	else if (step == 1)
 		for (int x = 0; x < w; x++)
 			sums[x] = (uint16_t)(a[x] + b[x] + c[x] + d[x]);
@@ -107,7 +91,7 @@ mean_row(uint8_t *out, const uint16_t *sums, int n, int fx)
 }
 
 static void
-reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
+reduce(uint8_t *out, const struct plane *v, int *gw, int *gh)
 {
 	int big = box_size(v->w > v->h ? v->w : v->h);
 	int fx = big < v->w ? big : v->w, fy = big < v->h ? big : v->h;
@@ -121,7 +105,7 @@ reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
 			at[i] = (gy * fy + i * fy / ROWS) * v->stride;
 		for (int gx = 0; gx < w; gx += per_run) {
 			int n = w - gx < per_run ? w - gx : per_run;
-			struct view part = *v;
+			struct plane part = *v;
 
 			part.p += (ptrdiff_t)gx * fx * v->step;
 			add_rows(sums, &part, at, n * fx);
@@ -130,31 +114,6 @@ reduce(uint8_t *out, const struct view *v, int *gw, int *gh)
 	}
 	*gw = w;
 	*gh = h;
-}
-
-static bool
-view_of(struct view *v, const AVFrame *frame, const AVPixFmtDescriptor *d,
-	int component)
-{
-	const AVComponentDescriptor *c = &d->comp[component];
-	bool chroma = !(d->flags & AV_PIX_FMT_FLAG_RGB) &&
-		      (component == 1 || component == 2);
-
-	*v = (struct view){
-		.p = frame->data[c->plane] + c->offset,
-		.stride = frame->linesize[c->plane],
-		.w = frame->width,
-		.h = frame->height,
-		.step = c->step,
-		.wide = c->depth > 8,
-		.shift = c->shift + (c->depth > 8 ? c->depth - 8 : 0),
-	};
-	if (chroma) {
-		v->w = AV_CEIL_RSHIFT(v->w, d->log2_chroma_w);
-		v->h = AV_CEIL_RSHIFT(v->h, d->log2_chroma_h);
-	}
-	return frame->data[c->plane] && v->w > 0 && v->w <= SIDE_MAX &&
-	       v->h > 0 && v->h <= SIDE_MAX && c->depth >= 8 && c->depth <= 16;
 }
 
 void
@@ -174,27 +133,17 @@ grid_measure(struct grid *g)
 bool
 grid_fill(struct grid *g, const AVFrame *frame)
 {
-	const AVPixFmtDescriptor *d =
-	    av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
-	int y = 0, u = 1, v = 2, w, h;
-	struct view view;
+	struct plane plane;
+	int w, h;
 
-	if (!d || d->flags & (AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL |
-			      AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_FLOAT |
-			      AV_PIX_FMT_FLAG_BITSTREAM))
+	if (!plane_of(&plane, frame, PLANE_Y))
 		return false;
-	if (d->flags & AV_PIX_FMT_FLAG_RGB) {
-		y = 1;
-		u = 0;
-	}
-	if (!view_of(&view, frame, d, y))
-		return false;
-	reduce(g->y, &view, &g->w, &g->h);
+	reduce(g->y, &plane, &g->w, &g->h);
 	g->cw = g->ch = 0;
-	if (d->nb_components >= 3 && view_of(&view, frame, d, u)) {
-		reduce(g->u, &view, &g->cw, &g->ch);
-		if (view_of(&view, frame, d, v))
-			reduce(g->v, &view, &w, &h);
+	if (plane_of(&plane, frame, PLANE_U)) {
+		reduce(g->u, &plane, &g->cw, &g->ch);
+		if (plane_of(&plane, frame, PLANE_V))
+			reduce(g->v, &plane, &w, &h);
 	}
 	grid_measure(g);
 	return true;

@@ -5,7 +5,6 @@
  * way.
  *
  * Values are those of the stream (8 bits, limited or full range as it came).
- * Of RGB pictures, green stands in for luma and the others for chroma.
  */
 #ifndef PROCESSOR_MEDIA_GRID_H
 #define PROCESSOR_MEDIA_GRID_H
