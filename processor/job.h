@@ -121,9 +121,10 @@ int MUST_CHECK job_media_open(struct job_run *run, struct job_media *m);
 int MUST_CHECK job_media_run(struct job_run *run, struct job_media *m,
 			     const char *job, const char *clips);
 void job_media_close(struct job_run *run, struct job_media *m);
-/* Checks an output and puts it under @key. 0 or -1. */
+/* Checks an output, by the kind that the key's extension says, and puts it
+ * under @key. 0 or -1. */
 int MUST_CHECK job_publish(struct job_run *run, struct job_media *m,
-			   const char *name, int kind, const char *key);
+			   const char *name, const char *key);
 /* derived/{video}/{hash of the input's bytes and the analyser}/@name, in the
  * run's arena: the same bytes have the same keys at every attempt. */
 const char *job_derived_key(struct job_run *run, const struct job_media *m,

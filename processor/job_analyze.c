@@ -4,9 +4,9 @@
  * back, and decodes by itself only when there is none of this analyser.
  */
 #include "processor/job.h"
+#include "base/json_shape.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "processor/outputs.h"
 #include "processor/result.h"
 
 #include <math.h>
@@ -31,11 +31,36 @@ analyze(struct job_run *run, struct job_media *m, struct result *r)
 	return 0;
 }
 
+/* The analysis with what belongs to it: the names of the files and what is
+ * known of each picture. */
+static const char *
+document_of(struct job_run *run, const struct job_media *m,
+	    const struct result *r)
+{
+	static const char *const members[] = { "poster", "thumbnails",
+					       "files" };
+	cJSON *doc = cJSON_Duplicate(r->analysis.document, true);
+	const char *text = NULL;
+	bool ok = doc != NULL;
+
+	for (size_t i = 0; ok && i < ARRAY_LEN(members); i++) {
+		cJSON *its = cJSON_Duplicate(
+		    json_member(m->frames.result, members[i]), true);
+
+		cJSON_DeleteItemFromObjectCaseSensitive(doc, members[i]);
+		ok = cJSON_AddItemToObject(doc, members[i], its);
+	}
+	if (ok)
+		text = job_json(run, doc);
+	cJSON_Delete(doc);
+	return text;
+}
+
 static int
 publish_document(struct job_run *run, const struct job_media *m,
 		 const struct result *r)
 {
-	const char *text = job_json(run, r->analysis.document);
+	const char *text = document_of(run, m, r);
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
 	run->outcome.analysis_key = job_derived_key(run, m, DOCUMENT_NAME);
@@ -46,35 +71,52 @@ publish_document(struct job_run *run, const struct job_media *m,
 	return err == S3_OK ? 0 : job_fail_store(run, err, "publish");
 }
 
+static int
+publish_files(struct job_run *run, struct job_media *m, const struct result *r,
+	      struct buf *b)
+{
+	int rc = 0;
+
+	json_open_array(b, "files");
+	for (size_t i = 0; rc == 0 && i < r->n_files; i++) {
+		const struct result_file *f = &r->files[i];
+		const char *key = job_derived_key(run, m, f->file);
+
+		rc = job_publish(run, m, f->file, key);
+		json_open_object(b, NULL);
+		json_put_str(b, "role", f->role);
+		json_put_str(b, "key", key);
+		json_close_object(b);
+	}
+	json_close_array(b);
+	return rc;
+}
+
 /* Publishes and lists what was published, as the job's result. */
 static int
 publish_all(struct job_run *run, struct job_media *m, const struct result *r)
 {
 	struct buf b = BUF_INIT;
-	int rc = 0;
+	int rc;
 
-	if (r->poster) {
+	if (r->poster)
 		run->outcome.thumbnail_key = job_derived_key(run, m, r->poster);
-		rc = job_publish(run, m, r->poster, OUTPUT_JPEG,
-				 run->outcome.thumbnail_key);
-	}
 	json_open_object(&b, NULL);
 	json_put_num(&b, "duration", r->duration < 0 ? NAN : r->duration);
 	json_put_str(&b, "poster", run->outcome.thumbnail_key);
 	json_open_array(&b, "thumbnails");
-	for (size_t i = 0; rc == 0 && i < r->n_thumbs; i++) {
+	for (size_t i = 0; i < r->n_thumbs; i++) {
 		const struct result_thumb *t = &r->thumbs[i];
-		const char *key = job_derived_key(run, m, t->file);
 
-		rc = job_publish(run, m, t->file, OUTPUT_JPEG, key);
 		json_open_object(&b, NULL);
-		json_put_str(&b, "key", key);
+		json_put_str(&b, "key", job_derived_key(run, m, t->file));
 		json_put_num(&b, "time", t->time);
 		json_put_int(&b, "width", t->width);
 		json_put_int(&b, "height", t->height);
 		json_close_object(&b);
 	}
 	json_close_array(&b);
+	rc = publish_files(run, m, r, &b);
 	if (rc == 0)
 		rc = publish_document(run, m, r);
 	json_put_str(&b, "analysis", run->outcome.analysis_key);

@@ -68,10 +68,9 @@ publish_clip(struct job_run *run, struct job_media *m, const char *id,
 	json_open_object(rows, NULL);
 	json_put_str(rows, "id", id);
 	if (file) {
-		rc = job_publish(run, m, file, OUTPUT_MP4, key);
+		rc = job_publish(run, m, file, key);
 		if (rc == 0 && thumbnail)
-			rc = job_publish(run, m, thumbnail, OUTPUT_JPEG,
-					 picture);
+			rc = job_publish(run, m, thumbnail, picture);
 		json_put_str(rows, "s3_key", key);
 		json_put_str(rows, "thumbnail_key", thumbnail ? picture : NULL);
 	} else {

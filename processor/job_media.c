@@ -151,15 +151,16 @@ job_media_run(struct job_run *run, struct job_media *m, const char *job,
 
 int
 job_publish(struct job_run *run, struct job_media *m, const char *name,
-	    int kind, const char *key)
+	    const char *key)
 {
+	enum output_kind kind = key ? output_kind_of(key) : OUTPUT_KINDS;
 	struct output o;
 	const char *why;
 	enum s3_error err;
 
 	if (run->stop != JOB_GO)
 		return job_fail(run, false, "stopped");
-	if (output_open(m->dir_fd, name, (enum output_kind)kind,
+	if (output_open(m->dir_fd, name, kind,
 			run->type->output_max - m->published, &o, &why) != 0) {
 		log_warn("media_output", "job %s: bad output: %s", run->job.id,
 			 why);
@@ -167,11 +168,8 @@ job_publish(struct job_run *run, struct job_media *m, const char *name,
 				media_end_name(MEDIA_PROTOCOL));
 	}
 	m->published += o.size;
-	err =
-	    key ? objects_put_file(&run->objects, run->job.bucket, key,
-				   output_content_type((enum output_kind)kind),
-				   o.fd, o.size)
-		: S3_ERR_INTERNAL_ERROR;
+	err = objects_put_file(&run->objects, run->job.bucket, key,
+			       output_content_type(kind), o.fd, o.size);
 	output_close(&o);
 	return err == S3_OK ? 0 : job_fail_store(run, err, "publish");
 }

@@ -13,7 +13,7 @@
  *      at most MEDIA_FRAME_MAX}
  *
  * Request:
- *   {"job":"analyze"|"clips",
+ *   {"job":"analyze"|"clips",    (media/kinds.c)
  *    "size":N, "extents":[{"fd":3,"offset":0,"size":N},...],
  *    "threads":T, "memory_bytes":M, "deadline_s":S,
  *    "clips":[{"id":"uuid","start":10.0,"end":25.0}]}        (clips only)
@@ -26,7 +26,9 @@
  * Result of analyze: {"probe":{...},"poster":"poster.jpg",
  *   "thumbnails":[{"file":"thumb-1.jpg","time":s,"width":w,"height":h}],
  *   "analysis":{"version":N,"scenes":[...],"silences":[...],"loudness":{...},
- *      "motion":[...],"segments":[...],"hooks":[...],"suggestions":{...}}}
+ *      "motion":[...],"segments":[...],"hooks":[...],"suggestions":{...}},
+ *   "files":[{"role":"poster","file":"poster.jpg"},...], every file of the
+ *   result: what poster, thumbnails and the analysis name is among them
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s}|{"id","error":".."}]}
  * What a file does not have is null: "poster" and "thumbnail" of an audio
@@ -42,7 +44,7 @@
 #define PROCESSOR_MEDIA_PROTOCOL_H
 
 /* Of the analysis document: a new one makes old documents stale. */
-#define MEDIA_ANALYSIS_VERSION 3
+#define MEDIA_ANALYSIS_VERSION 4
 
 #define MEDIA_FD_REQUEST 0
 #define MEDIA_FD_INPUT 3

@@ -76,13 +76,74 @@ check_mp4(struct slice head, struct output *o)
 		   : -1;
 }
 
+/* The container of WebP: RIFF, a size, WEBP. */
+static int
+check_webp(struct slice head, struct output *o)
+{
+	(void)o;
+	return slice_starts(head, SLICE("RIFF")) &&
+		       slice_starts(slice_from(head, 8), SLICE("WEBP"))
+		   ? 0
+		   : -1;
+}
+
+/* RFC 8216, section 4.3.1.1 */
+static int
+check_m3u8(struct slice head, struct output *o)
+{
+	(void)o;
+	return slice_starts(head, SLICE("#EXTM3U\n")) ? 0 : -1;
+}
+
+/* W3C WebVTT, section 4.1 */
+static int
+check_vtt(struct slice head, struct output *o)
+{
+	(void)o;
+	return slice_starts(head, SLICE("WEBVTT\n")) ? 0 : -1;
+}
+
+static int
+check_json(struct slice head, struct output *o)
+{
+	(void)o;
+	return slice_starts(head, SLICE("{")) ? 0 : -1;
+}
+
+/* audiowaveform's data file, version 2: a header of 24 bytes. */
+static int
+check_dat(struct slice head, struct output *o)
+{
+	(void)o;
+	return head.n >= 24 && slice_starts(head, SLICE("\2\0\0\0")) ? 0 : -1;
+}
+
 static const struct {
+	const char *extension;
 	const char *content_type;
 	int (*check)(struct slice head, struct output *o);
-} kinds[] = {
-	[OUTPUT_JPEG] = { "image/jpeg", check_jpeg },
-	[OUTPUT_MP4] = { "video/mp4", check_mp4 },
+} kinds[OUTPUT_KINDS] = {
+	[OUTPUT_JPEG] = { ".jpg", "image/jpeg", check_jpeg },
+	[OUTPUT_WEBP] = { ".webp", "image/webp", check_webp },
+	[OUTPUT_MP4] = { ".mp4", "video/mp4", check_mp4 },
+	[OUTPUT_M3U8] = { ".m3u8", "application/vnd.apple.mpegurl",
+			  check_m3u8 },
+	[OUTPUT_VTT] = { ".vtt", "text/vtt", check_vtt },
+	[OUTPUT_JSON] = { ".json", "application/json", check_json },
+	[OUTPUT_DAT] = { ".dat", "application/octet-stream", check_dat },
 };
+
+enum output_kind
+output_kind_of(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	int kind = 0;
+
+	while (kind < OUTPUT_KINDS &&
+	       (!dot || strcmp(kinds[kind].extension, dot) != 0))
+		kind++;
+	return (enum output_kind)kind;
+}
 
 const char *
 output_content_type(enum output_kind kind)
@@ -100,7 +161,7 @@ output_open(int dir, const char *name, enum output_kind kind, uint64_t size_max,
 
 	*out = (struct output){ .fd = -1 };
 	*why = "name";
-	if (head && output_name_valid(name))
+	if (head && kind < OUTPUT_KINDS && output_name_valid(name))
 		out->fd = openat(
 		    dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (out->fd < 0)

@@ -11,7 +11,17 @@
 #define OUTPUT_NAME_MAX 64
 #define OUTPUT_PIXELS_MAX 16384 /* width and height */
 
-enum output_kind { OUTPUT_JPEG, OUTPUT_MP4 };
+/* In the order of outputs.c's table. */
+enum output_kind {
+	OUTPUT_JPEG,
+	OUTPUT_WEBP,
+	OUTPUT_MP4,
+	OUTPUT_M3U8,
+	OUTPUT_VTT,
+	OUTPUT_JSON,
+	OUTPUT_DAT,
+	OUTPUT_KINDS /* unknown */
+};
 
 struct output {
 	int fd; /* read-only, owned by the caller */
@@ -20,13 +30,15 @@ struct output {
 	int height;
 };
 
+/* By the extension of a name: OUTPUT_KINDS when it is none of ours. */
+enum output_kind output_kind_of(const char *name);
 /* "image/jpeg": types come from us, never from the worker. */
 const char *output_content_type(enum output_kind kind);
 /* Plain names of [a-z0-9.-] without a leading dot. */
 bool output_name_valid(const char *name);
 /*
  * output_open - a regular file with one name, 1..size_max bytes, that begins
- * as its kind does. 0, or -1 with why in *why.
+ * as its kind does: of a known one. 0, or -1 with why in *why.
  */
 int MUST_CHECK output_open(int dir, const char *name, enum output_kind kind,
 			   uint64_t size_max, struct output *out,

@@ -15,6 +15,10 @@ static const struct json_member thumb_members[] = {
 	{ "width", JSON_INTEGER, true, 1, OUTPUT_PIXELS_MAX },
 	{ "height", JSON_INTEGER, true, 1, OUTPUT_PIXELS_MAX },
 };
+static const struct json_member file_members[] = {
+	{ "role", JSON_TEXT, true, 0, 0 },
+	{ "file", JSON_TEXT, true, 0, 0 },
+};
 /* clang-format on */
 
 int
@@ -45,6 +49,38 @@ analysis_check(const cJSON *doc, struct analysis *out, const char **why)
 	return analysis_suggestions_ok(out->suggestions) ? 0 : -1;
 }
 
+static bool
+is_listed(const struct result *r, const char *file)
+{
+	for (size_t i = 0; i < r->n_files; i++)
+		if (strcmp(r->files[i].file, file) == 0)
+			return true;
+	return false;
+}
+
+/* Every one of a kind we publish, none twice. */
+static int
+check_files(const cJSON *list, struct result *out)
+{
+	const cJSON *item;
+
+	if (!json_rows_ok(list, file_members, ARRAY_LEN(file_members), false,
+			  RESULT_FILES_MAX))
+		return -1;
+	cJSON_ArrayForEach(item, list)
+	{
+		struct result_file f = { json_str(item, "role"),
+					 json_str(item, "file") };
+
+		if (!output_name_valid(f.role) || !output_name_valid(f.file) ||
+		    output_kind_of(f.file) == OUTPUT_KINDS ||
+		    is_listed(out, f.file))
+			return -1;
+		out->files[out->n_files++] = f;
+	}
+	return 0;
+}
+
 static int
 check_thumbs(const cJSON *list, struct result *out)
 {
@@ -61,7 +97,7 @@ check_thumbs(const cJSON *list, struct result *out)
 		t->time = json_member(item, "time")->valuedouble;
 		t->width = (int)json_member(item, "width")->valuedouble;
 		t->height = (int)json_member(item, "height")->valuedouble;
-		if (!output_name_valid(t->file))
+		if (!is_listed(out, t->file))
 			return -1;
 	}
 	return 0;
@@ -128,10 +164,13 @@ result_check(const cJSON *frame, struct result *out, const char **why)
 	*why = "probe";
 	if (check_facts(out->probe, out) != 0)
 		return -1;
+	*why = "files";
+	if (check_files(json_member(frame, "files"), out) != 0)
+		return -1;
 	*why = "poster";
 	if (poster && !cJSON_IsNull(poster)) {
 		out->poster = cJSON_GetStringValue(poster);
-		if (!out->poster || !output_name_valid(out->poster))
+		if (!out->poster || !is_listed(out, out->poster))
 			return -1;
 	}
 	*why = "thumbnails";

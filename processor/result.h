@@ -10,6 +10,12 @@
 #include "base/json.h"
 
 #define RESULT_THUMBS_MAX 8
+#define RESULT_FILES_MAX 64
+
+struct result_file {
+	const char *role; /* "poster" */
+	const char *file;
+};
 
 struct result_thumb {
 	const char *file;
@@ -29,9 +35,11 @@ struct analysis {
 
 struct result {
 	const cJSON *probe;
-	double duration;    /* seconds, < 0: unknown */
-	int width, height;  /* as displayed, 0: no picture */
-	const char *poster; /* NULL: no picture */
+	double duration;   /* seconds, < 0: unknown */
+	int width, height; /* as displayed, 0: no picture */
+	struct result_file files[RESULT_FILES_MAX];
+	size_t n_files;
+	const char *poster; /* NULL: no picture; one of the files */
 	struct result_thumb thumbs[RESULT_THUMBS_MAX];
 	size_t n_thumbs;
 	struct analysis analysis;

@@ -72,7 +72,7 @@ void series_write(struct buf *b, const char *name, const double *series,
 struct analysis {
 	struct job *job;
 	const struct source *src;
-	const struct outputs *out;
+	struct outputs *out;
 	struct findings found;
 	struct buf *json; /* inside the analysis object */
 };

@@ -43,7 +43,22 @@ finish_all(struct analysis *a, const struct sink *sinks)
 }
 
 int
-analyze_run(struct job *job, const struct outputs *out)
+analyze_outputs(struct job *job, struct outputs *out)
+{
+	static const char *const names[] = {
+#define OUTPUT(name) name,
+#include "processor/media/analyze_outputs.def"
+#undef OUTPUT
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (outputs_add(job, out, "%s", names[i]) != 0)
+			return -1;
+	return 0;
+}
+
+int
+analyze_run(struct job *job, struct outputs *out)
 {
 	struct sink sinks[N_ANALYSERS] = { 0 };
 	struct source src = { 0 };
@@ -63,6 +78,7 @@ analyze_run(struct job *job, const struct outputs *out)
 		job_begin_result(&json);
 		probe_write(&json, job, &src, &decoded);
 		rc = finish_all(&a, sinks);
+		outputs_list(&json, out);
 	}
 	if (rc == 0)
 		rc = job_send_result(job, &json);

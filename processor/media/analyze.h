@@ -9,7 +9,8 @@
 /* Raised whenever the same bytes may give another document. */
 #define ANALYSIS_VERSION MEDIA_ANALYSIS_VERSION
 
-/* Sends the result; 0, or -1 after job_fail(). */
-int MUST_CHECK analyze_run(struct job *job, const struct outputs *out);
+/* Of a media_kind (kinds.h). */
+int MUST_CHECK analyze_outputs(struct job *job, struct outputs *out);
+int MUST_CHECK analyze_run(struct job *job, struct outputs *out);
 
 #endif

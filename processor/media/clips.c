@@ -7,6 +7,55 @@
 
 #define THUMB_WIDTH 640
 
+/* The id becomes part of a file name. */
+static bool
+id_is_plain(const char *id)
+{
+	size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return n >= 1 && n <= MEDIA_ID_MAX && id[n] == '\0';
+}
+
+int
+clips_read(struct request *req, const cJSON *doc)
+{
+	const cJSON *list = cJSON_GetObjectItem(doc, "clips");
+	int n = cJSON_GetArraySize(list);
+	const cJSON *item;
+
+	if (n < 1 || n > MEDIA_CLIPS_MAX)
+		return -1;
+	req->clips = calloc((size_t)n, sizeof(*req->clips));
+	if (!req->clips)
+		return -1;
+	cJSON_ArrayForEach(item, list)
+	{
+		struct clip_request *c = &req->clips[req->n_clips++];
+		const char *id = json_str(item, "id");
+
+		if (!id || !id_is_plain(id) ||
+		    !json_num(item, "start", &c->start) || c->start < 0 ||
+		    !json_num(item, "end", &c->end) || c->end <= c->start ||
+		    c->end > JOB_SECONDS_MAX)
+			return -1;
+		snprintf(c->id, sizeof(c->id), "%s", id);
+	}
+	return 0;
+}
+
+int
+clips_outputs(struct job *job, struct outputs *out)
+{
+	for (size_t i = 0; i < job->req.n_clips; i++) {
+		const char *id = job->req.clips[i].id;
+
+		if (outputs_add(job, out, "clip-%s.mp4", id) != 0 ||
+		    outputs_add(job, out, "clip-%s.jpg", id) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 write_thumbnail(struct job *job, const struct source *src, const AVFrame *frame,
 		const struct output *out)
@@ -55,7 +104,7 @@ forgive(struct job *job, struct buf *json)
 }
 
 int
-clips_run(struct job *job, const struct outputs *out)
+clips_run(struct job *job, struct outputs *out)
 {
 	struct source src = { 0 };
 	struct buf json = BUF_INIT;

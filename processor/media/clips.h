@@ -6,9 +6,12 @@
 #ifndef PROCESSOR_MEDIA_CLIPS_H
 #define PROCESSOR_MEDIA_CLIPS_H
 
+#include "base/json.h"
 #include "processor/media/outputs.h"
 
-/* Sends the result; 0, or -1 after job_fail(). */
-int MUST_CHECK clips_run(struct job *job, const struct outputs *out);
+/* Of a media_kind (kinds.h). */
+int MUST_CHECK clips_read(struct request *req, const cJSON *doc);
+int MUST_CHECK clips_outputs(struct job *job, struct outputs *out);
+int MUST_CHECK clips_run(struct job *job, struct outputs *out);
 
 #endif

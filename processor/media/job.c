@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/timeval.h"
+#include "processor/media/kinds.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,7 +18,6 @@
 #define PROGRESS_US (US_PER_S / 2)
 /* Far beyond any file, and small enough that sums cannot overflow. */
 #define BYTES_MAX (1ll << 50)
-#define SECONDS_MAX 1e6
 
 static const char *const code_names[] = {
 	[MEDIA_OK] = "ok",
@@ -123,41 +123,6 @@ read_extents(struct request *req, const cJSON *list)
 	return total == req->size ? 0 : -1;
 }
 
-/* The id becomes part of a file name. */
-static bool
-id_is_plain(const char *id)
-{
-	size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return n >= 1 && n <= MEDIA_ID_MAX && id[n] == '\0';
-}
-
-static int
-read_clips(struct request *req, const cJSON *list)
-{
-	int n = cJSON_GetArraySize(list);
-	const cJSON *item;
-
-	if (n < 1 || n > MEDIA_CLIPS_MAX)
-		return -1;
-	req->clips = calloc((size_t)n, sizeof(*req->clips));
-	if (!req->clips)
-		return -1;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct clip_request *c = &req->clips[req->n_clips++];
-		const char *id = json_str(item, "id");
-
-		if (!id || !id_is_plain(id) ||
-		    !json_num(item, "start", &c->start) || c->start < 0 ||
-		    !json_num(item, "end", &c->end) || c->end <= c->start ||
-		    c->end > SECONDS_MAX)
-			return -1;
-		snprintf(c->id, sizeof(c->id), "%s", id);
-	}
-	return 0;
-}
-
 static int
 read_members(struct request *req, const cJSON *doc)
 {
@@ -170,14 +135,14 @@ read_members(struct request *req, const cJSON *doc)
 	    !read_positive(doc, "memory_bytes", INT64_MAX,
 			   &req->memory_bytes) ||
 	    !json_num(doc, "deadline_s", &req->deadline_s) ||
-	    req->deadline_s <= 0 || req->deadline_s > SECONDS_MAX ||
+	    req->deadline_s <= 0 || req->deadline_s > JOB_SECONDS_MAX ||
 	    read_extents(req, cJSON_GetObjectItem(doc, "extents")) != 0)
 		return -1;
 	req->threads = (int)threads;
-	req->kind = strcmp(kind, "clips") == 0 ? JOB_CLIPS : JOB_ANALYZE;
-	if (req->kind == JOB_CLIPS)
-		return read_clips(req, cJSON_GetObjectItem(doc, "clips"));
-	return strcmp(kind, "analyze") == 0 ? 0 : -1;
+	req->kind = kind_named(kind);
+	if (!req->kind)
+		return -1;
+	return req->kind->read ? req->kind->read(req, doc) : 0;
 }
 
 static int

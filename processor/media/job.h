@@ -11,8 +11,6 @@
 #include "base/json_write.h"
 #include "processor/media_protocol.h"
 
-enum job_kind { JOB_ANALYZE, JOB_CLIPS };
-
 /* In the order of job.c's table of names. */
 enum media_code {
 	MEDIA_OK,
@@ -21,6 +19,9 @@ enum media_code {
 	MEDIA_LIMIT,
 	MEDIA_INTERNAL
 };
+
+/* Seconds beyond any file, and small enough that sums cannot overflow. */
+#define JOB_SECONDS_MAX 1e6
 
 /* A run of the input, from start on: bytes offset .. offset+size of fd. */
 struct extent {
@@ -36,8 +37,10 @@ struct clip_request {
 	double end;
 };
 
+struct media_kind; /* kinds.h */
+
 struct request {
-	enum job_kind kind;
+	const struct media_kind *kind;
 	int64_t size;
 	struct extent *extents;
 	size_t n_extents;

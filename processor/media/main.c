@@ -3,9 +3,7 @@
  * written, lock the doors, and only then look at the input.
  */
 #include "processor/media/job.h"
-#include "processor/media/analyze.h"
-#include "processor/media/clips.h"
-#include "processor/media/outputs.h"
+#include "processor/media/kinds.h"
 #include "processor/media/sandbox.h"
 #include "processor/media/sniff.h"
 #include "processor/media/source.h"
@@ -96,12 +94,13 @@ run(struct job *job)
 	int rc = job_read_request(job);
 
 	if (rc == 0)
-		rc = outputs_open(job, &out);
+		rc = job->req.kind->name_outputs(job, &out);
+	if (rc == 0)
+		rc = outputs_create(job, &out);
 	if (rc == 0)
 		rc = lock_down(job, &out);
 	if (rc == 0)
-		rc = job->req.kind == JOB_CLIPS ? clips_run(job, &out)
-						: analyze_run(job, &out);
+		rc = job->req.kind->run(job, &out);
 	if (rc != 0)
 		job_send_error(job);
 	outputs_close(&out);

@@ -8,40 +8,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static void
-name_outputs(const struct request *req, struct outputs *out)
+int
+outputs_add(struct job *job, struct outputs *out, const char *fmt, ...)
 {
-	size_t n = 0;
+	struct output *list =
+	    realloc(out->list, (out->n + 1) * sizeof(*out->list));
+	va_list ap;
+	int n;
 
-	if (req->kind == JOB_ANALYZE) {
-		snprintf(out->list[n].name, sizeof(out->list[n].name),
-			 "poster.jpg");
-		for (n = 1; n < out->n; n++)
-			snprintf(out->list[n].name, sizeof(out->list[n].name),
-				 "thumb-%zu.jpg", n);
-		return;
-	}
-	for (size_t i = 0; i < req->n_clips; i++) {
-		snprintf(out->list[n].name, sizeof(out->list[n].name),
-			 "clip-%s.mp4", req->clips[i].id);
-		n++;
-		snprintf(out->list[n].name, sizeof(out->list[n].name),
-			 "clip-%s.jpg", req->clips[i].id);
-		n++;
-	}
+	if (!list)
+		return job_fail(job, MEDIA_LIMIT, "out of memory");
+	out->list = list;
+	out->list[out->n] = (struct output){ .fd = -1 };
+	va_start(ap, fmt);
+	n = vsnprintf(out->list[out->n].name, OUTPUT_NAME_MAX, fmt, ap);
+	va_end(ap);
+	out->n++;
+	if (n < 0 || n >= OUTPUT_NAME_MAX)
+		return job_fail(job, MEDIA_INTERNAL, "an output's name");
+	return 0;
 }
 
 int
-outputs_open(struct job *job, struct outputs *out)
+outputs_create(struct job *job, struct outputs *out)
 {
-	out->n = job->req.kind == JOB_ANALYZE ? 1 + OUTPUT_THUMBS
-					      : 2 * job->req.n_clips;
-	out->list = calloc(out->n, sizeof(*out->list));
-	if (!out->list)
-		return job_fail(job, MEDIA_INTERNAL, "out of memory");
-	name_outputs(&job->req, out);
-	for (size_t i = 0; i < out->n; i++)
-		out->list[i].fd = -1;
 	for (size_t i = 0; i < out->n; i++) {
 		out->list[i].fd = openat(
 		    MEDIA_FD_OUTPUT, out->list[i].name,
@@ -59,10 +49,19 @@ outputs_open(struct job *job, struct outputs *out)
 void
 outputs_close(struct outputs *out)
 {
-	for (size_t i = 0; i < out->n && out->list; i++)
+	for (size_t i = 0; i < out->n; i++)
 		if (out->list[i].fd >= 0)
 			close(out->list[i].fd);
 	free(out->list);
+}
+
+struct output *
+output_named(const struct outputs *out, const char *name)
+{
+	for (size_t i = 0; i < out->n; i++)
+		if (strcmp(out->list[i].name, name) == 0)
+			return &out->list[i];
+	return NULL;
 }
 
 int
@@ -74,4 +73,25 @@ output_write(struct job *job, const struct output *out, const void *data,
 		return 0;
 	return job_fail(job, MEDIA_LIMIT, "cannot write %s: %s", out->name,
 			strerror(errno));
+}
+
+void
+output_keep(struct output *out, const char *role)
+{
+	out->role = role;
+}
+
+void
+outputs_list(struct buf *json, const struct outputs *out)
+{
+	json_open_array(json, "files");
+	for (size_t i = 0; i < out->n; i++) {
+		if (!out->list[i].role)
+			continue;
+		json_open_object(json, NULL);
+		json_put_str(json, "role", out->list[i].role);
+		json_put_str(json, "file", out->list[i].name);
+		json_close_object(json);
+	}
+	json_close_array(json);
 }

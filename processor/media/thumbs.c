@@ -16,6 +16,7 @@
 #define FIRST_SPAN 0.25 /* seconds of one slot at first */
 #define POSTER_WIDTH 1280
 #define THUMB_WIDTH 640
+#define THUMBS 3
 
 struct candidate {
 	AVFrame *frame; /* a reference; NULL: empty */
@@ -138,7 +139,7 @@ thumbs_video(void *self, struct job *job, const struct video_frame *f)
 
 static int
 write_picture(struct analysis *a, const struct thumbs *t,
-	      const struct candidate *c, const struct output *out,
+	      const struct candidate *c, struct output *out, const char *role,
 	      int max_width, struct picture_size *size)
 {
 	AVStream *st = t->src->video;
@@ -151,6 +152,8 @@ write_picture(struct analysis *a, const struct thumbs *t,
 	rc = picture_jpeg(a->job, c->frame, rotation, *size, &jpeg);
 	if (rc == 0)
 		rc = output_write(a->job, out, jpeg->data, (size_t)jpeg->size);
+	if (rc == 0)
+		output_keep(out, role);
 	av_packet_free(&jpeg);
 	return rc;
 }
@@ -159,6 +162,7 @@ static int
 write_poster(struct analysis *a, const struct thumbs *t,
 	     const struct candidate *all, int n)
 {
+	struct output *out = output_named(a->out, "poster.jpg");
 	const struct candidate *best = &all[0];
 	struct picture_size size;
 
@@ -169,8 +173,8 @@ write_poster(struct analysis *a, const struct thumbs *t,
 	for (int i = 1; i < n; i++)
 		if (all[i].score > best->score)
 			best = &all[i];
-	json_put_str(a->json, "poster", a->out->list[0].name);
-	return write_picture(a, t, best, &a->out->list[0], POSTER_WIDTH, &size);
+	json_put_str(a->json, "poster", out->name);
+	return write_picture(a, t, best, out, "poster", POSTER_WIDTH, &size);
 }
 
 /* The candidates in three runs of equal length, the best of each. */
@@ -178,19 +182,23 @@ static int
 write_thumbs(struct analysis *a, const struct thumbs *t,
 	     const struct candidate *all, int n)
 {
-	int runs = n < OUTPUT_THUMBS ? n : OUTPUT_THUMBS;
+	int runs = n < THUMBS ? n : THUMBS;
 	int rc = 0;
 
 	json_open_array(a->json, "thumbnails");
 	for (int i = 0; i < runs && rc == 0; i++) {
-		const struct output *out = &a->out->list[1 + i];
+		char name[OUTPUT_NAME_MAX];
+		struct output *out;
 		const struct candidate *best = &all[i * n / runs];
 		struct picture_size size;
 
+		snprintf(name, sizeof(name), "thumb-%d.jpg", i + 1);
+		out = output_named(a->out, name);
 		for (int k = i * n / runs; k < (i + 1) * n / runs; k++)
 			if (all[k].score > best->score)
 				best = &all[k];
-		rc = write_picture(a, t, best, out, THUMB_WIDTH, &size);
+		rc = write_picture(a, t, best, out, "thumbnail", THUMB_WIDTH,
+				   &size);
 		json_open_object(a->json, NULL);
 		json_put_str(a->json, "file", out->name);
 		json_put_num(a->json, "time", round_to(best->time, 3));

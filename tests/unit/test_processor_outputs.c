@@ -88,6 +88,48 @@ test_name_valid_is_a_plain_name(void **state)
 }
 
 static void
+test_kind_is_that_of_the_extension(void **state)
+{
+	(void)state;
+	assert_int_equal(output_kind_of("thumb-1.jpg"), OUTPUT_JPEG);
+	assert_int_equal(output_kind_of("a/b/waveform.dat"), OUTPUT_DAT);
+	assert_int_equal(output_kind_of("a.jpg.exe"), OUTPUT_KINDS);
+	assert_int_equal(output_kind_of("jpg"), OUTPUT_KINDS);
+	assert_int_equal(output_kind_of(""), OUTPUT_KINDS);
+	assert_string_equal(output_content_type(OUTPUT_VTT), "text/vtt");
+}
+
+static void
+test_each_kind_begins_as_it_must(void **state)
+{
+	const struct {
+		enum output_kind kind;
+		struct slice good, bad;
+	} rows[] = {
+		{ OUTPUT_WEBP, SLICE("RIFF\x04\0\0\0WEBPVP8 "),
+		  SLICE("RIFF\x04\0\0\0WAVEfmt ") },
+		{ OUTPUT_M3U8, SLICE("#EXTM3U\n#EXT-X-VERSION:7\n"),
+		  SLICE("#EXTM3U8\n") },
+		{ OUTPUT_VTT, SLICE("WEBVTT\n\n"), SLICE("WEBVTT2\n") },
+		{ OUTPUT_JSON, SLICE("{}"), SLICE("<html>") },
+		{ OUTPUT_DAT,
+		  SLICE("\2\0\0\0\1\0\0\0\200\273\0\0\0\1\0\0\0\0\0\0"
+			"\2\0\0\0"),
+		  SLICE("\2\0\0\0\1\0\0\0") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		put("a", rows[i].good);
+		expect("a", rows[i].kind, 1000, NULL);
+		put("a", rows[i].bad);
+		expect("a", rows[i].kind, 1000, "content");
+	}
+	expect("a", OUTPUT_KINDS, 1000, "name");
+	unlinkat(dir_fd, "a", 0);
+}
+
+static void
 test_open_takes_what_it_claims_to_be(void **state)
 {
 	struct output o;
@@ -168,6 +210,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name_valid_is_a_plain_name),
+		cmocka_unit_test(test_kind_is_that_of_the_extension),
+		cmocka_unit_test(test_each_kind_begins_as_it_must),
 		cmocka_unit_test(test_open_takes_what_it_claims_to_be),
 		cmocka_unit_test(test_open_refuses_what_is_no_plain_file),
 		cmocka_unit_test(test_jpeg_dimensions_every_cut_is_refused),

@@ -16,6 +16,9 @@ static const char good[] =
     "\"rotation\":-90,\"analysed\":true}]},"
     "\"poster\":\"poster.jpg\",\"thumbnails\":[{\"file\":\"thumb-1.jpg\","
     "\"time\":8.2,\"width\":640,\"height\":360}],"
+    "\"files\":[{\"role\":\"poster\",\"file\":\"poster.jpg\"},"
+    "{\"role\":\"thumbnail\",\"file\":\"thumb-1.jpg\"},"
+    "{\"role\":\"waveform\",\"file\":\"waveform.dat\"}],"
     "\"analysis\":{\"version\":1,\"scenes\":[{}],"
     "\"segments\":[{\"start_time\":0,\"end_time\":5,\"score\":39.3,"
     "\"reasons\":[\"loud\"],\"components\":{\"energy\":0.7},\"volume\":0.7,"
@@ -58,6 +61,9 @@ test_check_good_result_gives_its_facts(void **state)
 	assert_int_equal(r.n_thumbs, 1);
 	assert_string_equal(r.thumbs[0].file, "thumb-1.jpg");
 	assert_int_equal(r.thumbs[0].width, 640);
+	assert_int_equal(r.n_files, 3);
+	assert_string_equal(r.files[2].role, "waveform");
+	assert_string_equal(r.files[2].file, "waveform.dat");
 	assert_int_equal(r.analysis.version, 1);
 	assert_int_equal(r.analysis.scenes, 1);
 	cJSON_Delete(doc);
@@ -95,6 +101,12 @@ test_check_one_wrong_member_is_named(void **state)
 		{ "\"poster.jpg\"", "\"../poster.jpg\"", "poster" },
 		{ "\"poster.jpg\"", "7", "poster" },
 		{ "\"thumb-1.jpg\"", "\"/etc/passwd\"", "thumbnails" },
+		{ "\"file\":\"poster.jpg\"", "\"file\":\"a.jpg\"", "poster" },
+		{ "\"waveform.dat\"", "\"waveform.svg\"", "files" },
+		{ "\"waveform.dat\"", "\"poster.jpg\"", "files" },
+		{ "\"waveform.dat\"", "\"../waveform.dat\"", "files" },
+		{ "\"waveform\"", "\"\\u0007\"", "files" },
+		{ "\"waveform\"", "null", "files" },
 		{ "\"time\":8.2", "\"time\":null", "thumbnails" },
 		{ "\"width\":640", "\"width\":0", "thumbnails" },
 		{ "\"thumbnails\":[", "\"thumbnails\":[7,", "thumbnails" },

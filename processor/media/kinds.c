@@ -1,0 +1,22 @@
+/*
+ * The table of kinds.
+ */
+#include "processor/media/kinds.h"
+#include "processor/media/analyze.h"
+#include "processor/media/clips.h"
+
+/* clang-format off */
+static const struct media_kind kinds[] = {
+	{ "analyze", NULL,	 analyze_outputs, analyze_run },
+	{ "clips",   clips_read, clips_outputs,	  clips_run },
+};
+/* clang-format on */
+
+const struct media_kind *
+kind_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
