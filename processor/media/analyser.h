@@ -10,7 +10,7 @@
 #ifndef PROCESSOR_MEDIA_ANALYSER_H
 #define PROCESSOR_MEDIA_ANALYSER_H
 
-#include "processor/media/grid.h"
+#include "processor/media/change.h"
 #include "processor/media/job.h"
 #include "processor/media/outputs.h"
 #include "processor/media/source.h"

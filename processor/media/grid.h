@@ -15,6 +15,24 @@
 #include <libavutil/frame.h>
 
 #define GRID_MAX 160
+#define SKETCH_MAX 80
+#define OUTLINE_MAX 20
+
+/* The grid reduced again; chroma has half as many cells each way. */
+struct sketch {
+	int w, h;
+	int cw, ch;
+	uint8_t y[SKETCH_MAX * SKETCH_MAX];
+	uint8_t u[SKETCH_MAX / 2 * SKETCH_MAX / 2];
+	uint8_t v[SKETCH_MAX / 2 * SKETCH_MAX / 2];
+};
+
+/* Once more: luma, then the two planes of chroma, in one row of n cells. */
+struct outline {
+	int w, h;
+	int n;
+	uint8_t cells[OUTLINE_MAX * OUTLINE_MAX * 3 / 2];
+};
 
 struct grid {
 	int w, h;   /* luma cells */
@@ -24,19 +42,20 @@ struct grid {
 	uint8_t v[GRID_MAX * GRID_MAX];
 	double mean; /* of luma */
 	double dev;  /* standard deviation of luma */
+	struct sketch sketch;
+	struct outline outline;
 };
 
 /* How one picture follows another, in mean grey levels (0..48). */
 struct grid_change {
 	double raw;	 /* cell by cell */
 	double residual; /* after the best shift of the whole picture */
+	int dx, dy; /* that shift: where in a b's cells are, sketch cells */
 };
 
 /* false for a pixel format that has no planes to read (palettes). */
 bool grid_fill(struct grid *g, const AVFrame *frame);
-/* mean and dev from y; grid_fill() has done it. */
+/* All that follows from the cells; grid_fill() has done it. */
 void grid_measure(struct grid *g);
-/* Of pictures of different size: the largest change. */
-struct grid_change grid_compare(const struct grid *a, const struct grid *b);
 
 #endif
