@@ -59,6 +59,10 @@ struct findings {
 	double integrated; /* LUFS, NAN without sound */
 	double *motion;	   /* 0..1, one per second */
 	size_t n_motion;
+	struct span *blacks; /* black pictures */
+	size_t n_blacks;
+	struct span *freezes; /* one picture, standing still */
+	size_t n_freezes;
 };
 
 void findings_release(struct findings *f);
@@ -68,6 +72,14 @@ double *series_at(double **series, size_t *n, size_t i);
 /* "name":[...] with @decimals, unknown values as null. */
 void series_write(struct buf *b, const char *name, const double *series,
 		  size_t n, int decimals);
+
+/* Adds from..to to a list with room for SPANS_MAX, unless it is full, @from
+ * is NAN or it is shorter than @least. */
+void spans_add(struct span *list, size_t *n, double from, double to,
+	       double least);
+/* "name":[{"start","end"},...] with @decimals. */
+void spans_write(struct buf *b, const char *name, const struct span *list,
+		 size_t n, int decimals);
 
 struct analysis {
 	struct job *job;
@@ -94,5 +106,7 @@ extern const struct analyser analyser_scenes;
 extern const struct analyser analyser_silence;
 extern const struct analyser analyser_loudness;
 extern const struct analyser analyser_motion;
+extern const struct analyser analyser_black;
+extern const struct analyser analyser_freeze;
 
 #endif

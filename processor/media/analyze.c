@@ -10,7 +10,8 @@
 /* Thumbs last: it writes outside the analysis object. */
 static const struct analyser *const analysers[] = {
 	&analyser_scenes, &analyser_silence, &analyser_loudness,
-	&analyser_motion, &analyser_thumbs,
+	&analyser_motion, &analyser_black,   &analyser_freeze,
+	&analyser_thumbs,
 };
 
 #define N_ANALYSERS ARRAY_LEN(analysers)

@@ -1,5 +1,5 @@
 /*
- * The memory of findings, and series of one value per second.
+ * The memory of findings, series of one value per second, lists of spans.
  */
 #include "processor/media/analyser.h"
 
@@ -12,6 +12,8 @@ findings_release(struct findings *f)
 	free(f->silences);
 	free(f->loudness);
 	free(f->motion);
+	free(f->blacks);
+	free(f->freezes);
 	*f = (struct findings){ 0 };
 }
 
@@ -49,5 +51,26 @@ series_write(struct buf *b, const char *name, const double *series, size_t n,
 	json_open_array(b, name);
 	for (size_t i = 0; i < n; i++)
 		json_put_num(b, NULL, round_to(series[i], decimals));
+	json_close_array(b);
+}
+
+void
+spans_add(struct span *list, size_t *n, double from, double to, double least)
+{
+	if (!isnan(from) && to - from >= least && *n < SPANS_MAX)
+		list[(*n)++] = (struct span){ from, to };
+}
+
+void
+spans_write(struct buf *b, const char *name, const struct span *list, size_t n,
+	    int decimals)
+{
+	json_open_array(b, name);
+	for (size_t i = 0; i < n; i++) {
+		json_open_object(b, NULL);
+		json_put_num(b, "start", round_to(list[i].start, decimals));
+		json_put_num(b, "end", round_to(list[i].end, decimals));
+		json_close_object(b);
+	}
 	json_close_array(b);
 }

@@ -40,9 +40,7 @@ silence_start(const struct source *src)
 static void
 end_silence(struct silence *s, double at)
 {
-	if (!isnan(s->from) && at - s->from >= LENGTH_MIN &&
-	    s->n_spans < SPANS_MAX)
-		s->spans[s->n_spans++] = (struct span){ s->from, at };
+	spans_add(s->spans, &s->n_spans, s->from, at, LENGTH_MIN);
 	s->from = NAN;
 }
 
@@ -91,14 +89,7 @@ silence_finish(void *self, struct analysis *a)
 	struct findings *f = &a->found;
 
 	end_silence(s, s->end);
-	json_open_array(a->json, "silences");
-	for (size_t i = 0; i < s->n_spans; i++) {
-		json_open_object(a->json, NULL);
-		json_put_num(a->json, "start", round_to(s->spans[i].start, 2));
-		json_put_num(a->json, "end", round_to(s->spans[i].end, 2));
-		json_close_object(a->json);
-	}
-	json_close_array(a->json);
+	spans_write(a->json, "silences", s->spans, s->n_spans, 2);
 	f->silences = s->spans;
 	f->n_silences = s->n_spans;
 	s->spans = NULL;
