@@ -1,0 +1,183 @@
+"""A film by its seed: shots, what joins them, what lies over all of them, how
+it is encoded; and its truth. Nothing is drawn before frame() is asked."""
+import functools
+import random
+
+import numpy as np
+
+import camera
+import effects
+import transitions
+
+VERSION = 1  # of what a seed means: raise it with every change of a film
+SIZES = ((320, 180), (320, 180), (320, 180), (384, 216), (426, 240),
+         (256, 192), (180, 320), (640, 360))
+RATES = ("24000/1001", "24/1", "25/1", "25/1", "25/1", "30000/1001",
+         "30/1", "30/1", "50/1", "60000/1001", "60/1")
+PHOTOS = 0.7  # of the shots, where there are photographs
+MOVES = ("still", "still", "zoom", "zoom", "drift", "pan", "pan", "whip",
+         "shake")
+SEEN = 12  # levels: the mean change of a cut over 16 x 9 cells is at least it
+
+
+class Shot:
+    """A view of one picture for `frames` frames, transitions included."""
+
+    def __init__(self, rng, source, film, first, frames):
+        self.source = source
+        self.first = first
+        self.frames = frames
+        self.size = film.size
+        move = rng.choice(MOVES)
+        if move == "whip" and frames < 12:
+            move = "drift"
+        self.camera = camera.Camera(*film.size, rng, frames, film.rate, move)
+        self.effects = effects.effects_of(rng, frames, film.rate)
+
+    def frame(self, n):
+        n -= self.first
+        out = self.camera.view(self.pyramid(), n, *self.size)
+        for effect in self.effects:
+            out = effect.draw(out, n)
+        return np.clip(out, 0, 255)
+
+    def pyramid(self):
+        return pyramid_of(self.source)
+
+    def events(self):
+        for part in (self.camera, *self.effects):
+            for kind, first, end in part.events:
+                yield kind, self.first + max(0, first), self.first + end
+
+
+@functools.lru_cache(6)
+def pyramid_of(source):
+    return camera.levels(source.canvas())
+
+
+def cells(picture):
+    """16 x 9 means, for asking whether two pictures look alike."""
+    rows = np.array_split(picture, 9)
+    return np.array([[c.mean((0, 1)) for c in np.array_split(r, 16, axis=1)]
+                     for r in rows])
+
+
+def rate_of(text):
+    over, under = text.split("/")
+    return int(over) / int(under)
+
+
+class Film:
+    def __init__(self, seed, split, number, pool):
+        self.rng = rng = random.Random(f"{VERSION} {seed} {split} {number}")
+        self.name = f"{split}-{number:04d}"
+        self.seed, self.split = seed, split
+        self.size = rng.choice(SIZES)
+        self.rate_text = rng.choice(RATES)
+        self.rate = rate_of(self.rate_text)
+        self.frames = round(self.rate * rng.uniform(25, 40))
+        self.shots, self.joins = [], []  # joins: (first, end, transition)
+        self.grain = rng.uniform(1, 9) if rng.random() < 0.35 else 0
+        self.bars = rng.uniform(0.06, 0.14) if rng.random() < 0.2 else 0
+        self.tile = None
+        self.plan(rng, pool)
+
+    def plan(self, rng, pool):
+        """Shot after shot. One is at least 0.4 s long besides its
+        transitions, and so different from the last that a cut is seen."""
+        first, lead = 0, 0
+        while True:
+            shown = int(self.rate * max(0.4, min(8, rng.lognormvariate(0.6,
+                                                                       0.6))))
+            join = transitions.transition(rng, self.rate)
+            tail = join.length if join else 0
+            last = first + lead + shown + tail >= self.frames - self.rate
+            if last:
+                shown, tail, join = self.frames - first - lead, 0, None
+            shot = self.shoot(rng, pool, first, lead + shown + tail, lead)
+            self.shots.append(shot)
+            if last:
+                return
+            at = first + lead + shown
+            self.joins.append((at, at + tail, join))
+            first, lead = at, tail
+
+    def shoot(self, rng, pool, first, frames, lead):
+        shot = None
+        for _ in range(20):
+            source = self.pick(rng, pool)
+            if self.shots and rng.random() < 0.15:
+                source = self.shots[-1].source  # another view of the place
+            shot = Shot(rng, source, self, first, frames)
+            if not self.shots:
+                break
+            last = self.shots[-1].frame(first - 1)
+            change = abs(cells(last) - cells(shot.frame(first + lead)))
+            if change.mean() >= SEEN:
+                break
+        return shot
+
+    @staticmethod
+    def pick(rng, pool):
+        photos = [source for source in pool if source.photo]
+        made = [source for source in pool if not source.photo]
+        if photos and (not made or rng.random() < PHOTOS):
+            return rng.choice(photos)
+        return rng.choice(made)
+
+    def frame(self, n):
+        """uint8 RGB. The frames of shots between joins are theirs alone."""
+        at = sum(end <= n for _, end, _ in self.joins)
+        here = functools.lru_cache(1)(lambda: self.shots[at].frame(n))
+        if at < len(self.joins) and n >= self.joins[at][0]:
+            first, _, join = self.joins[at]
+            after = functools.lru_cache(1)(
+                lambda: self.shots[at + 1].frame(n))
+            out = join.mix(here, after, n - first)
+        else:
+            out = here()
+        return np.clip(self.finish(np.array(out, np.float32), n), 0,
+                       255).astype(np.uint8)
+
+    def finish(self, picture, n):
+        """What lies over the whole film."""
+        if self.grain:
+            picture = picture + self.noise(n)
+        if self.bars:
+            high = round(self.size[1] * self.bars)
+            picture[:high] = 16
+            picture[-high:] = 16
+        return picture
+
+    def noise(self, n):
+        """Grain: another place of one large tile for each frame."""
+        width, height = self.size
+        place = np.random.RandomState(n)
+        if self.tile is None:
+            made = np.random.RandomState(7)
+            self.tile = made.normal(0, self.grain, (height * 2, width * 2, 1)
+                                    ).astype(np.float32)
+        y, x = place.randint(0, height), place.randint(0, width)
+        return self.tile[y:y + height, x:x + width]
+
+    def truth(self):
+        """Frames are counted from 0. A cut is the first frame of the new
+        shot. A gradual transition is `first`, the first frame that is not of
+        the old shot alone, and `end`, the first that is of the new one
+        alone. Events are what no detector may report, [first, end)."""
+        return {
+            "format": "reelgate-truth", "version": VERSION,
+            "seed": self.seed, "split": self.split, "name": self.name,
+            "width": self.size[0], "height": self.size[1],
+            "rate": self.rate_text, "frames": self.frames,
+            "cuts": [first for first, _, join in self.joins if not join],
+            "graduals": [{"type": join.kind, "first": first, "end": end}
+                         for first, end, join in self.joins if join],
+            "events": [{"type": kind, "first": first, "end": min(end,
+                                                                 self.frames)}
+                       for shot in self.shots
+                       for kind, first, end in shot.events()],
+            "shots": [{"source": shot.source.name, "first": shot.first,
+                       "end": shot.first + shot.frames}
+                      for shot in self.shots],
+        }
