@@ -105,6 +105,7 @@ struct analyser {
 extern const struct analyser analyser_scenes;
 extern const struct analyser analyser_silence;
 extern const struct analyser analyser_loudness;
+extern const struct analyser analyser_waveform;
 extern const struct analyser analyser_motion;
 extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;

@@ -8,11 +8,18 @@
 #include "processor/media/thumbs.h"
 
 /* Thumbs last: it writes outside the analysis object. */
+/* clang-format off */
 static const struct analyser *const analysers[] = {
-	&analyser_scenes, &analyser_silence, &analyser_loudness,
-	&analyser_motion, &analyser_black,   &analyser_freeze,
+	&analyser_scenes,
+	&analyser_silence,
+	&analyser_loudness,
+	&analyser_waveform,
+	&analyser_motion,
+	&analyser_black,
+	&analyser_freeze,
 	&analyser_thumbs,
 };
+/* clang-format on */
 
 #define N_ANALYSERS ARRAY_LEN(analysers)
 
