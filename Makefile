@@ -132,9 +132,10 @@ $(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
 # Unit tests link what their name asks for: test_media_* the worker's code,
 # test_gateway_* and test_processor_* theirs, all others the core.
 units: $(UNITS) $(BUILD)/tests/attack $(POWER) ## build the unit tests
-$(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o $(BUILD)/libmedia.a \
-		$(BUILD)/libcore.a
-	$(link) $^ $(LIBS.media)
+$(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o \
+		$(BUILD)/processor/media/sandbox.o \
+		$(BUILD)/processor/media/seccomp.o
+	$(link) $^ -lseccomp -lpthread
 $(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \
 		$(BUILD)/libmedia.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.media)

@@ -13,10 +13,13 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FD_FIRST_EXTRA (MEDIA_FD_RESULT + 1)
+#define WORKER_NICE 5
 #define FD_COUNT_MAX (FD_FIRST_EXTRA + MEDIA_EXTENTS_MAX)
 
 int
@@ -43,6 +46,23 @@ media_program_open(char err[512])
 	return program;
 }
 
+/*
+ * The first to go when memory is short, and after the gateway when the
+ * processor is; not fatal: a limit of whoever started us may forbid it.
+ */
+static void
+step_back(void)
+{
+	static const char worst[] = "1000";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, worst, sizeof(worst) - 1);
+		close(fd);
+	}
+	(void)!nice(WORKER_NICE);
+}
+
 /* What the child finds at descriptor 0, 1, .. n-1. */
 struct layout {
 	int from[FD_COUNT_MAX];
@@ -66,6 +86,10 @@ become_worker(const struct layout *l, pid_t parent)
 			_exit(127);
 	if (program < 0 ||
 	    close_range((unsigned)l->n, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
+		_exit(127);
+	step_back();
+	umask(0077);
+	if (chdir("/") != 0)
 		_exit(127);
 	/* Ctrl-C at a terminal is for the broker, which ends its workers. */
 	setpgid(0, 0);

@@ -4,12 +4,27 @@
 #include "processor/media/input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <libavutil/error.h>
 #include <libavutil/mem.h>
 
 #define INPUT_BUFFER (64 << 10)
+
+/* The broker's mistake must not become a way to change what is stored. */
+int
+input_check(struct job *job)
+{
+	for (size_t i = 0; i < job->req.n_extents; i++) {
+		int flags = fcntl(job->req.extents[i].fd, F_GETFL);
+
+		if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY)
+			return job_fail(job, MEDIA_INTERNAL,
+					"the input is not read-only");
+	}
+	return 0;
+}
 
 /* The extent that holds the byte at @at, or NULL behind the last. */
 static const struct extent *

@@ -15,6 +15,9 @@ struct input {
 	int64_t at;
 };
 
+/* Every descriptor of the input is there and cannot be
+ * written to. 0 or -1 (job->code). */
+int MUST_CHECK input_check(struct job *job);
 /* The n bytes at @at, fewer only at the end; -1 with errno. */
 ssize_t input_pread(const struct request *req, void *p, size_t n, int64_t at);
 /* NULL on memory shortage. @in must outlive it; freed by input_close(). */

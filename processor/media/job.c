@@ -100,9 +100,10 @@ read_extents(struct request *req, const cJSON *list)
 	int64_t total = 0;
 	const cJSON *item;
 
-	if (n < 1 || n > MEDIA_EXTENTS_MAX)
+	/* An empty object has none. */
+	if (n > MEDIA_EXTENTS_MAX)
 		return -1;
-	req->extents = calloc((size_t)n, sizeof(*req->extents));
+	req->extents = calloc((size_t)n + 1, sizeof(*req->extents));
 	if (!req->extents)
 		return -1;
 	cJSON_ArrayForEach(item, list)

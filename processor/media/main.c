@@ -3,21 +3,19 @@
  * written, lock the doors, and only then look at the input.
  */
 #include "processor/media/job.h"
+#include "processor/media/input.h"
 #include "processor/media/kinds.h"
 #include "processor/media/sandbox.h"
-#include "processor/media/sniff.h"
-#include "processor/media/source.h"
+#include "processor/media/selftest.h"
+#include "processor/media/warmup.h"
 
 #include "base/log.h"
 #include "version.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <signal.h>
 #include <unistd.h>
 
 #define OUTPUT_MIN (64ll << 20)
-#define SELF_TEST_MEMORY (2ll << 30)
 
 #ifdef __SANITIZE_ADDRESS__
 /* The leak checker wants ptrace, which the sandbox forbids. */
@@ -39,19 +37,6 @@ static const char usage[] =
     "  --self-test   close the sandbox and print what this kernel enforces\n"
     "  --version     print the version\n"
     "  --help        print this\n";
-
-/* What a library would otherwise look for at a bad moment. */
-static void
-warm_up(void)
-{
-	/* Each arena reserves 64 MiB of address space, which is limited. */
-	mallopt(M_ARENA_MAX, 2);
-	clearenv();
-	tzset();
-	signal(SIGPIPE, SIG_IGN);
-	sniff_load();
-	source_setup();
-}
 
 /* Highest descriptor + 1 that can be in use. */
 static int
@@ -77,6 +62,7 @@ lock_down(struct job *job, const struct outputs *out)
 		.cpu_s = (int64_t)(req->deadline_s * req->threads) + 5,
 		.file_bytes = OUTPUT_MIN + 4 * req->size,
 		.files = lock_files(job, out),
+		.threads = req->threads,
 	};
 	struct sandbox_report report;
 	const char *failed;
@@ -93,6 +79,11 @@ run(struct job *job)
 	struct outputs out = { 0 };
 	int rc = job_read_request(job);
 
+	close(MEDIA_FD_REQUEST);
+	if (rc == 0 && warm_up() != 0)
+		rc = job_fail(job, MEDIA_INTERNAL, "no decoder works");
+	if (rc == 0)
+		rc = input_check(job);
 	if (rc == 0)
 		rc = job->req.kind->name_outputs(job, &out);
 	if (rc == 0)
@@ -106,38 +97,6 @@ run(struct job *job)
 	outputs_close(&out);
 	job_release(job);
 	return 0;
-}
-
-static int
-self_test(void)
-{
-	struct sandbox_limits limits = { .memory_bytes = SELF_TEST_MEMORY,
-					 .cpu_s = 60,
-					 .file_bytes = OUTPUT_MIN,
-					 .files = 64 };
-	struct sandbox_report r;
-	struct buf text = BUF_INIT;
-	const char *failed;
-	int rc = sandbox_lock(&limits, &r, &failed);
-
-	if (rc != 0)
-		buf_printf(&text, "sandbox: FAILED at %s: %s\n", failed,
-			   strerror(errno));
-	buf_printf(&text,
-		   "no_new_privs, limits: yes\n"
-		   "memory limit: %s\n"
-		   "seccomp (kill process, all threads): %s\n"
-		   "landlock: %s (ABI %d)\n"
-		   "own network namespace: %s\n"
-		   "root dropped to nobody: %s\n",
-		   r.memory_limit ? "yes" : "no (sanitizer build)",
-		   r.seccomp ? "yes" : "no", r.landlock ? "yes" : "no",
-		   r.landlock_abi, r.net_namespace ? "yes" : "no",
-		   r.uid_dropped ? "yes" : "not started as root");
-	if (!buf_ok(&text) || write(1, text.p, text.n) < 0)
-		rc = -1;
-	buf_release(&text);
-	return rc ? 1 : 0;
 }
 
 static int
@@ -162,6 +121,5 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return print("reelgate-media " REELGATE_VERSION "\n");
 	log_setup("reelgate-media");
-	warm_up();
-	return argc == 2 ? self_test() : run(&job);
+	return argc == 2 ? selftest_run() : run(&job);
 }

@@ -1,13 +1,14 @@
 /*
  * The sandbox, in the order its steps depend on each other: identity first
- * (it resets what comes after), then limits, Landlock, and the system call
- * filter last, because it forbids all the others.
+ * (it resets what comes after), then flags, Landlock and limits, and the
+ * system call filter last, because it forbids all the others.
  */
 #include "processor/media/sandbox.h"
 #include "processor/media/seccomp.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,13 @@
 #include <unistd.h>
 
 #define NOBODY 65534
+/* Threads a codec starts beside those it is told of, and a reserve. */
+#define THREADS_PER_THREAD 8
+#define THREADS_SPARE 64
+#define THREADS_OF_USER 4096 /* where the broker's and others' count too */
+/* Since Linux 6.3, and not in Debian's header. */
+#define SET_MDWE 65
+#define MDWE_REFUSE_EXEC_GAIN 1
 
 /*
  * Debian's header ends at ABI 2; the kernel's numbers are fixed, and a right
@@ -37,11 +45,19 @@ struct ruleset_attr {
 	uint64_t scoped;
 };
 
-/* Root becomes nobody; who is nobody special stays who he is. */
+/*
+ * Root becomes nobody; who is nobody special stays who he is. A namespace of
+ * users brings every capability within it: those go at once.
+ */
 static int
 drop_identity(struct sandbox_report *report)
 {
-	report->net_namespace = unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0;
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
+						 0 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int others = CLONE_NEWNET | CLONE_NEWIPC;
+
+	report->net_namespace = unshare(others) == 0;
 	if (geteuid() == 0) {
 		if (setgroups(0, NULL) != 0 ||
 		    setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
@@ -49,19 +65,26 @@ drop_identity(struct sandbox_report *report)
 			return -1;
 		report->uid_dropped = true;
 	}
-	if (!report->net_namespace)
-		report->net_namespace =
-		    unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) == 0;
-	return 0;
+	if (report->net_namespace)
+		others = 0;
+	report->user_namespace = unshare(CLONE_NEWUSER | others) == 0;
+	report->net_namespace = report->net_namespace || report->user_namespace;
+	return (int)syscall(SYS_capset, &head, none);
 }
 
+/* After drop_identity(), which resets the parent's death signal: whoever lost
+ * the parent meanwhile has nobody to work for. */
 static int
-set_process_flags(void)
+set_process_flags(pid_t parent, struct sandbox_report *report)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		return -1;
-	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	report->no_exec_gain =
+	    prctl(SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) == 0;
+	errno = ESRCH;
+	return getppid() == parent ? 0 : -1;
 }
 
 static int
@@ -81,6 +104,21 @@ set_limit(int what, int64_t value)
 static int
 set_limits(const struct sandbox_limits *limits, struct sandbox_report *report)
 {
+	const struct {
+		int what;
+		int64_t value;
+	} table[] = {
+		{ RLIMIT_CPU, limits->cpu_s },
+		{ RLIMIT_FSIZE, limits->file_bytes },
+		{ RLIMIT_NOFILE, limits->files },
+		{ RLIMIT_NPROC, report->threads_max },
+		{ RLIMIT_MEMLOCK, 0 },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_MSGQUEUE, 0 },
+		{ RLIMIT_NICE, 0 },
+		{ RLIMIT_RTPRIO, 0 },
+	};
+
 	/* AddressSanitizer maps terabytes of shadow. */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	if (limits->memory_bytes) {
@@ -89,16 +127,13 @@ set_limits(const struct sandbox_limits *limits, struct sandbox_report *report)
 		report->memory_limit = true;
 	}
 #endif
-	(void)report;
 	/* A file that grows too large is an error (EFBIG), not a death. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return -1;
-	if (set_limit(RLIMIT_CPU, limits->cpu_s) != 0 ||
-	    set_limit(RLIMIT_FSIZE, limits->file_bytes) != 0 ||
-	    set_limit(RLIMIT_NOFILE, limits->files) != 0 ||
-	    set_limit(RLIMIT_MEMLOCK, 0) != 0)
-		return -1;
-	return set_limit(RLIMIT_CORE, 0);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (set_limit(table[i].what, table[i].value) != 0)
+			return -1;
+	return 0;
 }
 
 /* A ruleset that handles everything and allows nothing. */
@@ -149,14 +184,21 @@ int
 sandbox_lock(const struct sandbox_limits *limits, struct sandbox_report *report,
 	     const char **failed)
 {
+	pid_t parent = getppid();
+
 	*report = (struct sandbox_report){ 0 };
 	*failed = "uid";
 	if (drop_identity(report) != 0)
 		return -1;
 	*failed = "prctl";
-	if (set_process_flags() != 0)
+	if (set_process_flags(parent, report) != 0)
 		return -1;
 	set_landlock(report);
+	/* Linux counts processes by user within a namespace of users. */
+	report->threads_max =
+	    report->user_namespace
+		? THREADS_SPARE + THREADS_PER_THREAD * limits->threads
+		: THREADS_OF_USER;
 	*failed = "rlimit";
 	if (set_limits(limits, report) != 0)
 		return -1;

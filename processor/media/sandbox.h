@@ -20,13 +20,18 @@ struct sandbox_limits {
 	int64_t cpu_s;
 	int64_t file_bytes; /* largest output file */
 	int files;	    /* highest descriptor + 1 */
+	int threads;	    /* of each decoder and encoder */
 };
 
 struct sandbox_report {
 	bool uid_dropped; /* was root, is nobody */
-	bool net_namespace;
-	bool memory_limit; /* false under AddressSanitizer */
-	int landlock_abi;  /* 0: the kernel has none */
+	bool user_namespace;
+	bool net_namespace; /* and that of System V and POSIX IPC */
+	bool memory_limit;  /* false under AddressSanitizer */
+	int threads_max;    /* of this process with its own user namespace,
+			       else of the user */
+	bool no_exec_gain;  /* the kernel refuses to make memory executable */
+	int landlock_abi;   /* 0: the kernel has none */
 	bool landlock;
 	bool seccomp;
 };
