@@ -39,7 +39,7 @@ LIBS.core    := -llmdb -lpq -lcurl -lexpat -lisal -lcjson -lcrypto \
 		-lpthread -lm
 LIBS.gateway := -lmicrohttpd $(LIBS.core)
 LIBS.media   := -lavformat -lavcodec -lavutil -lswscale -lswresample \
-		-lebur128 -lmagic -lseccomp -lisal -lcjson -lcrypto \
+		-lmagic -lseccomp -lisal -lcjson -lcrypto \
 		-lpthread -lm
 CPPFLAGS += -I/usr/include/postgresql
 
@@ -136,6 +136,8 @@ $(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o \
 		$(BUILD)/processor/media/sandbox.o \
 		$(BUILD)/processor/media/seccomp.o
 	$(link) $^ -lseccomp -lpthread
+# Our loudness meter beside another one.
+$(BUILD)/tests/test_media_r128: LIBS.media += -lebur128
 $(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \
 		$(BUILD)/libmedia.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.media)
