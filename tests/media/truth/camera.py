@@ -1,5 +1,6 @@
 """How a picture becomes a moving view: a window that travels over the canvas,
 sampled with the blur of an open shutter."""
+import functools
 import math
 
 import numpy as np
@@ -7,15 +8,32 @@ import numpy as np
 from sources import HEIGHT, WIDTH
 
 
-def levels(canvas):
+def halved(c):
+    return (c[::2, ::2] + c[1::2, ::2] + c[::2, 1::2] + c[1::2, 1::2]) / 4
+
+
+@functools.lru_cache(6)
+def still(source):
+    canvas = source.load()[0].astype(np.float32)
+    half = halved(canvas)
+    return canvas, half, halved(half)
+
+
+@functools.lru_cache(6)
+def footage(source):
+    return source.load()
+
+
+def pyramid_of(source, second):
     """The canvas, its half and its quarter: a wide window reads a smaller
-    one, so that nothing is skipped between two samples."""
-    out = [canvas]
-    for _ in range(2):
-        c = out[-1]
-        out.append((c[::2, ::2] + c[1::2, ::2] + c[::2, 1::2] + c[1::2, 1::2])
-                   / 4)
-    return out
+    one, so that nothing is skipped between two samples. Footage has no whole
+    one; it runs to its end and back."""
+    if not source.rate:
+        return still(source)
+    frames = footage(source)
+    at = int(second * source.rate) % (2 * len(frames) - 1)
+    half = frames[min(at, 2 * len(frames) - 2 - at)].astype(np.float32)
+    return None, half, halved(half)
 
 
 def taps(first, step, count, limit):
@@ -29,7 +47,7 @@ def taps(first, step, count, limit):
 def sample(pyramid, cx, cy, wide, width, height):
     """The window around cx, cy (canvas pixels), wide across, as a picture."""
     step = wide / width
-    level = min(2, max(0, round(math.log2(max(step, 1e-6)))))
+    level = min(2, max(pyramid[0] is None, round(math.log2(step))))
     canvas = pyramid[level]
     scale = 0.5 ** level
     high = wide * height / width
@@ -138,12 +156,13 @@ class Camera:
                 cx, cy = cx + dx, cy + dy
         return cx, cy, wide
 
-    def view(self, pyramid, t, width, height):
+    def view(self, source, t, width, height):
         """The picture of frame t: the mean over half a frame of exposure when
         the view moves by more than two pixels in it."""
         here, later = self.at(t), self.at(t + 0.5)
-        if self.last and self.last[0] == here == later:
+        if self.last and self.last[0] == here == later and not source.rate:
             return self.last[1]
+        pyramid = pyramid_of(source, t / self.rate)
         moved = math.dist(here[:2], later[:2]) * width / here[2]
         parts = min(6, 1 + int(moved / 2))
         total = 0

@@ -7,9 +7,11 @@ import numpy as np
 
 import camera
 import effects
+import encoding
+import overlays
 import transitions
 
-VERSION = 1  # of what a seed means: raise it with every change of a film
+VERSION = 2  # of what a seed means: raise it with every change of a film
 SIZES = ((320, 180), (320, 180), (320, 180), (384, 216), (426, 240),
          (256, 192), (180, 320), (640, 360))
 RATES = ("24000/1001", "24/1", "25/1", "25/1", "25/1", "30000/1001",
@@ -17,7 +19,7 @@ RATES = ("24000/1001", "24/1", "25/1", "25/1", "25/1", "30000/1001",
 PHOTOS = 0.7  # of the shots, where there are photographs
 MOVES = ("still", "still", "zoom", "zoom", "drift", "pan", "pan", "whip",
          "shake")
-SEEN = 12  # levels: the mean change of a cut over 16 x 9 cells is at least it
+SEEN = 8  # levels: the mean change of a cut over 16 x 9 cells is at least it
 
 
 class Shot:
@@ -36,23 +38,16 @@ class Shot:
 
     def frame(self, n):
         n -= self.first
-        out = self.camera.view(self.pyramid(), n, *self.size)
+        out = self.camera.view(self.source, n, *self.size)
         for effect in self.effects:
             out = effect.draw(out, n)
         return np.clip(out, 0, 255)
 
-    def pyramid(self):
-        return pyramid_of(self.source)
-
+    @property
     def events(self):
-        for part in (self.camera, *self.effects):
-            for kind, first, end in part.events:
-                yield kind, self.first + max(0, first), self.first + end
-
-
-@functools.lru_cache(6)
-def pyramid_of(source):
-    return camera.levels(source.canvas())
+        return [(kind, self.first + max(0, first), self.first + end)
+                for part in (self.camera, *self.effects)
+                for kind, first, end in part.events]
 
 
 def cells(picture):
@@ -76,19 +71,19 @@ class Film:
         self.rate_text = rng.choice(RATES)
         self.rate = rate_of(self.rate_text)
         self.frames = round(self.rate * rng.uniform(25, 40))
+        self.grade = overlays.Grade(rng)
         self.shots, self.joins = [], []  # joins: (first, end, transition)
-        self.grain = rng.uniform(1, 9) if rng.random() < 0.35 else 0
-        self.bars = rng.uniform(0.06, 0.14) if rng.random() < 0.2 else 0
-        self.tile = None
         self.plan(rng, pool)
+        self.overlays = self.lay_over(rng, pool)
+        self.encoding = encoding.Encoding(rng, self.rate_text, self.frames)
+        self.sound = self.plan_sound(rng) if self.encoding.sound else None
 
     def plan(self, rng, pool):
-        """Shot after shot. One is at least 0.4 s long besides its
+        """Shot after shot. One is at least 0.3 s long besides its
         transitions, and so different from the last that a cut is seen."""
         first, lead = 0, 0
         while True:
-            shown = int(self.rate * max(0.4, min(8, rng.lognormvariate(0.6,
-                                                                       0.6))))
+            shown = int(self.rate * self.length(rng))
             join = transitions.transition(rng, self.rate)
             tail = join.length if join else 0
             last = first + lead + shown + tail >= self.frames - self.rate
@@ -102,20 +97,51 @@ class Film:
             self.joins.append((at, at + tail, join))
             first, lead = at, tail
 
+    @staticmethod
+    def length(rng):
+        """Seconds of a shot: some are as short as those of a montage."""
+        if rng.random() < 0.12:
+            return rng.uniform(0.3, 0.8)
+        return max(0.4, min(8, rng.lognormvariate(0.6, 0.6)))
+
     def shoot(self, rng, pool, first, frames, lead):
         shot = None
-        for _ in range(20):
+        for _ in range(40):
             source = self.pick(rng, pool)
             if self.shots and rng.random() < 0.15:
                 source = self.shots[-1].source  # another view of the place
             shot = Shot(rng, source, self, first, frames)
             if not self.shots:
                 break
-            last = self.shots[-1].frame(first - 1)
-            change = abs(cells(last) - cells(shot.frame(first + lead)))
-            if change.mean() >= SEEN:
+            seen = [self.grade.draw(one.frame(n)) for one, n in
+                    ((self.shots[-1], first - 1), (shot, first + lead))]
+            if abs(cells(seen[0]) - cells(seen[1])).mean() >= SEEN:
                 break
         return shot
+
+    def lay_over(self, rng, pool):
+        out = []
+        if rng.random() < 0.25:
+            out.append(overlays.Curtain(rng, self.frames, self.rate))
+        if rng.random() < 0.12:
+            out.append(overlays.Inset(rng, self,
+                                      lambda: self.pick(rng, pool)))
+        if rng.random() < 0.35:
+            out.append(overlays.Grain(rng, self.size))
+        if rng.random() < 0.2:
+            out.append(overlays.Bars(rng, self.size))
+        return out
+
+    def plan_sound(self, rng):
+        """When the sound of each shot begins, in seconds: with the shot,
+        before it (a J-cut) or after it (an L-cut)."""
+        times = encoding.times(dict(self.encoding.truth(), frames=self.frames,
+                                    rate=self.rate_text))
+        out = [0.0]
+        for _, end, _ in self.joins:
+            shift = rng.choice((0, 0, -1, 1)) * rng.uniform(0.2, 1)
+            out.append(round(max(out[-1] + 0.1, times[end] + shift), 3))
+        return out
 
     @staticmethod
     def pick(rng, pool):
@@ -136,29 +162,10 @@ class Film:
             out = join.mix(here, after, n - first)
         else:
             out = here()
-        return np.clip(self.finish(np.array(out, np.float32), n), 0,
-                       255).astype(np.uint8)
-
-    def finish(self, picture, n):
-        """What lies over the whole film."""
-        if self.grain:
-            picture = picture + self.noise(n)
-        if self.bars:
-            high = round(self.size[1] * self.bars)
-            picture[:high] = 16
-            picture[-high:] = 16
-        return picture
-
-    def noise(self, n):
-        """Grain: another place of one large tile for each frame."""
-        width, height = self.size
-        place = np.random.RandomState(n)
-        if self.tile is None:
-            made = np.random.RandomState(7)
-            self.tile = made.normal(0, self.grain, (height * 2, width * 2, 1)
-                                    ).astype(np.float32)
-        y, x = place.randint(0, height), place.randint(0, width)
-        return self.tile[y:y + height, x:x + width]
+        out = self.grade.draw(np.array(out, np.float32))
+        for overlay in self.overlays:
+            out = overlay.draw(out, n)
+        return np.clip(out, 0, 255).astype(np.uint8)
 
     def truth(self):
         """Frames are counted from 0. A cut is the first frame of the new
@@ -175,8 +182,12 @@ class Film:
                          for first, end, join in self.joins if join],
             "events": [{"type": kind, "first": first, "end": min(end,
                                                                  self.frames)}
-                       for shot in self.shots
-                       for kind, first, end in shot.events()],
+                       for part in (*self.shots, *self.overlays)
+                       for kind, first, end in part.events],
+            "ignore": [overlay.ignore for overlay in self.overlays
+                       if hasattr(overlay, "ignore")],
+            "sound": self.sound,
+            **self.encoding.truth(),
             "shots": [{"source": shot.source.name, "first": shot.first,
                        "end": shot.first + shot.frames}
                       for shot in self.shots],

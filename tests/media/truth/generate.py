@@ -4,6 +4,7 @@
 usage: tests/media/truth/generate.py --out FOLDER [--seed N]
        [--split train|test] [--minutes M] [--sources all|photo|made]"""
 import argparse
+import hashlib
 import json
 import pathlib
 import subprocess
@@ -16,35 +17,47 @@ import sources
 def render(one, path):
     """One process of ffmpeg, fed with the frames. The film appears whole,
     and its truth after it."""
+    truth = dict(one.truth(), file=path.name)
     part = path.with_name("part-" + path.name)
-    command = encoding.command(one, part)
+    sound = path.with_suffix(".wav") if one.sound else None
+    if sound:
+        encoding.write_sound(sound, one.sound, truth["seconds"])
+    command = one.encoding.command(one.size, part, sound)
     with subprocess.Popen(command, stdin=subprocess.PIPE) as coder:
         for n in range(one.frames):
             coder.stdin.write(one.frame(n).tobytes())
         coder.stdin.close()
         if coder.wait():
             raise RuntimeError(f"ffmpeg failed on {path}")
+    if sound:
+        sound.unlink()
     part.replace(path)
-    truth = dict(one.truth(), file=path.name, **encoding.truth(one))
     path.with_suffix(".json").write_text(json.dumps(truth) + "\n")
     return truth
+
+
+def folder_of(cache, pool, seed, split, kind):
+    """Other pictures, other films: the pictures are part of the name."""
+    names = " ".join(source.name for source in pool)
+    digest = hashlib.sha256(names.encode()).hexdigest()[:8]
+    return (pathlib.Path(cache)
+            / f"v{film.VERSION}-{kind}-{digest}-seed{seed}-{split}")
 
 
 def films(cache, seed, split, minutes, kind="all"):
     """Paths and truths of films that together last at least so long; those
     that are there already are taken as they are."""
-    cache = pathlib.Path(cache)
-    folder = cache / f"v{film.VERSION}-{kind}-seed{seed}-{split}"
-    folder.mkdir(parents=True, exist_ok=True)
     pool = sources.sources(split, kind, cache)
+    folder = folder_of(cache, pool, seed, split, kind)
+    folder.mkdir(parents=True, exist_ok=True)
     out, seconds, number = [], 0, 0
     while seconds < minutes * 60:
-        kept = list(folder.glob(f"{split}-{number:04d}.json"))
-        if kept:
-            truth = json.loads(kept[0].read_text())
+        kept = folder / f"{split}-{number:04d}.json"
+        if kept.exists():
+            truth = json.loads(kept.read_text())
         else:
             one = film.Film(seed, split, number, pool)
-            truth = render(one, folder / (one.name + encoding.suffix(one)))
+            truth = render(one, folder / f"{one.name}.{one.encoding.container}")
         out.append((folder / truth["file"], truth))
         seconds += truth["seconds"]
         number += 1
