@@ -47,6 +47,15 @@ struct span {
 	double start, end;
 };
 
+#define THUMBS_MAX 3
+
+/* A picture among the outputs. */
+struct found_picture {
+	char file[24]; /* empty: there is none */
+	double time;   /* NAN: not from the video (a cover) */
+	int width, height;
+};
+
 /* What the analysers found. Series: one value per step, NAN is unknown. */
 struct findings {
 	double duration; /* of what was decoded, seconds */
@@ -61,6 +70,12 @@ struct findings {
 	size_t n_motion;
 	struct span *blacks; /* black pictures */
 	size_t n_blacks;
+	/* In the picture, one per second. NULL: nobody has counted. */
+	double *faces;
+	size_t n_faces;
+	struct found_picture poster;
+	struct found_picture thumbs[THUMBS_MAX];
+	size_t n_thumbs;
 	struct span *freezes; /* one picture, standing still */
 	size_t n_freezes;
 };
@@ -109,5 +124,6 @@ extern const struct analyser analyser_waveform;
 extern const struct analyser analyser_motion;
 extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;
+extern const struct analyser analyser_thumbs;
 
 #endif

@@ -5,9 +5,7 @@
 #include "processor/media/decode.h"
 #include "processor/media/probe.h"
 #include "processor/media/suggest.h"
-#include "processor/media/thumbs.h"
 
-/* Thumbs last: it writes outside the analysis object. */
 /* clang-format off */
 static const struct analyser *const analysers[] = {
 	&analyser_scenes,
@@ -40,14 +38,30 @@ finish_all(struct analysis *a, const struct sink *sinks)
 {
 	json_open_object(a->json, "analysis");
 	json_put_int(a->json, "version", ANALYSIS_VERSION);
-	for (size_t i = 0; i + 1 < N_ANALYSERS; i++)
+	for (size_t i = 0; i < N_ANALYSERS; i++)
 		if (sinks[i].type->finish(sinks[i].self, a) != 0)
 			return -1;
 	if (suggest_write(a) != 0)
 		return -1;
 	json_close_object(a->json);
-	return sinks[N_ANALYSERS - 1].type->finish(sinks[N_ANALYSERS - 1].self,
-						   a);
+	return 0;
+}
+
+/* The members "poster" and "thumbnails" beside the analysis. */
+static void
+write_pictures(struct buf *json, const struct findings *f)
+{
+	json_put_str(json, "poster", *f->poster.file ? f->poster.file : NULL);
+	json_open_array(json, "thumbnails");
+	for (size_t i = 0; i < f->n_thumbs; i++) {
+		json_open_object(json, NULL);
+		json_put_str(json, "file", f->thumbs[i].file);
+		json_put_num(json, "time", round_to(f->thumbs[i].time, 3));
+		json_put_int(json, "width", f->thumbs[i].width);
+		json_put_int(json, "height", f->thumbs[i].height);
+		json_close_object(json);
+	}
+	json_close_array(json);
 }
 
 int
@@ -86,6 +100,7 @@ analyze_run(struct job *job, struct outputs *out)
 		job_begin_result(&json);
 		probe_write(&json, job, &src, &decoded);
 		rc = finish_all(&a, sinks);
+		write_pictures(&json, &a.found);
 		outputs_list(&json, out);
 	}
 	if (rc == 0)

@@ -4,8 +4,9 @@
 #include "processor/media/clips.h"
 #include "processor/media/cut.h"
 #include "processor/media/picture.h"
+#include "processor/media/still.h"
 
-#define THUMB_WIDTH 640
+#define THUMB_SIDE 640
 
 /* The id becomes part of a file name. */
 static bool
@@ -58,24 +59,25 @@ clips_outputs(struct job *job, struct outputs *out)
 
 static int
 write_thumbnail(struct job *job, const struct source *src, const AVFrame *frame,
-		const struct output *out)
+		struct output *out)
 {
-	AVStream *st = src->video;
-	int rotation = source_rotation(st);
-	struct picture_size size = picture_fit(frame, source_aspect(src, frame),
-					       rotation, THUMB_WIDTH);
-	AVPacket *jpeg = NULL;
-	int rc = picture_jpeg(job, frame, rotation, size, &jpeg);
+	struct picture_maker maker = { .job = job,
+				       .src = src,
+				       .st = src->video,
+				       .most = { THUMB_SIDE, THUMB_SIDE } };
+	AVFrame *picture = NULL;
+	int rc = picture_make(&maker, frame, &picture);
 
 	if (rc == 0)
-		rc = output_write(job, out, jpeg->data, (size_t)jpeg->size);
-	av_packet_free(&jpeg);
+		rc = still_write(job, picture, STILL_JPEG, out, "thumbnail");
+	av_frame_free(&picture);
+	picture_release(&maker);
 	return rc;
 }
 
 static int
 make_clip(struct job *job, struct source *src, const struct clip_request *c,
-	  const struct output *out, struct buf *json)
+	  struct output *out, struct buf *json)
 {
 	struct cut_result done = { 0 };
 	int rc = cut_run(job, src, c->start, c->end, out[0].fd, &done);

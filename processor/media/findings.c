@@ -12,6 +12,7 @@ findings_release(struct findings *f)
 	free(f->silences);
 	free(f->loudness);
 	free(f->motion);
+	free(f->faces);
 	free(f->blacks);
 	free(f->freezes);
 	*f = (struct findings){ 0 };

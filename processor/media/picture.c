@@ -1,7 +1,8 @@
 /*
- * Frame -> scaled RGB (with the stream's own matrix and range) -> turned ->
- * JPEG. By way of RGB, because a plain YUV to YUV scale keeps BT.709 numbers
- * where JFIF means BT.601. Bicubic: SWS_FAST_BILINEAR would generate code,
+ * Frame -> scaled RGB, with the stream's own matrix and range -> tones ->
+ * turned. By way of RGB, because a plain YUV to YUV scale keeps BT.709
+ * numbers where JPEG and WebP mean BT.601. The area filter: no alias however
+ * small the picture gets, and no generated code (SWS_FAST_BILINEAR would),
  * which the sandbox forbids.
  */
 #include "processor/media/picture.h"
@@ -9,15 +10,12 @@
 #include <errno.h>
 #include <math.h>
 
-#include <libavcodec/avcodec.h>
-#include <libavutil/imgutils.h>
-#include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
-
-#define JPEG_QUALITY 3 /* qscale, 2 best .. 31 */
+#define SCALER (SWS_AREA | SWS_ACCURATE_RND)
+#define HD_LINES 720 /* without a word about the matrix: BT.709 from here */
 
 struct picture_size
-picture_fit(const AVFrame *frame, AVRational sar, int rotation, int max_width)
+picture_fit(const AVFrame *frame, AVRational sar, struct turn t,
+	    struct picture_size most)
 {
 	double ratio = sar.num > 0 && sar.den > 0 ? av_q2d(sar) : 1;
 	double w, h, scale;
@@ -26,139 +24,129 @@ picture_fit(const AVFrame *frame, AVRational sar, int rotation, int max_width)
 		ratio = 1;
 	w = frame->width * ratio;
 	h = frame->height;
-	if (rotation % 180) {
-		double t = w;
+	if (t.transpose) {
+		double other = w;
 
 		w = h;
-		h = t;
+		h = other;
 	}
-	scale = fmin(1, max_width / w);
-	/* A very tall picture must not become a very large one. */
-	scale = fmin(scale, 4.0 * max_width / h);
+	scale = fmin(1, fmin(most.w / w, most.h / h));
 	return (struct picture_size){ (int)fmax(1, lround(w * scale)),
 				      (int)fmax(1, lround(h * scale)) };
 }
 
-static int
-scale_to(const AVFrame *src, AVFrame *dst, int src_space, bool src_full)
-{
-	struct SwsContext *sws = sws_getContext(
-	    src->width, src->height, (enum AVPixelFormat)src->format,
-	    dst->width, dst->height, (enum AVPixelFormat)dst->format,
-	    SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL, NULL,
-	    NULL);
-	int rc;
-
-	if (!sws)
-		return AVERROR_PATCHWELCOME;
-	sws_setColorspaceDetails(sws, sws_getCoefficients(src_space), src_full,
-				 sws_getCoefficients(SWS_CS_ITU601), 1, 0,
-				 1 << 16, 1 << 16);
-	rc = av_frame_get_buffer(dst, 0);
-	if (rc >= 0)
-		rc = sws_scale(sws, (const uint8_t *const *)src->data,
-			       src->linesize, 0, src->height, dst->data,
-			       dst->linesize);
-	sws_freeContext(sws);
-	return rc < 0 ? rc : 0;
-}
-
-static AVFrame *
-new_frame(enum AVPixelFormat format, int w, int h)
+AVFrame *
+picture_frame(enum AVPixelFormat format, struct picture_size size)
 {
 	AVFrame *f = av_frame_alloc();
 
-	if (f) {
-		f->format = format;
-		f->width = w;
-		f->height = h;
-	}
+	if (!f)
+		return NULL;
+	f->format = format;
+	f->width = size.w;
+	f->height = size.h;
+	if (av_frame_get_buffer(f, 0) < 0)
+		av_frame_free(&f);
 	return f;
 }
 
-/* dst gets src (RGB24) turned clockwise. */
-static void
-turn(AVFrame *dst, const AVFrame *src, int rotation)
+static int
+matrix_of(const AVFrame *f)
 {
-	for (int y = 0; y < src->height; y++) {
-		const uint8_t *from = src->data[0] + y * src->linesize[0];
-
-		for (int x = 0; x < src->width; x++, from += 3) {
-			int tx = rotation == 90	   ? src->height - 1 - y
-				 : rotation == 270 ? y
-						   : src->width - 1 - x;
-			int ty = rotation == 90	   ? x
-				 : rotation == 270 ? src->width - 1 - x
-						   : src->height - 1 - y;
-
-			memcpy(dst->data[0] + ty * dst->linesize[0] + 3 * tx,
-			       from, 3);
-		}
-	}
+	if (f->colorspace != AVCOL_SPC_UNSPECIFIED)
+		return (int)f->colorspace;
+	if (tonemap_needed(f))
+		return SWS_CS_BT2020;
+	return f->height >= HD_LINES ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
 static int
-encode(const AVFrame *frame, AVPacket **out)
+convert(struct SwsContext **sws, AVFrame *dst, const AVFrame *src, int matrix,
+	bool full)
 {
-	AVCodecContext *ctx =
-	    avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_MJPEG));
-	AVPacket *packet = av_packet_alloc();
-	int rc = AVERROR(ENOMEM);
+	bool to_full = dst->format != AV_PIX_FMT_YUV420P;
+	int rc;
 
-	if (!ctx || !packet)
-		goto out;
-	ctx->width = frame->width;
-	ctx->height = frame->height;
-	ctx->pix_fmt = (enum AVPixelFormat)frame->format;
-	ctx->color_range = AVCOL_RANGE_JPEG;
-	ctx->time_base = (AVRational){ 1, 1 };
-	ctx->flags |= AV_CODEC_FLAG_QSCALE;
-	ctx->global_quality = FF_QP2LAMBDA * JPEG_QUALITY;
-	ctx->thread_count = 1;
-	rc = avcodec_open2(ctx, NULL, NULL);
-	if (rc >= 0)
-		rc = avcodec_send_frame(ctx, frame);
-	if (rc >= 0)
-		rc = avcodec_receive_packet(ctx, packet);
-	if (rc >= 0) {
-		*out = packet;
-		packet = NULL;
-	}
-out:
-	av_packet_free(&packet);
-	avcodec_free_context(&ctx);
+	*sws = sws_getCachedContext(
+	    *sws, src->width, src->height, (enum AVPixelFormat)src->format,
+	    dst->width, dst->height, (enum AVPixelFormat)dst->format, SCALER,
+	    NULL, NULL, NULL);
+	if (!*sws)
+		return AVERROR_PATCHWELCOME;
+	sws_setColorspaceDetails(*sws, sws_getCoefficients(matrix), full,
+				 sws_getCoefficients(SWS_CS_ITU601), to_full, 0,
+				 1 << 16, 1 << 16);
+	rc = sws_scale(*sws, (const uint8_t *const *)src->data, src->linesize,
+		       0, src->height, dst->data, dst->linesize);
 	return rc < 0 ? rc : 0;
 }
 
 int
-picture_jpeg(struct job *job, const AVFrame *frame, int rotation,
-	     struct picture_size size, AVPacket **out)
+picture_convert(struct SwsContext **sws, AVFrame *dst, const AVFrame *rgb)
 {
-	bool sideways = rotation % 180 != 0;
-	AVFrame *rgb = new_frame(AV_PIX_FMT_RGB24, sideways ? size.h : size.w,
-				 sideways ? size.w : size.h);
-	AVFrame *upright = new_frame(AV_PIX_FMT_RGB24, size.w, size.h);
-	AVFrame *yuv = new_frame(AV_PIX_FMT_YUVJ420P, size.w, size.h);
+	return convert(sws, dst, rgb, SWS_CS_ITU601, true);
+}
+
+/* @frame becomes RGB24 in *rgb, not yet turned. */
+static int
+make_rgb(struct picture_maker *m, const AVFrame *frame,
+	 struct picture_size size, AVFrame **rgb)
+{
+	bool hdr = tonemap_needed(frame);
+	AVFrame *scaled =
+	    picture_frame(hdr ? AV_PIX_FMT_RGB48 : AV_PIX_FMT_RGB24, size);
 	int rc = AVERROR(ENOMEM);
 
-	if (!rgb || !upright || !yuv)
-		goto out;
-	yuv->quality = FF_QP2LAMBDA * JPEG_QUALITY;
-	rc = scale_to(frame, rgb, (int)frame->colorspace,
-		      frame->color_range == AVCOL_RANGE_JPEG);
-	if (rc >= 0 && rotation) {
-		rc = av_frame_get_buffer(upright, 0);
-		if (rc >= 0)
-			turn(upright, rgb, rotation);
+	if (scaled)
+		rc = convert(&m->sws, scaled, frame, matrix_of(frame),
+			     frame->color_range == AVCOL_RANGE_JPEG);
+	if (rc == 0 && hdr) {
+		if (!m->tones)
+			m->tones = tonemap_new(frame, m->st);
+		*rgb = picture_frame(AV_PIX_FMT_RGB24, size);
+		if (m->tones && *rgb)
+			tonemap_apply(m->tones, *rgb, scaled);
+		else
+			rc = AVERROR(ENOMEM);
+	} else {
+		*rgb = scaled;
+		scaled = NULL;
 	}
-	if (rc >= 0)
-		rc = scale_to(rotation ? upright : rgb, yuv, SWS_CS_ITU601,
-			      true);
-	if (rc >= 0)
-		rc = encode(yuv, out);
-out:
+	av_frame_free(&scaled);
+	return rc;
+}
+
+int
+picture_make(struct picture_maker *m, const AVFrame *frame, AVFrame **out)
+{
+	struct turn t = turn_of(m->st);
+	struct picture_size size =
+	    picture_fit(frame, source_aspect(m->src, frame), t, m->most);
+	struct picture_size lying =
+	    t.transpose ? (struct picture_size){ size.h, size.w } : size;
+	AVFrame *rgb = NULL;
+	int rc = make_rgb(m, frame, lying, &rgb);
+
+	*out = NULL;
+	if (rc == 0 && turn_needed(t)) {
+		*out = picture_frame(AV_PIX_FMT_RGB24, size);
+		if (*out)
+			turn_rgb(*out, rgb, t);
+		else
+			rc = AVERROR(ENOMEM);
+	} else if (rc == 0) {
+		*out = rgb;
+		rgb = NULL;
+	}
 	av_frame_free(&rgb);
-	av_frame_free(&upright);
-	av_frame_free(&yuv);
-	return rc < 0 ? job_fail_av(job, rc, "writing a picture") : 0;
+	return rc < 0 ? job_fail_av(m->job, rc, "making a picture") : 0;
+}
+
+void
+picture_release(struct picture_maker *m)
+{
+	sws_freeContext(m->sws);
+	tonemap_free(m->tones);
+	m->sws = NULL;
+	m->tones = NULL;
 }

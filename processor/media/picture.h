@@ -1,25 +1,45 @@
 /*
- * picture.h - a decoded frame as a JPEG: square pixels, upright, sRGB-like
- * full range as JFIF wants it.
+ * picture.h - a decoded frame as a viewer sees it: RGB24, sRGB, square
+ * pixels, upright.
  */
 #ifndef PROCESSOR_MEDIA_PICTURE_H
 #define PROCESSOR_MEDIA_PICTURE_H
 
-#include "processor/media/job.h"
+#include "processor/media/source.h"
+#include "processor/media/tonemap.h"
+#include "processor/media/turn.h"
 
-#include <libavcodec/packet.h>
-#include <libavutil/frame.h>
+#include <libswscale/swscale.h>
 
 struct picture_size {
 	int w, h;
 };
 
-/* Of @frame shown with its sample aspect, turned by @rotation (clockwise
- * degrees), at most @max_width wide; never enlarged beyond that. */
+/* Brings frames of one stream to pictures; {0} but for the first four. It
+ * keeps its tables from one frame to the next. */
+struct picture_maker {
+	struct job *job;
+	const struct source *src;
+	const AVStream *st;	  /* of the frames; NULL: of none */
+	struct picture_size most; /* a picture fits into this */
+	struct SwsContext *sws;
+	struct tonemap *tones;
+};
+
+/* The size of @frame shown with the aspect @sar of its pixels, turned by @t,
+ * that fits into @most; never enlarged. */
 struct picture_size picture_fit(const AVFrame *frame, AVRational sar,
-				int rotation, int max_width);
-/* The encoded picture in *out (free with av_packet_free). 0 or -1. */
-int MUST_CHECK picture_jpeg(struct job *job, const AVFrame *frame, int rotation,
-			    struct picture_size size, AVPacket **out);
+				struct turn t, struct picture_size most);
+/* The caller's frame in *out. 0 or -1. */
+int MUST_CHECK picture_make(struct picture_maker *m, const AVFrame *frame,
+			    AVFrame **out);
+void picture_release(struct picture_maker *m);
+
+/* Scales and converts between RGB and RGB or YUV of BT.601, the matrix of
+ * JPEG and WebP; @dst has format, size and memory. A libav error or 0. */
+int MUST_CHECK picture_convert(struct SwsContext **sws, AVFrame *dst,
+			       const AVFrame *rgb);
+/* With memory; NULL: out of it. */
+AVFrame *picture_frame(enum AVPixelFormat format, struct picture_size size);
 
 #endif

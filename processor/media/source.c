@@ -21,7 +21,6 @@
 	"pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,"      \
 	"pcm_mulaw"
 #define MAX_ALLOC (512u << 20)
-#define MAX_PIXELS "35389440" /* 8192 x 4320 */
 #define MAX_STREAMS 64
 /* Sound the meters and the encoder can be set up for. */
 #define RATE_MIN 1000
@@ -238,20 +237,18 @@ source_decoder(struct job *job, const AVStream *st, AVCodecContext **out)
 {
 	const AVCodec *codec = decoder_for(st);
 	AVCodecContext *ctx = avcodec_alloc_context3(codec);
-	AVDictionary *options = NULL;
 	int rc;
 
 	if (!codec || !ctx) {
 		avcodec_free_context(&ctx);
 		return job_fail(job, MEDIA_LIMIT, "out of memory");
 	}
-	av_dict_set(&options, "max_pixels", MAX_PIXELS, 0);
+	ctx->max_pixels = SOURCE_PIXELS_MAX;
 	ctx->thread_count = job->req.threads;
 	ctx->pkt_timebase = st->time_base;
 	rc = avcodec_parameters_to_context(ctx, st->codecpar);
 	if (rc >= 0)
-		rc = avcodec_open2(ctx, codec, &options);
-	av_dict_free(&options);
+		rc = avcodec_open2(ctx, codec, NULL);
 	if (rc < 0) {
 		avcodec_free_context(&ctx);
 		return job_fail_av(job, rc, "opening the decoder");

@@ -12,6 +12,8 @@
 
 /* Times beyond this are refused: 24 hours. */
 #define SOURCE_SECONDS_MAX 86400.0
+/* And larger pictures: 8192 x 4320. */
+#define SOURCE_PIXELS_MAX 35389440
 
 struct source {
 	struct input input;

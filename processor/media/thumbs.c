@@ -4,79 +4,44 @@
  * claimed duration is not needed, at least half of the slots are filled, and
  * no more than SLOTS frames are held.
  */
-#pragma GCC optimize("O3") /* vector code for the sums over a picture */
 #include "processor/media/thumbs.h"
+#include "processor/media/cover.h"
 #include "processor/media/picture.h"
+#include "processor/media/picture_score.h"
+#include "processor/media/still.h"
+#include "processor/media/thumbhash.h"
+
+#include "base/encode.h"
 
 #include <math.h>
 
-#include <libavcodec/packet.h>
-
 #define SLOTS 6
 #define FIRST_SPAN 0.25 /* seconds of one slot at first */
-#define POSTER_WIDTH 1280
-#define THUMB_WIDTH 640
-#define THUMBS 3
+#define STEP 0.2	/* seconds from one judged picture to the next */
+/* Upright pictures are at most as high as wide ones are wide. */
+#define POSTER_SIDE 1280
+#define THUMB_SIDE 640
 
 struct candidate {
 	AVFrame *frame; /* a reference; NULL: empty */
 	double time;
-	double score;
+	struct picture_score why;
+	double score; /* their total */
 };
 
 struct thumbs {
 	struct candidate slots[SLOTS];
 	double span;
+	double next; /* no picture before is judged */
 	const struct source *src;
 };
-
-/* Mean step between neighbours: what a blurred picture lacks. */
-static double
-sharpness(const struct grid *g)
-{
-	int sum = 0, w = g->w - 1, h = g->h - 1;
-
-	for (int y = 0; y < h; y++) {
-		const uint8_t *row = g->y + y * g->w;
-
-		for (int x = 0; x < w; x++)
-			sum += abs(row[x + 1] - row[x]);
-		for (int x = 0; x < w; x++)
-			sum += abs(row[x + g->w] - row[x]);
-	}
-	return w > 0 && h > 0 ? (double)sum / (w * h) : 0;
-}
-
-/* Mean distance of chroma from grey. */
-static double
-colourfulness(const struct grid *g)
-{
-	int sum = 0, n = g->cw * g->ch;
-
-	for (int i = 0; i < n; i++)
-		sum += abs(g->u[i] - 128);
-	for (int i = 0; i < n; i++)
-		sum += abs(g->v[i] - 128);
-	return n ? (double)sum / n : 0;
-}
 
 double
 thumbs_score(const struct grid *g, double change)
 {
-	double sharp = fmin(sharpness(g) / 24, 1);
-	double contrast = fmin(g->dev / 60, 1);
-	double colour = fmin(colourfulness(g) / 40, 1);
-	/* Full marks between 70 and 170, none at black and white. */
-	double exposure =
-	    fmin(1, fmax(0, fmin((g->mean - 20) / 50, (240 - g->mean) / 70)));
-	double score =
-	    0.35 * sharp + 0.25 * contrast + 0.2 * colour + 0.2 * exposure;
+	struct picture_score s = picture_score(g, change);
 
-	/* Nothing to see: black, white, one colour. */
-	if (g->dev < 6)
-		score *= 0.1;
-	/* Just cut or moving fast: rather a calm one. */
-	return score * (1 - 0.5 * fmin(change / 24, 1));
+	return picture_score_total(&s);
 }
 
 static void *
@@ -120,91 +85,164 @@ static int
 thumbs_video(void *self, struct job *job, const struct video_frame *f)
 {
 	struct thumbs *t = self;
-	double score = thumbs_score(f->grid, f->change.raw);
+	struct candidate now = { .time = f->time };
 	struct candidate *slot;
 
+	if (f->time < t->next)
+		return 0;
+	t->next = f->time + STEP;
+	now.why = picture_score(f->grid, f->change.raw);
+	now.score = picture_score_total(&now.why);
 	while (f->time >= SLOTS * t->span)
 		widen(t);
 	slot = &t->slots[(int)(f->time / t->span)];
-	if (slot->frame && score <= slot->score)
+	if (slot->frame && now.score <= slot->score)
 		return 0;
-	av_frame_free(&slot->frame);
-	slot->frame = av_frame_clone(f->frame);
-	slot->time = f->time;
-	slot->score = score;
-	if (!slot->frame)
+	now.frame = av_frame_clone(f->frame);
+	if (!now.frame)
 		return job_fail(job, MEDIA_LIMIT, "out of memory");
+	av_frame_free(&slot->frame);
+	*slot = now;
 	return 0;
 }
 
-static int
-write_picture(struct analysis *a, const struct thumbs *t,
-	      const struct candidate *c, struct output *out, const char *role,
-	      int max_width, struct picture_size *size)
-{
-	AVStream *st = t->src->video;
-	AVRational sar = source_aspect(t->src, c->frame);
-	int rotation = source_rotation(st);
-	AVPacket *jpeg = NULL;
-	int rc;
+/* ---- the end ------------------------------------------------------------ */
 
-	*size = picture_fit(c->frame, sar, rotation, max_width);
-	rc = picture_jpeg(a->job, c->frame, rotation, *size, &jpeg);
+/* The member "thumbhash" of the RGB picture. */
+static int
+write_hash(struct analysis *a, const AVFrame *picture)
+{
+	struct picture_size most = { THUMBHASH_SIDE, THUMBHASH_SIDE };
+	AVFrame *tiny = picture_frame(AV_PIX_FMT_RGB24,
+				      picture_fit(picture, (AVRational){ 1, 1 },
+						  (struct turn){ 0 }, most));
+	struct SwsContext *sws = NULL;
+	struct buf text = BUF_INIT;
+	uint8_t hash[THUMBHASH_MAX];
+
+	if (tiny && picture_convert(&sws, tiny, picture) == 0)
+		base64_encode(&text, hash,
+			      thumbhash(tiny->data[0], tiny->linesize[0],
+					tiny->width, tiny->height, hash));
+	if (buf_ok(&text) && text.n)
+		json_put_slice(a->json, "thumbhash", buf_slice(&text));
+	else
+		job_fail(a->job, MEDIA_LIMIT, "out of memory");
+	buf_release(&text);
+	sws_freeContext(sws);
+	av_frame_free(&tiny);
+	return a->job->code == MEDIA_OK ? 0 : -1;
+}
+
+/* The candidate as NAME.jpg and NAME.webp, and what is known of it. */
+static int
+write_picture(struct analysis *a, const struct candidate *c, const AVStream *st,
+	      int side, const char *role, const char *name,
+	      struct found_picture *found)
+{
+	struct picture_maker maker = {
+		.job = a->job, .src = a->src, .st = st, .most = { side, side }
+	};
+	char webp[sizeof(found->file)];
+	AVFrame *picture = NULL;
+	int rc = picture_make(&maker, c->frame, &picture);
+
+	snprintf(found->file, sizeof(found->file), "%s.jpg", name);
+	snprintf(webp, sizeof(webp), "%s.webp", name);
 	if (rc == 0)
-		rc = output_write(a->job, out, jpeg->data, (size_t)jpeg->size);
+		rc = still_write(a->job, picture, STILL_JPEG,
+				 output_named(a->out, found->file), role);
 	if (rc == 0)
-		output_keep(out, role);
-	av_packet_free(&jpeg);
+		rc = still_write(a->job, picture, STILL_WEBP,
+				 output_named(a->out, webp), role);
+	if (rc == 0) {
+		found->time = c->time;
+		found->width = picture->width;
+		found->height = picture->height;
+		json_put_str(a->json, "file", found->file);
+		json_put_str(a->json, "webp", webp);
+		json_put_num(a->json, "time", round_to(c->time, 3));
+		json_put_int(a->json, "width", found->width);
+		json_put_int(a->json, "height", found->height);
+		rc = write_hash(a, picture);
+	}
+	av_frame_free(&picture);
+	picture_release(&maker);
+	return rc;
+}
+
+static const struct candidate *
+best_of(const struct candidate *all, int from, int to)
+{
+	const struct candidate *best = &all[from];
+
+	for (int i = from + 1; i < to; i++)
+		if (all[i].score > best->score)
+			best = &all[i];
+	return best;
+}
+
+/* What a file of sound has: the cover, unscored, or nothing. */
+static int
+write_cover(struct analysis *a)
+{
+	struct candidate c = { .time = NAN };
+	const AVStream *st;
+	int rc = 0;
+
+	if (!a->src->video)
+		cover_decode(a->job, a->src, &c.frame, &st);
+	if (!c.frame) {
+		json_put_null(a->json, "poster");
+		return 0;
+	}
+	json_open_object(a->json, "poster");
+	json_put_str(a->json, "source", "cover");
+	rc = write_picture(a, &c, st, POSTER_SIDE, "poster", "poster",
+			   &a->found.poster);
+	json_close_object(a->json);
+	av_frame_free(&c.frame);
 	return rc;
 }
 
 static int
-write_poster(struct analysis *a, const struct thumbs *t,
-	     const struct candidate *all, int n)
+write_poster(struct analysis *a, const struct candidate *all, int n)
 {
-	struct output *out = output_named(a->out, "poster.jpg");
-	const struct candidate *best = &all[0];
-	struct picture_size size;
+	const struct candidate *best;
+	int rc;
 
-	if (n == 0) {
-		json_put_null(a->json, "poster");
-		return 0;
-	}
-	for (int i = 1; i < n; i++)
-		if (all[i].score > best->score)
-			best = &all[i];
-	json_put_str(a->json, "poster", out->name);
-	return write_picture(a, t, best, out, "poster", POSTER_WIDTH, &size);
+	if (n == 0)
+		return write_cover(a);
+	best = best_of(all, 0, n);
+	json_open_object(a->json, "poster");
+	json_put_str(a->json, "source", "video");
+	rc = write_picture(a, best, a->src->video, POSTER_SIDE, "poster",
+			   "poster", &a->found.poster);
+	picture_score_write(a->json, &best->why);
+	json_close_object(a->json);
+	return rc;
 }
 
 /* The candidates in three runs of equal length, the best of each. */
 static int
-write_thumbs(struct analysis *a, const struct thumbs *t,
-	     const struct candidate *all, int n)
+write_thumbs(struct analysis *a, const struct candidate *all, int n)
 {
-	int runs = n < THUMBS ? n : THUMBS;
+	int runs = n < THUMBS_MAX ? n : THUMBS_MAX;
 	int rc = 0;
 
 	json_open_array(a->json, "thumbnails");
 	for (int i = 0; i < runs && rc == 0; i++) {
-		char name[OUTPUT_NAME_MAX];
-		struct output *out;
-		const struct candidate *best = &all[i * n / runs];
-		struct picture_size size;
+		const struct candidate *best =
+		    best_of(all, i * n / runs, (i + 1) * n / runs);
+		char name[20];
 
-		snprintf(name, sizeof(name), "thumb-%d.jpg", i + 1);
-		out = output_named(a->out, name);
-		for (int k = i * n / runs; k < (i + 1) * n / runs; k++)
-			if (all[k].score > best->score)
-				best = &all[k];
-		rc = write_picture(a, t, best, out, "thumbnail", THUMB_WIDTH,
-				   &size);
+		snprintf(name, sizeof(name), "thumb-%d", i + 1);
 		json_open_object(a->json, NULL);
-		json_put_str(a->json, "file", out->name);
-		json_put_num(a->json, "time", round_to(best->time, 3));
-		json_put_int(a->json, "width", size.w);
-		json_put_int(a->json, "height", size.h);
+		rc = write_picture(a, best, a->src->video, THUMB_SIDE,
+				   "thumbnail", name, &a->found.thumbs[i]);
+		picture_score_write(a->json, &best->why);
 		json_close_object(a->json);
+		a->found.n_thumbs++;
 	}
 	json_close_array(a->json);
 	return rc;
@@ -215,14 +253,21 @@ thumbs_finish(void *self, struct analysis *a)
 {
 	struct thumbs *t = self;
 	struct candidate all[SLOTS];
-	int n = 0;
+	int n = 0, rc;
 
 	for (int i = 0; i < SLOTS; i++)
 		if (t->slots[i].frame)
 			all[n++] = t->slots[i];
-	if (write_poster(a, t, all, n) != 0)
-		return -1;
-	return write_thumbs(a, t, all, n);
+	for (int i = 0; i < n; i++) {
+		picture_score_review(&all[i].why, &a->found, all[i].time);
+		all[i].score = picture_score_total(&all[i].why);
+	}
+	json_open_object(a->json, "pictures");
+	rc = write_poster(a, all, n);
+	if (rc == 0)
+		rc = write_thumbs(a, all, n);
+	json_close_object(a->json);
+	return rc;
 }
 
 static void

@@ -7,11 +7,7 @@
 
 #include "processor/media/analyser.h"
 
-/* Its finish() writes the files and the members "poster" and "thumbnails" of
- * the result itself, not of the analysis. */
-extern const struct analyser analyser_thumbs;
-
-/* 0..1: how well this picture would stand for its video. */
+/* 0..1: picture_score() as one number. */
 double thumbs_score(const struct grid *g, double change);
 
 #endif
