@@ -1,8 +1,8 @@
 /*
- * grid.h - a picture reduced to at most 160 x 160 cells of luma and as many
- * of chroma, each the mean of four rows of a box of the decoder's own planes.
- * All picture analysers work on grids; nothing is scaled or converted on the
- * way.
+ * grid.h - a picture reduced to at most 160 x 160 cells of luma, each the mean
+ * of four rows of a box of the decoder's own planes, and half as many of
+ * chroma each way, means of two rows. All picture analysers work on grids;
+ * nothing is scaled or converted on the way.
  *
  * Values are those of the stream (8 bits, limited or full range as it came).
  */
@@ -15,6 +15,7 @@
 #include <libavutil/frame.h>
 
 #define GRID_MAX 160
+#define GRID_CHROMA_MAX (GRID_MAX / 2)
 #define SKETCH_MAX 80
 #define OUTLINE_MAX 20
 
@@ -38,8 +39,8 @@ struct grid {
 	int w, h;   /* luma cells */
 	int cw, ch; /* chroma cells; 0: grey */
 	uint8_t y[GRID_MAX * GRID_MAX];
-	uint8_t u[GRID_MAX * GRID_MAX];
-	uint8_t v[GRID_MAX * GRID_MAX];
+	uint8_t u[GRID_CHROMA_MAX * GRID_CHROMA_MAX];
+	uint8_t v[GRID_CHROMA_MAX * GRID_CHROMA_MAX];
 	double mean; /* of luma */
 	double dev;  /* standard deviation of luma */
 	struct sketch sketch;
