@@ -1,6 +1,7 @@
 """How a film is written: codec, quality, container, time stamps, sound. One
 thread and no date inside, so that the same film is the same file."""
 import math
+import subprocess
 import wave
 
 import numpy as np
@@ -137,3 +138,13 @@ def write_sound(path, starts, seconds):
     with wave.open(str(path), "wb") as out:
         out.setparams((1, 2, HERTZ, total, "NONE", ""))
         out.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
+def probe(path):
+    """Times of the frames of a file, in seconds from the first."""
+    done = subprocess.run(
+        ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
+         "frame=best_effort_timestamp_time", "-of", "csv=p=0", str(path)],
+        check=True, capture_output=True, text=True)
+    stamps = [float(line.rstrip(",")) for line in done.stdout.split()]
+    return [stamp - stamps[0] for stamp in stamps]

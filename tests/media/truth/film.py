@@ -16,6 +16,7 @@ SIZES = ((320, 180), (320, 180), (320, 180), (384, 216), (426, 240),
          (256, 192), (180, 320), (640, 360))
 RATES = ("24000/1001", "24/1", "25/1", "25/1", "25/1", "30000/1001",
          "30/1", "30/1", "50/1", "60000/1001", "60/1")
+SECONDS = 32  # of a film, more or less
 PHOTOS = 0.7  # of the shots, where there are photographs
 MOVES = ("still", "still", "zoom", "zoom", "drift", "pan", "pan", "whip",
          "shake")
@@ -63,14 +64,14 @@ def rate_of(text):
 
 
 class Film:
-    def __init__(self, seed, split, number, pool):
-        self.rng = rng = random.Random(f"{VERSION} {seed} {split} {number}")
+    def __init__(self, seed, split, number, pool, seconds=SECONDS, sizes=SIZES):
+        rng = random.Random(f"{VERSION} {seed} {split} {number}")
         self.name = f"{split}-{number:04d}"
         self.seed, self.split = seed, split
-        self.size = rng.choice(SIZES)
+        self.size = rng.choice(sizes)
         self.rate_text = rng.choice(RATES)
         self.rate = rate_of(self.rate_text)
-        self.frames = round(self.rate * rng.uniform(25, 40))
+        self.frames = round(self.rate * seconds * rng.uniform(0.8, 1.2))
         self.grade = overlays.Grade(rng)
         self.shots, self.joins = [], []  # joins: (first, end, transition)
         self.plan(rng, pool)

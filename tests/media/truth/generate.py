@@ -36,30 +36,32 @@ def render(one, path):
     return truth
 
 
-def folder_of(cache, pool, seed, split, kind):
+def folder_of(cache, pool, seed, split, *shape):
     """Other pictures, other films: the pictures are part of the name."""
     names = " ".join(source.name for source in pool)
-    digest = hashlib.sha256(names.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{shape} {names}".encode()).hexdigest()[:8]
     return (pathlib.Path(cache)
-            / f"v{film.VERSION}-{kind}-{digest}-seed{seed}-{split}")
+            / f"v{film.VERSION}-{digest}-seed{seed}-{split}")
 
 
-def films(cache, seed, split, minutes, kind="all"):
+def films(cache, seed, split, minutes, kind="all", seconds=film.SECONDS,
+          sizes=film.SIZES):
     """Paths and truths of films that together last at least so long; those
-    that are there already are taken as they are."""
+    that are there already are taken as they are. seconds: of one film, about.
+    """
     pool = sources.sources(split, kind, cache)
-    folder = folder_of(cache, pool, seed, split, kind)
+    folder = folder_of(cache, pool, seed, split, seconds, sizes)
     folder.mkdir(parents=True, exist_ok=True)
-    out, seconds, number = [], 0, 0
-    while seconds < minutes * 60:
+    out, made, number = [], 0, 0
+    while made < minutes * 60:
         kept = folder / f"{split}-{number:04d}.json"
         if kept.exists():
             truth = json.loads(kept.read_text())
         else:
-            one = film.Film(seed, split, number, pool)
+            one = film.Film(seed, split, number, pool, seconds, sizes)
             truth = render(one, folder / f"{one.name}.{one.encoding.container}")
         out.append((folder / truth["file"], truth))
-        seconds += truth["seconds"]
+        made += truth["seconds"]
         number += 1
     return out
 
