@@ -121,6 +121,14 @@ int MUST_CHECK job_media_open(struct job_run *run, struct job_media *m);
 int MUST_CHECK job_media_run(struct job_run *run, struct job_media *m,
 			     const char *job, const char *clips);
 void job_media_close(struct job_run *run, struct job_media *m);
+/* Of bytes that crashed workers before and are not to be read again. 0 or -1.
+ */
+int MUST_CHECK job_quarantine_ask(struct job_run *run,
+				  const struct job_media *m);
+/* Answers -1: the worker crashed, broke a rule or the protocol. For good when
+ * these bytes have done it before. */
+int job_fail_crash(struct job_run *run, const struct job_media *m,
+		   enum media_end end);
 /* Checks an output, by the kind that the key's extension says, and puts it
  * under @key. 0 or -1. */
 int MUST_CHECK job_publish(struct job_run *run, struct job_media *m,

@@ -25,8 +25,7 @@ analyze(struct job_run *run, struct job_media *m, struct result *r)
 	if (result_check(m->frames.result, r, &why) != 0) {
 		log_warn("media_result", "job %s: bad result: %s", run->job.id,
 			 why);
-		return job_fail(run, run->job.attempts > 1,
-				media_end_name(MEDIA_PROTOCOL));
+		return job_fail_crash(run, m, MEDIA_PROTOCOL);
 	}
 	return 0;
 }

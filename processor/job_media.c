@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CRASHES_MAX 2 /* runs; a file that breaks decoders gets no third */
+#define LIMITS_MAX 2 /* runs; a file that takes too much gets no third */
 
 /* ---- input and worker --------------------------------------------------- */
 
@@ -87,17 +87,26 @@ job_media_close(struct job_run *run, struct job_media *m)
 	input_release(&m->input);
 }
 
-/* How a worker's end is judged: its own refusals are facts of the file; what
- * looks like an attack or a bug may be bad luck once. */
+/* How a worker's end is judged: its own refusals are facts of the file; a
+ * limit may have been the load of the machine, once. */
 static int
-fail_media(struct job_run *run, enum media_end end, const struct frames *f)
+fail_media(struct job_run *run, const struct job_media *m, enum media_end end)
 {
-	bool again = run->job.attempts < CRASHES_MAX;
+	const struct frames *f = &m->frames;
+	bool again = run->job.attempts < LIMITS_MAX;
 
-	if (end == MEDIA_NO_START)
+	switch (end) {
+	case MEDIA_NO_START:
 		return job_fail(run, false, media_end_name(end));
-	if (end != MEDIA_REFUSED)
+	case MEDIA_POLICY:
+	case MEDIA_CRASH:
+	case MEDIA_PROTOCOL:
+		return job_fail_crash(run, m, end);
+	case MEDIA_REFUSED:
+		break;
+	default:
 		return job_fail(run, !again, media_end_name(end));
+	}
 	log_info("media_refused", "job %s: %s: %s", run->job.id,
 		 frame_code_name(f->code), f->message);
 	switch (f->code) {
@@ -143,8 +152,10 @@ job_media_run(struct job_run *run, struct job_media *m, const char *job,
 	enum media_end end;
 
 	frames_release(&m->frames);
+	if (job_quarantine_ask(run, m) != 0)
+		return -1;
 	end = media_run(&media, &m->frames);
-	return end == MEDIA_DONE ? 0 : fail_media(run, end, &m->frames);
+	return end == MEDIA_DONE ? 0 : fail_media(run, m, end);
 }
 
 /* ---- outputs ------------------------------------------------------------ */
@@ -164,8 +175,7 @@ job_publish(struct job_run *run, struct job_media *m, const char *name,
 			run->type->output_max - m->published, &o, &why) != 0) {
 		log_warn("media_output", "job %s: bad output: %s", run->job.id,
 			 why);
-		return job_fail(run, run->job.attempts >= CRASHES_MAX,
-				media_end_name(MEDIA_PROTOCOL));
+		return job_fail_crash(run, m, MEDIA_PROTOCOL);
 	}
 	m->published += o.size;
 	err = objects_put_file(&run->objects, run->job.bucket, key,

@@ -493,6 +493,39 @@ enum queue_error MUST_CHECK queue_derived_unused(struct queue *q,
  * a time does it. */
 enum queue_error MUST_CHECK queue_cleanup(struct queue *q, int days, size_t *n);
 
+/* ---- bytes that crash the media worker ----------------------------------- */
+
+/* What is in an object, whatever its name. */
+struct queue_bytes {
+	const char *etag;
+	uint64_t size;
+};
+/* Whether they are held back; counts that they were. */
+enum queue_error MUST_CHECK queue_quarantine_ask(
+    struct queue *q, const struct queue_bytes *bytes, bool *held);
+/* A worker crashed over them, for @reason, in the job: the second time holds
+ * them back. */
+enum queue_error MUST_CHECK
+queue_quarantine_note(struct queue *q, const struct queue_bytes *bytes,
+		      const char *reason, const char *job_id, bool *held);
+struct queue_quarantine {
+	struct queue_bytes bytes;
+	bool held;
+	int crashes;
+	uint64_t refused;   /* runs */
+	const char *reason; /* of the last crash */
+	const char *job_id; /* the same */
+	int64_t last_us;
+};
+/* The newest first, at most 1,000. */
+enum queue_error MUST_CHECK queue_quarantine_list(struct queue *q,
+						  struct arena *a,
+						  struct queue_quarantine **out,
+						  size_t *n);
+/* Forgets these bytes, of any size (NULL: all): NOT_FOUND without. */
+enum queue_error MUST_CHECK queue_quarantine_clear(struct queue *q,
+						   const char *etag, size_t *n);
+
 /* ---- jobs: the operator ------------------------------------------------- */
 
 enum queue_error MUST_CHECK queue_job_get(struct queue *q, const char *id,

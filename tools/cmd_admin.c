@@ -15,6 +15,8 @@ static const struct {
 	  "addresses and health of the running services" },
 	{ "jobs", "list|show|retry|cancel|limit|stats", cmd_admin_jobs,
 	  "look at jobs and steer them" },
+	{ "quarantine", "list|clear", cmd_admin_quarantine,
+	  "bytes that crashed the media worker" },
 	{ "events", "tail|status|replay|resync", cmd_admin_events,
 	  "look at events and have them delivered again" },
 	{ "user", "add|list|remove", cmd_admin_accounts, "S3 accounts" },
@@ -63,7 +65,7 @@ help(int argc, char **argv)
 	int n, status;
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		buf_printf(&about, "  %-9s %-30s %s\n", commands[i].word,
+		buf_printf(&about, "  %-10s %-30s %s\n", commands[i].word,
 			   commands[i].args, commands[i].help);
 	buf_put(&about, SLICE("\nreelgate admin COMMAND --help says more of "
 			      "each.\n"));

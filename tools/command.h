@@ -21,6 +21,7 @@ int cmd_admin(int argc, char **argv);
  * the command's own word stands among the arguments. */
 int cmd_admin_info(int argc, char **argv);
 int cmd_admin_jobs(int argc, char **argv);
+int cmd_admin_quarantine(int argc, char **argv);
 int cmd_admin_events(int argc, char **argv);
 int cmd_admin_accounts(int argc, char **argv); /* `user` and `key` */
 int cmd_admin_scrub(int argc, char **argv);

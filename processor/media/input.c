@@ -12,17 +12,26 @@
 
 #define INPUT_BUFFER (64 << 10)
 
+/* Opened for reading, or memory that nobody can change any more. */
+static bool
+is_read_only(int fd)
+{
+	int flags = fcntl(fd, F_GETFL), seals;
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return flags >= 0;
+	seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && seals & F_SEAL_WRITE;
+}
+
 /* The broker's mistake must not become a way to change what is stored. */
 int
 input_check(struct job *job)
 {
-	for (size_t i = 0; i < job->req.n_extents; i++) {
-		int flags = fcntl(job->req.extents[i].fd, F_GETFL);
-
-		if (flags < 0 || (flags & O_ACCMODE) != O_RDONLY)
+	for (size_t i = 0; i < job->req.n_extents; i++)
+		if (!is_read_only(job->req.extents[i].fd))
 			return job_fail(job, MEDIA_INTERNAL,
 					"the input is not read-only");
-	}
 	return 0;
 }
 

@@ -20,18 +20,24 @@ SHARED = next((p / "shared/media" for p in ROOT.parents
 
 
 class Processor:
-    def __init__(self, machine, *args, files=None, **settings):
-        """@files: the hard limit of its open files."""
+    def __init__(self, machine, *args, files=None, worker=None, **settings):
+        """@files: the hard limit of its open files. @worker: the program to
+        run in place of the media worker."""
         self.machine = machine
         self.log_path = machine.data.with_name(
             f"{machine.data.name}.processor-{uuid.uuid4().hex[:6]}.log")
         env = {**machine.environment(), "REELGATE_MEDIA_THREADS": "1",
                "LOG_LEVEL": "debug", **settings}
+        given = [os.open(worker, os.O_PATH)] if worker else []
+        if worker:
+            env["REELGATE_MEDIA_FD"] = str(given[0])
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [*(["prlimit", f"--nofile={files}"] if files else []),
                  BIN / "reelgate-processor", "--data", machine.data, *args],
-                env=env, stdout=log, stderr=log)
+                env=env, stdout=log, stderr=log, pass_fds=given)
+        for fd in given:
+            os.close(fd)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

@@ -1,8 +1,10 @@
 """The processor with a real gateway, PostgreSQL and media worker."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -82,7 +84,8 @@ def test_uploaded_file_is_completed_with_real_values(machine, name):
     result = json.loads(machine.job(video, columns="result")[0])
     assert result["scenes"] == len(analysis["scenes"])
     listed = {t["key"] for t in result["thumbnails"]} | {
-        result["poster"], result["analysis"]}
+        result["poster"], result["analysis"]} | {
+            f["key"] for f in result["files"]}
     assert set(machine.keys(prefix)) == listed
     for thumb in result["thumbnails"]:
         data = machine.object(thumb["key"])["Body"].read()
@@ -145,6 +148,43 @@ def test_truncated_file_fails_without_a_crash(machine, media):
     machine.wait_video(video, "failed")
     assert machine.video(video, "error") in ("corrupt_media",
                                              "unsupported_media")
+
+
+def admin(machine, *words):
+    return subprocess.run(
+        [BIN / "reelgate", "admin", *words, "--data", machine.data], text=True,
+        env=machine.environment(), capture_output=True, check=True).stdout
+
+
+def test_bytes_that_crash_the_worker_are_held_until_cleared(machine, media):
+    """The first worker fails as one that crashes does: by its exit status."""
+    film = media["short"].read_bytes()
+    etag = hashlib.md5(film).hexdigest()
+    crashing = machine.processor(worker="/bin/false")
+    first = machine.upload(film)
+    wait_for("first crash", lambda: machine.job(first)[0] == "failed")
+    assert machine.job(first) == ["failed", "1", "worker_crash"]
+    assert re.search(f"{etag} +{len(film)} no +1 ",
+                     admin(machine, "quarantine", "list"))
+    machine.sql("UPDATE job_queue SET run_at = now() WHERE status = 'failed'")
+    machine.sql("SELECT pg_notify('job_queue', 'process_video')")
+    machine.wait_video(first, "failed")
+    assert machine.job(first) == ["failed", "2", "worker_crash"]
+    assert crashing.stop() == 0
+    healthy = machine.processor()
+    again = machine.upload(film, name="innocent.mp4")
+    machine.wait_video(again, "failed")
+    assert machine.job(again) == ["failed", "1", "quarantined"]
+    assert machine.video(again, "error") == "quarantined"
+    assert '"media_end"' not in healthy.log()
+    other = machine.upload(media["long"].read_bytes()[:400])
+    machine.wait_video(other, "failed")
+    assert machine.video(other, "error") != "quarantined"
+    assert re.search(f"{etag} +{len(film)} yes +2 +1 ",
+                     admin(machine, "quarantine", "list"))
+    admin(machine, "quarantine", "clear", etag)
+    admin(machine, "jobs", "retry", machine.job(again, columns="id")[0])
+    machine.wait_video(again, "completed")
 
 
 def test_killed_processor_is_rescued_and_the_job_completes_once(machine,
