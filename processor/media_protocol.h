@@ -16,7 +16,9 @@
  *   {"job":"analyze"|"clips",    (media/kinds.c)
  *    "size":N, "extents":[{"fd":3,"offset":0,"size":N},...],
  *    "threads":T, "memory_bytes":M, "deadline_s":S,
- *    "clips":[{"id":"uuid","start":10.0,"end":25.0}]}        (clips only)
+ *    "clips":[{"id":"uuid","start":10.0,"end":25.0,          (clips only)
+ *       "mode":"exact"|"copy", "aspect":"original"|"9:16"|"1:1",
+ *       "center_x":0..1}]}                     (these three may be absent)
  * Frames from the worker:
  *   {"type":"progress","percent":0..100}
  *   {"type":"deadline","duration":seconds}  once, after the header was read
@@ -30,7 +32,8 @@
  *   "files":[{"role":"poster","file":"poster.jpg"},...], every file of the
  *   result: what poster, thumbnails and the analysis name is among them
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
- *   "thumbnail":"clip-<id>.jpg","duration":s}|{"id","error":".."}]}
+ *   "thumbnail":"clip-<id>.jpg","duration":s,"mode":"exact"|"copy",
+ *   "note":"why not as asked"|null}|{"id","error":".."}]}
  * What a file does not have is null: "poster" and "thumbnail" of an audio
  * file. docs/media.md describes every member.
  * Files named in a result lie in the output directory, plain names of

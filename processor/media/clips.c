@@ -17,6 +17,41 @@ id_is_plain(const char *id)
 	return n >= 1 && n <= MEDIA_ID_MAX && id[n] == '\0';
 }
 
+/* The words of a list, NULL at its end; the first when @word is absent. */
+static bool
+read_word(const cJSON *item, const char *name, const char *const *words,
+	  int *out)
+{
+	const char *word = json_str(item, name);
+
+	*out = 0;
+	if (!word)
+		return !cJSON_HasObjectItem(item, name);
+	while (words[*out] && strcmp(words[*out], word) != 0)
+		++*out;
+	return words[*out] != NULL;
+}
+
+static bool
+read_how(const cJSON *item, struct clip_request *c)
+{
+	static const char *const modes[] = { "exact", "copy", NULL };
+	static const char *const aspects[] = { "original", "9:16", "1:1",
+					       NULL };
+	int mode, aspect;
+
+	c->center_x = 0.5;
+	if (!read_word(item, "mode", modes, &mode) ||
+	    !read_word(item, "aspect", aspects, &aspect) ||
+	    (cJSON_HasObjectItem(item, "center_x") &&
+	     (!json_num(item, "center_x", &c->center_x) || c->center_x < 0 ||
+	      c->center_x > 1)))
+		return false;
+	c->copy = mode == 1;
+	c->aspect = (enum clip_aspect)aspect;
+	return true;
+}
+
 int
 clips_read(struct request *req, const cJSON *doc)
 {
@@ -37,7 +72,7 @@ clips_read(struct request *req, const cJSON *doc)
 		if (!id || !id_is_plain(id) ||
 		    !json_num(item, "start", &c->start) || c->start < 0 ||
 		    !json_num(item, "end", &c->end) || c->end <= c->start ||
-		    c->end > JOB_SECONDS_MAX)
+		    c->end > JOB_SECONDS_MAX || !read_how(item, c))
 			return -1;
 		snprintf(c->id, sizeof(c->id), "%s", id);
 	}
@@ -58,15 +93,15 @@ clips_outputs(struct job *job, struct outputs *out)
 }
 
 static int
-write_thumbnail(struct job *job, const struct source *src, const AVFrame *frame,
-		struct output *out)
+write_thumbnail(struct job *job, const struct source *src,
+		const struct cut_result *done, struct output *out)
 {
 	struct picture_maker maker = { .job = job,
-				       .src = src,
-				       .st = src->video,
+				       .src = done->upright ? NULL : src,
+				       .st = done->upright ? NULL : src->video,
 				       .most = { THUMB_SIDE, THUMB_SIDE } };
 	AVFrame *picture = NULL;
-	int rc = picture_make(&maker, frame, &picture);
+	int rc = picture_make(&maker, done->picture, &picture);
 
 	if (rc == 0)
 		rc = still_write(job, picture, STILL_JPEG, out, "thumbnail");
@@ -80,15 +115,17 @@ make_clip(struct job *job, struct source *src, const struct clip_request *c,
 	  struct output *out, struct buf *json)
 {
 	struct cut_result done = { 0 };
-	int rc = cut_run(job, src, c->start, c->end, out[0].fd, &done);
+	int rc = cut_run(job, src, c, out[0].fd, &done);
 
 	if (rc == 0 && done.picture)
-		rc = write_thumbnail(job, src, done.picture, &out[1]);
+		rc = write_thumbnail(job, src, &done, &out[1]);
 	if (rc == 0) {
 		json_put_str(json, "file", out[0].name);
 		json_put_str(json, "thumbnail",
 			     done.picture ? out[1].name : NULL);
 		json_put_num(json, "duration", round_to(done.duration, 3));
+		json_put_str(json, "mode", done.copied ? "copy" : "exact");
+		json_put_str(json, "note", done.why_not);
 	}
 	av_frame_free(&done.picture);
 	return rc;

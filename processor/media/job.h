@@ -31,10 +31,15 @@ struct extent {
 	int64_t size;
 };
 
+enum clip_aspect { CLIP_ORIGINAL, CLIP_VERTICAL, CLIP_SQUARE };
+
 struct clip_request {
 	char id[MEDIA_ID_MAX + 1];
 	double start; /* seconds */
 	double end;
+	bool copy; /* the packets as they are, where that goes */
+	enum clip_aspect aspect;
+	double center_x; /* of a reframed picture, 0..1 */
 };
 
 struct media_kind; /* kinds.h */

@@ -1,18 +1,25 @@
 /*
- * What both lanes share: encoder to muxer, and the release.
+ * What all lanes share: encoder to muxer, and the release.
  */
 #include "processor/media/lane.h"
+#include "processor/media/x264.h"
+
+/* A lane's put() when it has a muxer. */
+static int
+put_to_mux(struct lane *lane, AVPacket *packet)
+{
+	av_packet_rescale_ts(packet, lane->encoder->time_base,
+			     lane->to->time_base);
+	packet->stream_index = lane->to->index;
+	return mux_write(lane->job, lane->mux, packet);
+}
 
 int
-lane_open_encoder(struct lane *lane, AVDictionary **options)
+lane_attach(struct lane *lane)
 {
-	int rc;
-
-	if (lane->mux->fmt->oformat->flags & AVFMT_GLOBALHEADER)
-		lane->encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-	rc = avcodec_open2(lane->encoder, NULL, options);
-	if (rc < 0)
-		return job_fail_av(lane->job, rc, "opening the encoder");
+	if (!lane->mux)
+		return 0;
+	lane->put = put_to_mux;
 	lane->to = mux_add(lane->job, lane->mux, lane->encoder);
 	return lane->to ? 0 : -1;
 }
@@ -25,20 +32,14 @@ lane_encode(struct lane *lane, const AVFrame *frame)
 	if (rc < 0)
 		return job_fail_av(lane->job, rc, "encoding");
 	for (;;) {
-		rc = avcodec_receive_packet(lane->encoder, lane->packet);
+		rc = lane->encoder->codec_type == AVMEDIA_TYPE_VIDEO
+			 ? x264_receive(lane->encoder, lane->packet)
+			 : avcodec_receive_packet(lane->encoder, lane->packet);
 		if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
 			return 0;
 		if (rc < 0)
 			return job_fail_av(lane->job, rc, "encoding");
-		/* x264 tells no durations; the last one needs its own. */
-		if (lane->encoder->codec_type == AVMEDIA_TYPE_VIDEO)
-			lane->packet->duration =
-			    av_rescale_q(1, av_inv_q(lane->encoder->framerate),
-					 lane->encoder->time_base);
-		av_packet_rescale_ts(lane->packet, lane->encoder->time_base,
-				     lane->to->time_base);
-		lane->packet->stream_index = lane->to->index;
-		if (mux_write(lane->job, lane->mux, lane->packet) != 0)
+		if (lane->put(lane, lane->packet) != 0)
 			return -1;
 	}
 }
@@ -49,8 +50,9 @@ lane_close(struct lane *lane)
 	avcodec_free_context(&lane->decoder);
 	avcodec_free_context(&lane->encoder);
 	av_packet_free(&lane->packet);
-	sws_freeContext(lane->sws);
-	av_frame_free(&lane->scaled);
+	reframe_release(&lane->reframe);
+	for (size_t i = 0; i < lane->n_held; i++)
+		av_packet_free(&lane->held[i]);
 	swr_free(&lane->swr);
 	av_frame_free(&lane->converted);
 	av_frame_free(&lane->block);

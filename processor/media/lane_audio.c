@@ -25,6 +25,7 @@ describe(struct lane *lane, const AVCodec *codec)
 {
 	AVCodecContext *enc = lane->encoder;
 	const AVCodecParameters *par = lane->from->codecpar;
+	int rc;
 
 	lane->shape = (struct sound_shape){
 		.format = AV_SAMPLE_FMT_FLTP,
@@ -37,7 +38,11 @@ describe(struct lane *lane, const AVCodec *codec)
 	enc->bit_rate = lane->shape.channels == 1 ? 96000 : 160000;
 	enc->time_base = (AVRational){ 1, lane->shape.rate };
 	enc->thread_count = 1;
-	return lane_open_encoder(lane, NULL);
+	enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+	rc = avcodec_open2(enc, codec, NULL);
+	if (rc < 0)
+		return job_fail_av(lane->job, rc, "opening the encoder");
+	return lane_attach(lane);
 }
 
 int

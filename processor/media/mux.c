@@ -135,6 +135,51 @@ mux_add(struct job *job, struct mux *mux, const AVCodecContext *encoder)
 	return st;
 }
 
+AVStream *
+mux_add_copy(struct job *job, struct mux *mux, const AVStream *from)
+{
+	AVStream *st = avformat_new_stream(mux->fmt, NULL);
+
+	if (!st || avcodec_parameters_copy(st->codecpar, from->codecpar) < 0) {
+		job_fail(job, MEDIA_LIMIT, "out of memory");
+		return NULL;
+	}
+	/* The name by which Apple's players take HEVC. */
+	st->codecpar->codec_tag = from->codecpar->codec_id == AV_CODEC_ID_HEVC
+				      ? MKTAG('h', 'v', 'c', '1')
+				      : 0;
+	st->time_base = from->time_base;
+	st->avg_frame_rate = from->avg_frame_rate;
+	st->sample_aspect_ratio = from->sample_aspect_ratio;
+	return st;
+}
+
+int
+mux_keep_side_data(struct job *job, AVStream *to, const AVStream *from,
+		   enum mux_said what)
+{
+	static const enum AVPacketSideDataType types[] = {
+		AV_PKT_DATA_DISPLAYMATRIX,
+		AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
+		AV_PKT_DATA_CONTENT_LIGHT_LEVEL,
+	};
+
+	for (size_t i = 0; i < (what == MUX_ALL ? ARRAY_LEN(types) : 1); i++) {
+		size_t size;
+		const uint8_t *data =
+		    av_stream_get_side_data(from, types[i], &size);
+		uint8_t *copy;
+
+		if (!data)
+			continue;
+		copy = av_stream_new_side_data(to, types[i], size);
+		if (!copy)
+			return job_fail(job, MEDIA_LIMIT, "out of memory");
+		memcpy(copy, data, size);
+	}
+	return 0;
+}
+
 int
 mux_start(struct job *job, struct mux *mux)
 {

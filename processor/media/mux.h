@@ -24,6 +24,15 @@ int MUST_CHECK mux_open(struct job *job, struct mux *mux, int fd);
 /* A stream of what @encoder makes; NULL after job_fail(). */
 AVStream *mux_add(struct job *job, struct mux *mux,
 		  const AVCodecContext *encoder);
+/* A stream of the packets of @from, as they are. */
+AVStream *mux_add_copy(struct job *job, struct mux *mux, const AVStream *from);
+/* What a stream says beside its packets. */
+enum mux_said {
+	MUX_DIRECTION, /* which way up: phones record sideways, players turn */
+	MUX_ALL	       /* the light of HDR too */
+};
+int MUST_CHECK mux_keep_side_data(struct job *job, AVStream *to,
+				  const AVStream *from, enum mux_said what);
 /* Behind the last mux_add() and before the first packet. */
 int MUST_CHECK mux_start(struct job *job, struct mux *mux);
 /* Takes the packet's content. */

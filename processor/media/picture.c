@@ -120,8 +120,9 @@ int
 picture_make(struct picture_maker *m, const AVFrame *frame, AVFrame **out)
 {
 	struct turn t = turn_of(m->st);
-	struct picture_size size =
-	    picture_fit(frame, source_aspect(m->src, frame), t, m->most);
+	AVRational sar =
+	    m->src ? source_aspect(m->src, frame) : (AVRational){ 1, 1 };
+	struct picture_size size = picture_fit(frame, sar, t, m->most);
 	struct picture_size lying =
 	    t.transpose ? (struct picture_size){ size.h, size.w } : size;
 	AVFrame *rgb = NULL;

@@ -19,7 +19,7 @@ struct picture_size {
  * keeps its tables from one frame to the next. */
 struct picture_maker {
 	struct job *job;
-	const struct source *src;
+	const struct source *src; /* NULL: square pixels */
 	const AVStream *st;	  /* of the frames; NULL: of none */
 	struct picture_size most; /* a picture fits into this */
 	struct SwsContext *sws;

@@ -16,7 +16,7 @@
 
 #define CODECS                                                             \
 	"h264,hevc,libdav1d,vp8,vp9,mpeg4,mpeg1video,mpeg2video,mjpeg,"    \
-	"prores,aac,mp2float,mp3float,opus,vorbis,ac3,eac3,flac,alac,"     \
+	"prores,aac,mp2,mp3float,opus,vorbis,ac3,eac3,flac,alac,"          \
 	"pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le," \
 	"pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,"      \
 	"pcm_mulaw"

@@ -55,3 +55,30 @@ turn_rgb(AVFrame *dst, const AVFrame *src, struct turn t)
 		}
 	}
 }
+
+static void
+turn_plane(AVFrame *dst, const AVFrame *src, int plane, struct turn t)
+{
+	int w = plane ? dst->width / 2 : dst->width;
+	int h = plane ? dst->height / 2 : dst->height;
+	ptrdiff_t stride = src->linesize[plane];
+
+	for (int y = 0; y < h; y++) {
+		uint8_t *to = dst->data[plane] + y * dst->linesize[plane];
+		int v = t.mirror_y ? h - 1 - y : y;
+
+		for (int x = 0; x < w; x++) {
+			int u = t.mirror_x ? w - 1 - x : x;
+
+			to[x] = t.transpose ? src->data[plane][u * stride + v]
+					    : src->data[plane][v * stride + u];
+		}
+	}
+}
+
+void
+turn_yuv(AVFrame *dst, const AVFrame *src, struct turn t)
+{
+	for (int plane = 0; plane < 3; plane++)
+		turn_plane(dst, src, plane, t);
+}

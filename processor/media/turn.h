@@ -22,5 +22,7 @@ struct turn turn_of(const AVStream *st);
 bool turn_needed(struct turn t);
 /* RGB24 to RGB24; @dst has the size that follows from @t. */
 void turn_rgb(AVFrame *dst, const AVFrame *src, struct turn t);
+/* The same for planes of 8 bits of 4:2:0, even in size. */
+void turn_yuv(AVFrame *dst, const AVFrame *src, struct turn t);
 
 #endif
