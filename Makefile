@@ -64,7 +64,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help bench-api bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-programs \
+	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-media bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -171,7 +171,9 @@ $(BUILD)/bench/bench-queue: $(BUILD)/tests/bench/queue.o \
 $(BUILD)/bench/bench-relay: $(BUILD)/tests/bench/relay.o \
 		$(BUILD)/libgateway.a $(BENCH_OBJ)
 	$(link) $^ $(LIBS.gateway)
-bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay queue)
+$(BUILD)/bench/bench-decode: $(BUILD)/tests/bench/media_decode.o
+	$(link) $^ -lavformat -lavcodec -lavutil
+bench-programs: $(addprefix $(BUILD)/bench/bench-,load limit fill relay queue decode)
 
 bench-relay: $(BUILD)/bench/bench-relay ## measure the relay: events a second into PostgreSQL
 	@for rule in video event none; do \
@@ -185,6 +187,9 @@ bench-api: all ## 500 uploads at once beside 5,000 polling users (ARGS="--second
 
 bench-queue: all $(BUILD)/bench/bench-queue ## measure the job queue beside others (ARGS=--quick)
 	tests/bench/queue_run $(ARGS)
+
+bench-media: all $(BUILD)/bench/bench-decode ## the media worker beside bare libav and FFmpeg (ARGS=--shares)
+	tests/bench/media_run $(ARGS)
 
 # The power-cut test: a recorder to preload, a program to record, a replayer.
 # The recorder defines what _FORTIFY_SOURCE would make inline.

@@ -288,3 +288,16 @@ def test_queue_runs_every_row_without_peers():
     assert len(rows) == 12
     for row in rows:
         assert float(row[1].split()[0].replace(",", "")) > 0, row
+
+
+def test_media_bench_runs(tmp_path):
+    done = subprocess.run(
+        [FOLDER / "media_run", "--tiny", "--rounds", "1", "--folder", tmp_path,
+         "film", "film-cli"], text=True, timeout=60, stdout=subprocess.PIPE)
+    assert done.returncode == 0
+    lines = [line.strip("| ").split("|") for line in done.stdout.splitlines()
+             if line.startswith("| film")]
+    assert [line[0].strip() for line in lines] == ["film", "film-cli"]
+    for line in lines:
+        for ratio in line[5].split("/"):
+            assert float(ratio) > 0
