@@ -13,7 +13,7 @@
  *      at most MEDIA_FRAME_MAX}
  *
  * Request:
- *   {"job":"analyze"|"clips",    (media/kinds.c)
+ *   {"job":"analyze"|"clips"|...,    (media/kinds.c)
  *    "size":N, "extents":[{"fd":3,"offset":0,"size":N},...],
  *    "threads":T, "memory_bytes":M, "deadline_s":S,
  *    "clips":[{"id":"uuid","start":10.0,"end":25.0,          (clips only)
@@ -31,6 +31,7 @@
  *      "motion":[...],"segments":[...],"hooks":[...],"suggestions":{...}},
  *   "files":[{"role":"poster","file":"poster.jpg"},...], every file of the
  *   result: what poster, thumbnails and the analysis name is among them
+ * Result of probe: {"probe":{...}} of the headers alone
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s,"mode":"exact"|"copy",
  *   "note":"why not as asked"|null}|{"id","error":".."}]}

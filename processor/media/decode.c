@@ -59,6 +59,7 @@ picture_time(struct pass *p, const AVFrame *frame)
 		return p->video_time;
 	p->out->min_step = fmin(p->out->min_step, step);
 	p->out->max_step = fmax(p->out->max_step, step);
+	steps_add(&p->out->steps, step);
 	return t;
 }
 
@@ -84,6 +85,7 @@ show_picture(struct pass *p, const AVFrame *frame)
 	p->video_time = v.time;
 	p->out->end = fmax(p->out->end, v.time + frame_seconds(p->src->video));
 	p->out->frames++;
+	p->out->interlaced += frame->interlaced_frame != 0;
 	for (size_t i = 0; i < p->n_sinks; i++)
 		if (p->sinks[i].type->on_video &&
 		    p->sinks[i].type->on_video(p->sinks[i].self, p->job, &v))
@@ -206,7 +208,13 @@ read_all(struct pass *p, AVPacket *packet, AVFrame *frame)
 	while ((rc = av_read_frame(p->src->fmt, packet)) >= 0) {
 		AVCodecContext *ctx = decoder_of(p, packet->stream_index);
 
-		rc = ctx ? feed(p, ctx, packet, frame) : 0;
+		rc = 0;
+		if (ctx) {
+			packets_add(&p->out->packets, p->src,
+				    p->src->fmt->streams[packet->stream_index],
+				    packet);
+			rc = feed(p, ctx, packet, frame);
+		}
 		av_packet_unref(packet);
 		if (rc != 0)
 			return -1;
@@ -243,6 +251,7 @@ decode_run(struct job *job, struct source *src, const struct sink *sinks,
 	int rc = -1;
 
 	*out = (struct decoded){ .min_step = INFINITY };
+	packets_init(&out->packets);
 	if (!p || !packet || !frame) {
 		job_fail(job, MEDIA_LIMIT, "out of memory");
 		goto out;

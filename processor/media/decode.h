@@ -5,6 +5,8 @@
 #define PROCESSOR_MEDIA_DECODE_H
 
 #include "processor/media/analyser.h"
+#include "processor/media/packets.h"
+#include "processor/media/steps.h"
 
 struct sink {
 	const struct analyser *type;
@@ -18,6 +20,9 @@ struct decoded {
 	double end;	 /* seconds, of the longer stream */
 	double min_step; /* between two pictures, seconds */
 	double max_step;
+	struct steps steps;
+	int64_t interlaced; /* pictures that say so */
+	struct packets packets;
 };
 
 /* Shows everything to every sink. 0 or -1. */

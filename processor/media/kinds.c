@@ -4,11 +4,13 @@
 #include "processor/media/kinds.h"
 #include "processor/media/analyze.h"
 #include "processor/media/clips.h"
+#include "processor/media/probe.h"
 
 /* clang-format off */
 static const struct media_kind kinds[] = {
 	{ "analyze", NULL,	 analyze_outputs, analyze_run },
 	{ "clips",   clips_read, clips_outputs,	  clips_run },
+	{ "probe",   NULL,	 NULL,		  probe_run },
 };
 /* clang-format on */
 

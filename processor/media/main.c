@@ -84,7 +84,7 @@ run(struct job *job)
 		rc = job_fail(job, MEDIA_INTERNAL, "no decoder works");
 	if (rc == 0)
 		rc = input_check(job);
-	if (rc == 0)
+	if (rc == 0 && job->req.kind->name_outputs)
 		rc = job->req.kind->name_outputs(job, &out);
 	if (rc == 0)
 		rc = outputs_create(job, &out);

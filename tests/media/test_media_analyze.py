@@ -42,36 +42,6 @@ def outcome_of(samples, tmp_path_factory):
 
 
 # ---- probe -------------------------------------------------------------------
-def same_number(ours, theirs):
-    return abs(float(ours) - float(theirs)) < 1e-5
-
-
-@pytest.mark.parametrize("name", PICTURES + ["mono.mp3"])
-def test_probe_agrees_with_ffprobe(samples, outcome_of, name):
-    probe = outcome_of(name).result["probe"]
-    oracle = ffprobe(samples / name)
-    for key in "duration", "start_time", "size", "bit_rate":
-        assert same_number(probe["format"][key], oracle["format"][key]), key
-    assert probe["format"]["format_name"] == oracle["format"]["format_name"]
-    assert len(probe["streams"]) == len(oracle["streams"])
-    for ours, theirs in zip(probe["streams"], oracle["streams"]):
-        if "attached_pic" in ours["disposition"]:
-            assert theirs["disposition"]["attached_pic"] == 1
-            continue
-        for key in ("codec_name", "codec_type", "profile", "width", "height",
-                    "pix_fmt", "level", "sample_aspect_ratio", "time_base",
-                    "display_aspect_ratio", "avg_frame_rate", "r_frame_rate",
-                    "color_space", "color_transfer", "color_primaries",
-                    "channels", "channel_layout", "has_b_frames"):
-            if key in ours and key in theirs:
-                assert str(ours[key]) == str(theirs[key]), key
-        for key in "sample_rate", "bit_rate", "nb_frames", "duration":
-            assert (key in ours) == (key in theirs), key
-            if key in ours:
-                assert same_number(ours[key], theirs[key]), key
-        assert ours.get("tags") == theirs.get("tags")
-
-
 @pytest.mark.parametrize("name, frames", [("example.mp4", 1272),
                                           ("testsrc-hevc.mp4", 60)])
 def test_decoded_frames_are_counted(outcome_of, name, frames):
