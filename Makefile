@@ -131,11 +131,14 @@ $(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
 
 # Unit tests link what their name asks for: test_media_* the worker's code,
 # test_gateway_* and test_processor_* theirs, all others the core.
-units: $(UNITS) $(BUILD)/tests/attack $(POWER) ## build the unit tests
+units: $(UNITS) $(BUILD)/tests/attack $(BUILD)/tests/drive $(POWER) ## build the unit tests
 $(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o \
 		$(BUILD)/processor/media/sandbox.o \
 		$(BUILD)/processor/media/seccomp.o
 	$(link) $^ -lseccomp -lpthread
+$(BUILD)/tests/drive: $(BUILD)/tests/media/drive.o $(BUILD)/libprocessor.a \
+		$(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
 # Our loudness meter beside another one.
 $(BUILD)/tests/test_media_r128: LIBS.media += -lebur128
 $(BUILD)/tests/test_media_%: $(BUILD)/tests/unit/test_media_%.o \

@@ -37,14 +37,11 @@ const char *output_content_type(enum output_kind kind);
 /* Plain names of [a-z0-9.-] without a leading dot. */
 bool output_name_valid(const char *name);
 /*
- * output_open - a regular file with one name, 1..size_max bytes, that begins
- * as its kind does: of a known one. 0, or -1 with why in *why.
+ * output_open - a regular file with one name, 1..size_max bytes, that is what
+ * its kind says (output_checks.h). 0, or -1 with why in *why.
  */
 int MUST_CHECK output_open(int dir, const char *name, enum output_kind kind,
 			   uint64_t size_max, struct output *out,
 			   const char **why);
 void output_close(struct output *o);
-/* Width and height of a JPEG whose first bytes are head; 0 or -1. */
-int MUST_CHECK jpeg_dimensions(struct slice head, int *width, int *height);
-
 #endif

@@ -12,6 +12,7 @@
 #include <libavutil/avstring.h>
 #include <libavutil/display.h>
 #include <libavutil/log.h>
+#include <libavutil/mem.h>
 #include <libavutil/opt.h>
 
 #define CODECS                                                             \
@@ -21,6 +22,7 @@
 	"pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,"      \
 	"pcm_mulaw"
 #define MAX_ALLOC (512u << 20)
+#define MAX_SAMPLES (4 << 20) /* of a frame of sound, per channel */
 #define MAX_STREAMS 64
 /* Sound the meters and the encoder can be set up for. */
 #define RATE_MIN 1000
@@ -85,6 +87,29 @@ pin_format(struct job *job)
 	return format;
 }
 
+/* With limits for the decoders that look at the first packets. Streams that
+ * show up later in the file are limited by MAX_ALLOC alone. */
+static int
+find_streams(AVFormatContext *fmt)
+{
+	unsigned n = fmt->nb_streams;
+	AVDictionary **options = av_calloc(n + 1, sizeof(AVDictionary *));
+	int rc;
+
+	if (!options)
+		return AVERROR(ENOMEM);
+	for (unsigned i = 0; i < n; i++) {
+		av_dict_set_int(&options[i], "max_pixels", SOURCE_PIXELS_MAX,
+				0);
+		av_dict_set_int(&options[i], "max_samples", MAX_SAMPLES, 0);
+	}
+	rc = avformat_find_stream_info(fmt, options);
+	for (unsigned i = 0; i < n; i++)
+		av_dict_free(&options[i]);
+	av_free(options);
+	return rc;
+}
+
 static int
 open_demuxer(struct job *job, struct source *src, const AVInputFormat *format)
 {
@@ -110,7 +135,7 @@ open_demuxer(struct job *job, struct source *src, const AVInputFormat *format)
 	av_dict_free(&options);
 	if (rc < 0)
 		return job_fail_av(job, rc, "reading the header");
-	rc = avformat_find_stream_info(src->fmt, NULL);
+	rc = find_streams(src->fmt);
 	return rc < 0 ? job_fail_av(job, rc, "reading the streams") : 0;
 }
 
@@ -244,6 +269,7 @@ source_decoder(struct job *job, const AVStream *st, AVCodecContext **out)
 		return job_fail(job, MEDIA_LIMIT, "out of memory");
 	}
 	ctx->max_pixels = SOURCE_PIXELS_MAX;
+	ctx->max_samples = MAX_SAMPLES;
 	ctx->thread_count = job->req.threads;
 	ctx->pkt_timebase = st->time_base;
 	rc = avcodec_parameters_to_context(ctx, st->codecpar);
