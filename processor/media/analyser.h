@@ -33,6 +33,17 @@ struct audio_block {
 	const float *samples;
 };
 
+/*
+ * Where a block belongs when @seen samples are behind: first so much silence
+ * for a gap, then the block without what comes a second time.
+ */
+struct audio_place {
+	int64_t silence;
+	int skip;
+};
+
+struct audio_place audio_place(const struct audio_block *b, int64_t seen);
+
 #define CUTS_MAX 10000
 #define SPANS_MAX 5000
 
@@ -56,6 +67,22 @@ struct found_picture {
 	int width, height;
 };
 
+/* Speech or music. */
+struct sound_span {
+	double start, end;
+	double confidence; /* 0..1 */
+	bool speech;
+};
+
+/* A hop of sound. */
+struct sound_hop {
+	uint16_t pitch; /* tenths of Hz, 0: none */
+	uint16_t level; /* RMS in 1/65535 */
+	bool syllable;	/* one has its middle here */
+};
+
+#define SOUND_HOP_S 0.032
+
 /* What the analysers found. Series: one value per step, NAN is unknown. */
 struct findings {
 	double duration; /* of what was decoded, seconds */
@@ -65,8 +92,12 @@ struct findings {
 	size_t n_silences;
 	double *loudness; /* momentary, LUFS, one per second */
 	size_t n_loudness;
-	double integrated; /* LUFS, NAN without sound */
-	double *motion;	   /* 0..1, one per second */
+	double integrated;	     /* LUFS, NAN without sound */
+	struct sound_span *activity; /* by start; one kind never overlaps */
+	size_t n_activity;
+	struct sound_hop *hops; /* NULL without sound */
+	size_t n_hops;
+	double *motion; /* 0..1, one per second */
 	size_t n_motion;
 	struct span *blacks; /* black pictures */
 	size_t n_blacks;
@@ -121,6 +152,7 @@ extern const struct analyser analyser_scenes;
 extern const struct analyser analyser_silence;
 extern const struct analyser analyser_loudness;
 extern const struct analyser analyser_waveform;
+extern const struct analyser analyser_activity;
 extern const struct analyser analyser_motion;
 extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;

@@ -12,6 +12,7 @@ static const struct analyser *const analysers[] = {
 	&analyser_silence,
 	&analyser_loudness,
 	&analyser_waveform,
+	&analyser_activity,
 	&analyser_motion,
 	&analyser_black,
 	&analyser_freeze,

@@ -1,5 +1,6 @@
 /*
- * The memory of findings, series of one value per second, lists of spans.
+ * The memory of findings, series of one value per second, lists of spans,
+ * and the place of sound in time.
  */
 #include "processor/media/analyser.h"
 
@@ -11,6 +12,8 @@ findings_release(struct findings *f)
 	free(f->cuts);
 	free(f->silences);
 	free(f->loudness);
+	free(f->activity);
+	free(f->hops);
 	free(f->motion);
 	free(f->faces);
 	free(f->blacks);
@@ -74,4 +77,18 @@ spans_write(struct buf *b, const char *name, const struct span *list, size_t n,
 		json_close_object(b);
 	}
 	json_close_array(b);
+}
+
+struct audio_place
+audio_place(const struct audio_block *b, int64_t seen)
+{
+	int64_t late = llround(b->time * b->rate) - seen;
+
+	/* A sample is lost in rounding, not in the stream. */
+	if (late > 1)
+		return (struct audio_place){ .silence = late };
+	if (late < -1)
+		return (struct audio_place){ .skip = -late < b->n ? (int)-late
+								  : b->n };
+	return (struct audio_place){ 0 };
 }

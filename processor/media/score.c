@@ -3,6 +3,7 @@
  * picture) is left out of the mean instead of counting as nothing.
  */
 #include "processor/media/score.h"
+#include "processor/media/speech.h"
 
 #include <math.h>
 
@@ -18,11 +19,12 @@ static const struct {
 	const char *name;
 	double weight;
 } parts[SCORE_COMPONENTS] = {
-	[SCORE_ENERGY] = { "energy", 0.30 },
+	[SCORE_ENERGY] = { "energy", 0.25 },
 	[SCORE_MOTION] = { "motion", 0.30 },
 	[SCORE_PACE] = { "pace", 0.15 },
 	[SCORE_RISE] = { "rise", 0.10 },
-	[SCORE_SOUND] = { "sound", 0.15 },
+	[SCORE_SOUND] = { "sound", 0.10 },
+	[SCORE_SPEECH] = { "speech", 0.10 },
 };
 
 static double
@@ -92,6 +94,10 @@ score_span(const struct findings *f, double from, double to)
 	    from < 1 ? NAN : clamp01((s.loudness - before) / RISE_FULL);
 	s.part[SCORE_SOUND] =
 	    f->n_loudness ? 1 - silent_share(f, from, to) : NAN;
+	s.part[SCORE_SPEECH] =
+	    f->n_hops && to > from
+		? clamp01(speech_seconds(f, from, to) / (to - from))
+		: NAN;
 	for (int i = 0; i < SCORE_COMPONENTS; i++) {
 		if (isnan(s.part[i]))
 			continue;
@@ -130,6 +136,10 @@ phrase(char *out, size_t size, const struct score *s, int part)
 		return true;
 	case SCORE_RISE:
 		snprintf(out, size, "louder than before");
+		return true;
+	case SCORE_SPEECH:
+		snprintf(out, size, "speech (%.0f %%)",
+			 100 * s->part[SCORE_SPEECH]);
 		return true;
 	case SCORE_SOUND: /* the normal case is no reason */
 	case SCORE_COMPONENTS:

@@ -14,6 +14,7 @@ enum component {
 	SCORE_PACE,   /* cuts */
 	SCORE_RISE,   /* louder than what came before */
 	SCORE_SOUND,  /* not silent */
+	SCORE_SPEECH, /* somebody speaks */
 	SCORE_COMPONENTS
 };
 

@@ -7,6 +7,7 @@
 #include "processor/media/suggest.h"
 #include "processor/media/hooks.h"
 #include "processor/media/score.h"
+#include "processor/media/speech.h"
 
 #include <math.h>
 
@@ -81,8 +82,11 @@ write_segments(struct buf *b, const struct findings *f,
 		score_write_reasons(b, s);
 		score_write_parts(b, s);
 		json_put_num(b, "volume", round_to(s->part[SCORE_ENERGY], 3));
-		json_put_null(b, "pitch");
-		json_put_null(b, "speech_rate");
+		json_put_num(b, "pitch",
+			     pitch_median(f, list[i].start, list[i].end));
+		json_put_num(
+		    b, "speech_rate",
+		    round_to(speech_rate(f, list[i].start, list[i].end), 1));
 		json_put_null(b, "emotional_tone");
 		json_put_num(b, "motion_intensity", round_to(s->motion, 3));
 		json_put_null(b, "face_count");

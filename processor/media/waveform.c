@@ -178,20 +178,15 @@ static int
 waveform_audio(void *self, struct job *job, const struct audio_block *b)
 {
 	struct waveform *w = self;
-	int64_t late, skip = 0;
-	int rc = 0;
+	struct audio_place at = audio_place(b, w->seen);
 
 	w->rate = b->rate;
 	w->channels = b->channels <= CHANNELS_MAX ? b->channels : 1;
-	late = llround(b->time * b->rate) - w->seen;
-	if (late > 1)
-		rc = add(w, NULL, late, b->channels);
-	else if (late < -1)
-		skip = -late < b->n ? -late : b->n;
-	if (rc == 0)
-		rc = add(w, b->samples + skip * b->channels, b->n - skip,
-			 b->channels);
-	return rc ? job_fail(job, MEDIA_LIMIT, "out of memory") : 0;
+	if (add(w, NULL, at.silence, b->channels) == 0 &&
+	    add(w, b->samples + (ptrdiff_t)at.skip * b->channels,
+		b->n - at.skip, b->channels) == 0)
+		return 0;
+	return job_fail(job, MEDIA_LIMIT, "out of memory");
 }
 
 /* ---- files -------------------------------------------------------------- */

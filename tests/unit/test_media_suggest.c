@@ -6,6 +6,7 @@
 #include "processor/media/suggest.h"
 
 #define SECONDS 120
+#define HOPS (SECONDS * 1000 / 32)
 
 static double loudness[SECONDS], motion[SECONDS];
 static struct cut cuts[3];
@@ -76,8 +77,10 @@ test_score_is_the_weighted_mean_of_its_parts(void **state)
 	assert_true(fabs(s.part[SCORE_PACE] - 0.5) < 1e-9);
 	assert_true(s.part[SCORE_RISE] == 1);
 	assert_true(s.part[SCORE_SOUND] == 1);
-	assert_true(fabs(s.total - (0.3 * 26 / 36 + 0.3 * 0.75 + 0.15 * 0.5 +
-				    0.1 + 0.15)) < 1e-9);
+	assert_true(isnan(s.part[SCORE_SPEECH])); /* nobody has listened */
+	assert_true(fabs(s.total - (0.25 * 26 / 36 + 0.3 * 0.75 + 0.15 * 0.5 +
+				    0.1 + 0.1) /
+				       0.9) < 1e-9);
 	assert_true(fabs(s.motion - 0.3) < 1e-9);
 	assert_int_equal(s.cuts, 1);
 	assert_true(score_span(&f, 60, 70).part[SCORE_SOUND] == 0);
@@ -99,6 +102,44 @@ test_score_leaves_out_what_is_unknown(void **state)
 	f.n_motion = 0;
 	s = score_span(&f, 41, 46);
 	assert_true(s.total == 0);
+}
+
+/* Hops with a pitch of 200 Hz and a syllable every quarter of a second, and
+ * speech from 42 to 44. */
+static void
+speak(struct findings *f, struct sound_hop *hops, struct sound_span *span)
+{
+	for (size_t i = 0; i < HOPS; i++)
+		hops[i] =
+		    (struct sound_hop){ .pitch = 2000, .syllable = i % 8 == 0 };
+	*span = (struct sound_span){ 42, 44, 0.9, true };
+	f->hops = hops;
+	f->n_hops = HOPS;
+	f->activity = span;
+	f->n_activity = 1;
+}
+
+static void
+test_score_counts_the_share_of_speech(void **state)
+{
+	static struct sound_hop hops[HOPS];
+	struct findings f = burst();
+	struct sound_span span;
+	cJSON *doc, *s;
+
+	(void)state;
+	speak(&f, hops, &span);
+	assert_true(score_span(&f, 40, 45).part[SCORE_SPEECH] == 0.4);
+	assert_true(score_span(&f, 50, 55).part[SCORE_SPEECH] == 0);
+	doc = suggest(&f);
+	s = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "segments"), 8);
+	assert_true(number(s, "pitch") == 200);
+	assert_true(fabs(number(s, "speech_rate") - 4) <= 0.5);
+	assert_true(number(cJSON_GetObjectItem(s, "components"), "speech") ==
+		    0.4);
+	s = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "segments"), 10);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(s, "speech_rate")));
+	cJSON_Delete(doc);
 }
 
 static void
@@ -286,6 +327,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_score_is_the_weighted_mean_of_its_parts),
 		cmocka_unit_test(test_score_leaves_out_what_is_unknown),
+		cmocka_unit_test(test_score_counts_the_share_of_speech),
 		cmocka_unit_test(test_suggest_ranks_the_burst_first),
 		cmocka_unit_test(test_suggest_clips_do_not_overlap),
 		cmocka_unit_test(test_suggest_spreads_over_a_long_file),
