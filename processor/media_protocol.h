@@ -35,6 +35,11 @@
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s,"mode":"exact"|"copy",
  *   "note":"why not as asked"|null}|{"id","error":".."}]}
+ * Result of hls: {"video":[{"file":"hls-0.mp4","width","height","frame_rate",
+ *   "copied":bool,"codecs":"avc1.64001f","header":bytes,"bytes":[of each
+ *   segment],"durations":[s], of the first only: they are those of all},..],
+ *   "audio":{"file":"hls-audio.mp4","channels","copied","codecs","header",
+ *   "bytes","durations"}|null}; a file is its header and its segments
  * What a file does not have is null: "poster" and "thumbnail" of an audio
  * file. docs/media.md describes every member.
  * Files named in a result lie in the output directory, plain names of

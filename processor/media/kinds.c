@@ -4,6 +4,7 @@
 #include "processor/media/kinds.h"
 #include "processor/media/analyze.h"
 #include "processor/media/clips.h"
+#include "processor/media/hls.h"
 #include "processor/media/probe.h"
 
 /* clang-format off */
@@ -11,6 +12,7 @@ static const struct media_kind kinds[] = {
 	{ "analyze", NULL,	 analyze_outputs, analyze_run },
 	{ "clips",   clips_read, clips_outputs,	  clips_run },
 	{ "probe",   NULL,	 NULL,		  probe_run },
+	{ "hls",     NULL,	 hls_outputs,	  hls_run },
 };
 /* clang-format on */
 
