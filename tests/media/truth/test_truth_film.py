@@ -3,6 +3,7 @@ what the detectors find in a few of them."""
 import pathlib
 import subprocess
 
+import numpy as np
 import pytest
 
 import encoding
@@ -12,6 +13,7 @@ import oracle
 import ours
 import scoring
 import sources
+import transitions
 
 SEED = 5
 
@@ -47,8 +49,8 @@ def test_variants_of_a_motif_stay_together(variants):
     assert len({sources.motif(pathlib.Path(v)) for v in variants}) == 1
 
 
-def test_seed_fixes_truth():
-    pool = sources.sources("train", "made")[:3]
+def test_seed_fixes_truth(cache):
+    pool = sources.sources("train", "made", cache)[:3]
 
     def truth(seed, number):
         return film.Film(seed, "train", number, pool, 3).truth()
@@ -56,6 +58,36 @@ def test_seed_fixes_truth():
     assert truth(1, 0) == truth(1, 0)
     assert truth(1, 0) != truth(2, 0)
     assert truth(1, 0) != truth(1, 1)
+
+
+def pure(one, shot, n):
+    """Frame n as the shot alone gives it."""
+    return np.clip(one.grade.draw(shot.frame(n)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", [None, "Dissolve", "Fade", "Wipe", "Push"])
+def test_transition_begins_and_ends_where_the_truth_says(monkeypatch, cache,
+                                                         kind):
+    """To the frame: before `first` and from `end` on there is one shot alone,
+    between them no frame is that of one alone."""
+    make = kind and getattr(transitions, kind)
+    monkeypatch.setattr(transitions, "transition",
+                        lambda rng, rate: make and make(rng, rate))
+    pool = sources.sources("train", "made", cache)[:3]
+    joins = 0
+    for number in range(2):
+        one = film.Film(SEED, "train", number, pool, 12, ((64, 36),))
+        one.overlays = []
+        joins += len(one.joins)
+        for i, (first, end, join) in enumerate(one.joins):
+            old, new = one.shots[i:i + 2]
+            assert (one.frame(first - 1) == pure(one, old, first - 1)).all()
+            assert (one.frame(end) == pure(one, new, end)).all()
+            if join:
+                assert (one.frame(first) != pure(one, old, first)).any()
+                assert (one.frame(end - 1) != pure(one, new, end - 1)).any()
+                assert join.length == end - first
+    assert joins >= 4
 
 
 def test_seed_fixes_file(cache, tmp_path):
