@@ -15,6 +15,7 @@
 #include "processor/frames.h"
 #include "processor/media_run.h"
 #include "processor/objects.h"
+#include "processor/result.h"
 #include "queue/queue.h"
 
 #include <stdatomic.h>
@@ -117,9 +118,10 @@ struct job_media {
 /* Leases the input of the job's video. 0 or -1; end with job_media_close() in
  * both cases. */
 int MUST_CHECK job_media_open(struct job_run *run, struct job_media *m);
-/* Runs the worker; m->frames.result is there on 0. */
+/* Runs the worker: kind and members of struct media_job. m->frames.result is
+ * there on 0. */
 int MUST_CHECK job_media_run(struct job_run *run, struct job_media *m,
-			     const char *job, const char *clips);
+			     const char *kind, const char *members);
 void job_media_close(struct job_run *run, struct job_media *m);
 /* Of bytes that crashed workers before and are not to be read again. 0 or -1.
  */
@@ -133,6 +135,9 @@ int job_fail_crash(struct job_run *run, const struct job_media *m,
  * under @key. 0 or -1. */
 int MUST_CHECK job_publish(struct job_run *run, struct job_media *m,
 			   const char *name, const char *key);
+/* All of them below the input's own folder, into run->outcome.files. */
+int MUST_CHECK job_publish_files(struct job_run *run, struct job_media *m,
+				 const struct result_file *files, size_t n);
 /* derived/{video}/{hash of the input's bytes and the analyser}/@name, in the
  * run's arena: the same bytes have the same keys at every attempt. */
 const char *job_derived_key(struct job_run *run, const struct job_media *m,

@@ -4,12 +4,14 @@
  * back, and decodes by itself only when there is none of this analyser.
  */
 #include "processor/job.h"
+#include "base/io.h"
 #include "base/json_shape.h"
 #include "base/json_write.h"
 #include "base/log.h"
-#include "processor/result.h"
 
+#include <fcntl.h>
 #include <math.h>
+#include <unistd.h>
 
 #define DOCUMENT_NAME "analysis.json"
 #define PERCENT_DECODED 95
@@ -55,45 +57,29 @@ document_of(struct job_run *run, const struct job_media *m,
 	return text;
 }
 
+/* Beside the files of the worker, which is dead: one of them from here on. */
 static int
-publish_document(struct job_run *run, const struct job_media *m,
-		 const struct result *r)
+leave_document(struct job_run *run, const struct job_media *m, struct result *r)
 {
 	const char *text = document_of(run, m, r);
-	enum s3_error err = S3_ERR_INTERNAL_ERROR;
+	int fd =
+	    openat(m->dir_fd, DOCUMENT_NAME,
+		   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int rc = fd < 0 || !text ? -1 : io_write_all(fd, text, strlen(text));
 
+	if (fd >= 0)
+		close(fd);
+	if (rc != 0)
+		return job_fail(run, false, "work_directory");
+	r->files[r->n_files++] =
+	    (struct result_file){ "analysis", DOCUMENT_NAME };
 	run->outcome.analysis_key = job_derived_key(run, m, DOCUMENT_NAME);
-	if (text && run->outcome.analysis_key)
-		err = objects_put_text(&run->objects, run->job.bucket,
-				       run->outcome.analysis_key,
-				       "application/json", slice_str(text));
-	return err == S3_OK ? 0 : job_fail_store(run, err, "publish");
-}
-
-static int
-publish_files(struct job_run *run, struct job_media *m, const struct result *r,
-	      struct buf *b)
-{
-	int rc = 0;
-
-	json_open_array(b, "files");
-	for (size_t i = 0; rc == 0 && i < r->n_files; i++) {
-		const struct result_file *f = &r->files[i];
-		const char *key = job_derived_key(run, m, f->file);
-
-		rc = job_publish(run, m, f->file, key);
-		json_open_object(b, NULL);
-		json_put_str(b, "role", f->role);
-		json_put_str(b, "key", key);
-		json_close_object(b);
-	}
-	json_close_array(b);
-	return rc;
+	return 0;
 }
 
 /* Publishes and lists what was published, as the job's result. */
 static int
-publish_all(struct job_run *run, struct job_media *m, const struct result *r)
+publish_all(struct job_run *run, struct job_media *m, struct result *r)
 {
 	struct buf b = BUF_INIT;
 	int rc;
@@ -115,9 +101,10 @@ publish_all(struct job_run *run, struct job_media *m, const struct result *r)
 		json_close_object(&b);
 	}
 	json_close_array(&b);
-	rc = publish_files(run, m, r, &b);
+	rc = leave_document(run, m, r);
 	if (rc == 0)
-		rc = publish_document(run, m, r);
+		rc = job_publish_files(run, m, r->files, r->n_files);
+	json_put_raw(&b, "files", run->outcome.files);
 	json_put_str(&b, "analysis", run->outcome.analysis_key);
 	json_put_u64(&b, "scenes", r->analysis.scenes);
 	json_close_object(&b);

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "processor/outputs.h"
 
-/* The worker's part of the payload: ids and bounds, nothing else. NULL when
+/* The worker's part of the request: ids and bounds, nothing else. NULL when
  * the payload is not of our making. */
 static char *
 clips_request(const cJSON *clips)
@@ -20,7 +20,8 @@ clips_request(const cJSON *clips)
 	if (!cJSON_IsArray(clips) ||
 	    cJSON_GetArraySize(clips) > MEDIA_CLIPS_MAX)
 		return NULL;
-	json_open_array(&b, NULL);
+	json_open_object(&b, NULL);
+	json_open_array(&b, "clips");
 	cJSON_ArrayForEach(clip, clips)
 	{
 		const char *id = json_str(clip, "id");
@@ -39,6 +40,7 @@ clips_request(const cJSON *clips)
 		json_close_object(&b);
 	}
 	json_close_array(&b);
+	json_close_object(&b);
 	if (ok)
 		return buf_steal(&b);
 	buf_release(&b);

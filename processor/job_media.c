@@ -5,6 +5,7 @@
 #include "processor/job.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/json_write.h"
 #include "base/log.h"
 #include "processor/outputs.h"
 #include "processor/workdir.h"
@@ -131,15 +132,15 @@ worker_threads(const struct conf *c)
 }
 
 int
-job_media_run(struct job_run *run, struct job_media *m, const char *job,
-	      const char *clips)
+job_media_run(struct job_run *run, struct job_media *m, const char *kind,
+	      const char *members)
 {
 	const struct conf *c = run->host->conf;
 	const struct media_job media = {
 		.program = run->host->media_program,
-		.job = job,
+		.kind = kind,
 		.id = run->job.id,
-		.clips = clips,
+		.members = members,
 		.input = &m->input,
 		.out_dir = m->dir_fd,
 		.threads = worker_threads(c),
@@ -182,6 +183,34 @@ job_publish(struct job_run *run, struct job_media *m, const char *name,
 			       output_content_type(kind), o.fd, o.size);
 	output_close(&o);
 	return err == S3_OK ? 0 : job_fail_store(run, err, "publish");
+}
+
+int
+job_publish_files(struct job_run *run, struct job_media *m,
+		  const struct result_file *files, size_t n)
+{
+	struct buf b = BUF_INIT;
+	int rc = 0;
+
+	json_open_array(&b, NULL);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const char *key = job_derived_key(run, m, files[i].file);
+		uint64_t before = m->published;
+
+		rc = job_publish(run, m, files[i].file, key);
+		json_open_object(&b, NULL);
+		json_put_str(&b, "name", files[i].file);
+		json_put_str(&b, "role", files[i].role);
+		json_put_str(&b, "key", key);
+		json_put_u64(&b, "size", m->published - before);
+		json_close_object(&b);
+	}
+	json_close_array(&b);
+	run->outcome.files = arena_cstr(&run->arena, buf_slice(&b));
+	if (rc == 0 && (!buf_ok(&b) || !run->outcome.files))
+		rc = job_fail(run, false, "out_of_memory");
+	buf_release(&b);
+	return rc;
 }
 
 const char *

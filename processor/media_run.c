@@ -89,13 +89,25 @@ media_classify(int code, int status, const struct frames *f)
 	return f->seen[FRAME_ERROR] ? MEDIA_REFUSED : MEDIA_PROTOCOL;
 }
 
+/* Of two members of a name the first is read: ours. */
+static void
+put_members(struct buf *b, const char *object)
+{
+	struct slice inner = slice_str(object);
+
+	if (inner.n <= 2)
+		return;
+	buf_putc(b, ',');
+	buf_put(b, slice_mem(inner.p + 1, inner.n - 2));
+}
+
 static char *
 request_text(const struct media_job *job)
 {
 	struct buf b = BUF_MAX(MEDIA_REQUEST_MAX);
 
 	json_open_object(&b, NULL);
-	json_put_str(&b, "job", job->job);
+	json_put_str(&b, "job", job->kind);
 	json_put_u64(&b, "size", job->input->size);
 	json_open_array(&b, "extents");
 	for (size_t i = 0; i < job->input->n; i++) {
@@ -112,8 +124,7 @@ request_text(const struct media_job *job)
 	json_put_u64(&b, "threads", job->threads);
 	json_put_u64(&b, "memory_bytes", job->memory_bytes);
 	json_put_u64(&b, "deadline_s", job->cap_s);
-	if (job->clips)
-		json_put_raw(&b, "clips", job->clips);
+	put_members(&b, job->members);
 	json_close_object(&b);
 	return buf_steal(&b);
 }
@@ -135,7 +146,7 @@ log_line(struct watch *w)
 {
 	if (w->line.n && w->logged < LOG_BYTES_MAX) {
 		w->logged += w->line.n;
-		log_info("media_log", "%s %s: %.*s%s", w->job->job, w->job->id,
+		log_info("media_log", "%s %s: %.*s%s", w->job->kind, w->job->id,
 			 SLICE_ARG(buf_slice(&w->line)),
 			 w->logged < LOG_BYTES_MAX ? "" : " (no more of it)");
 	}
@@ -274,12 +285,12 @@ media_run(const struct media_job *job, struct frames *f)
 	if (!w.doomed)
 		w.end = media_classify(info.si_code, info.si_status, f);
 	if (w.end > MEDIA_STOPPED)
-		log_warn("media_end", "%s %s: %s (%s %d)", job->job, job->id,
+		log_warn("media_end", "%s %s: %s (%s %d)", job->kind, job->id,
 			 media_end_name(w.end),
 			 info.si_code == CLD_EXITED ? "exit" : "signal",
 			 info.si_status);
 	else
-		log_debug("media_end", "%s %s: %s", job->job, job->id,
+		log_debug("media_end", "%s %s: %s", job->kind, job->id,
 			  media_end_name(w.end));
 out:
 	buf_release(&w.line);

@@ -22,10 +22,12 @@ enum media_end {
 };
 
 struct media_job {
-	int program;	   /* media_program_open() */
-	const char *job;   /* "analyze" or "clips", also for the log */
-	const char *id;	   /* of the job, for the log */
-	const char *clips; /* JSON array, NULL for analyze */
+	int program;	  /* media_program_open() */
+	const char *kind; /* of media/kinds.c, also for the log */
+	const char *id;	  /* of the job, for the log */
+	/* The members of its own in the request, as a JSON object; NULL: none
+	 */
+	const char *members;
 	const struct input *input;
 	int out_dir;
 	unsigned threads;

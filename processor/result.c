@@ -59,11 +59,13 @@ is_listed(const struct result *r, const char *file)
 }
 
 /* Every one of a kind we publish, none twice. */
-static int
-check_files(const cJSON *list, struct result *out)
+int
+result_check_files(const cJSON *frame, struct result *out, const char **why)
 {
-	const cJSON *item;
+	const cJSON *list = json_member(frame, "files"), *item;
 
+	*out = (struct result){ 0 };
+	*why = "files";
 	if (!json_rows_ok(list, file_members, ARRAY_LEN(file_members), false,
 			  RESULT_FILES_MAX))
 		return -1;
@@ -160,12 +162,11 @@ result_check(const cJSON *frame, struct result *out, const char **why)
 {
 	const cJSON *poster = json_member(frame, "poster");
 
-	*out = (struct result){ .probe = json_member(frame, "probe") };
+	if (result_check_files(frame, out, why) != 0)
+		return -1;
+	out->probe = json_member(frame, "probe");
 	*why = "probe";
 	if (check_facts(out->probe, out) != 0)
-		return -1;
-	*why = "files";
-	if (check_files(json_member(frame, "files"), out) != 0)
 		return -1;
 	*why = "poster";
 	if (poster && !cJSON_IsNull(poster)) {

@@ -37,7 +37,7 @@ struct result {
 	const cJSON *probe;
 	double duration;   /* seconds, < 0: unknown */
 	int width, height; /* as displayed, 0: no picture */
-	struct result_file files[RESULT_FILES_MAX];
+	struct result_file files[RESULT_FILES_MAX + 1]; /* one for the broker */
 	size_t n_files;
 	const char *poster; /* NULL: no picture; one of the files */
 	struct result_thumb thumbs[RESULT_THUMBS_MAX];
@@ -45,6 +45,9 @@ struct result {
 	struct analysis analysis;
 };
 
+/* Its files alone, of any kind: out->files. The same answers. */
+int MUST_CHECK result_check_files(const cJSON *frame, struct result *out,
+				  const char **why);
 /* The result frame of "analyze". 0, or -1 with the offending member in *why. */
 int MUST_CHECK result_check(const cJSON *frame, struct result *out,
 			    const char **why);

@@ -1,7 +1,7 @@
 /*
  * Clips: asked for by a user, cut by a generate_clips job.
  */
-#include "queue/pg.h"
+#include "queue/videos.h"
 #include "base/json_write.h"
 #include "base/random.h"
 
@@ -54,25 +54,6 @@ put_clip_rows(struct queue_clip *clips, size_t n, struct arena *a,
 	json_close_array(rows);
 }
 
-/* Row level security decides whether the user has this video. */
-static enum queue_error
-check_video(struct pg_tx *tx, const char *video)
-{
-	static const struct pg_stmt stmt = {
-		"clips_video", "SELECT FROM videos WHERE id = $1"
-	};
-	struct pg_args args = { 0 };
-	PGresult *r;
-	enum queue_error err;
-
-	pg_text(&args, video);
-	err = pg_exec(tx, &stmt, &args, &r);
-	if (!err && PQntuples(r) == 0)
-		err = QUEUE_NOT_FOUND;
-	PQclear(r);
-	return err;
-}
-
 static enum queue_error
 insert_clips(struct pg_tx *tx, const char *video, const char *rows,
 	     char job[UUID_TEXT_MAX])
@@ -99,17 +80,13 @@ queue_clips_create(struct queue *q, const char *user, const char *video,
 {
 	struct buf rows = BUF_INIT;
 	struct pg_tx tx = { 0 };
-	enum queue_error err = QUEUE_NOT_FOUND;
+	enum queue_error err;
 
 	put_clip_rows(clips, n, a, &rows);
 	if (!buf_ok(&rows) || a->err)
 		err = QUEUE_INTERNAL;
-	else if (uuid_valid(slice_str(video)))
-		err = pg_begin(q, user, &tx);
-	if (!err)
-		err = check_video(&tx, video);
-	if (!err)
-		err = pg_become_service(&tx);
+	else
+		err = videos_begin_owned(q, user, video, &tx);
 	if (!err)
 		err = insert_clips(&tx, video, rows.p, job);
 	err = pg_finish(&tx, err);

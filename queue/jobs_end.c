@@ -25,6 +25,7 @@ queue_put_outcome(struct buf *b, const struct queue_outcome *o)
 		{ "segments", o->segments },
 		{ "hooks", o->hooks },
 		{ "clips", o->clips },
+		{ "files", o->files },
 	};
 	const struct {
 		const char *name;

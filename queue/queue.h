@@ -267,6 +267,54 @@ enum queue_error MUST_CHECK queue_video_list(struct queue *q, const char *user,
 					     struct queue_video **out,
 					     size_t *n, uint64_t *total);
 
+/* ---- files and tasks ------------------------------------------------------
+ */
+
+/* What jobs made of a video: struct queue_outcome.files. */
+struct queue_file {
+	const char *name; /* plain, of [a-z0-9.-] */
+	const char *role; /* "storyboard" */
+	const char *bucket;
+	const char *s3_key;
+	uint64_t size;
+	int64_t created_us;
+};
+/* By name. */
+enum queue_error MUST_CHECK queue_files(struct queue *q, const char *user,
+					const char *video, struct arena *a,
+					struct queue_file **out, size_t *n);
+
+/* A job about a video that its user asked for. */
+struct queue_task {
+	const char *id;
+	const char *type;   /* of the job */
+	const char *status; /* of the job */
+	int progress;	    /* 0..100 */
+	const char *error;  /* NULL: none */
+	int64_t created_us;
+};
+/*
+ * queue_task_create - a job of @type with @options (JSON object) in its
+ * payload; where one of the same options is not done yet, that one. CONFLICT
+ * unless the video is completed.
+ */
+enum queue_error MUST_CHECK queue_task_create(struct queue *q, const char *user,
+					      const char *video,
+					      const char *type,
+					      const char *options,
+					      char job[UUID_TEXT_MAX]);
+/* Of @types (NULL-terminated), the newest 100 first. */
+enum queue_error MUST_CHECK queue_task_list(struct queue *q, const char *user,
+					    const char *video,
+					    const char *const *types,
+					    struct arena *a,
+					    struct queue_task **out, size_t *n);
+/* As queue_job_cancel(), for the video's user. */
+enum queue_error MUST_CHECK queue_task_cancel(struct queue *q, const char *user,
+					      const char *video,
+					      const char *const *types,
+					      const char *id);
+
 /* ---- clips -------------------------------------------------------------- */
 
 struct queue_clip {
@@ -427,6 +475,8 @@ struct queue_outcome {
 	const char *hooks;	    /* JSON array of hooks rows */
 	/* generate_clips: JSON array {id, s3_key, thumbnail_key, error} */
 	const char *clips;
+	/* Files published below derived/: JSON array {name, role, key, size} */
+	const char *files;
 };
 enum queue_how {
 	QUEUE_COMPLETED,

@@ -1,7 +1,7 @@
 /*
  * Videos as their owners see them, and the completion of an upload.
  */
-#include "queue/pg.h"
+#include "queue/videos.h"
 #include "base/random.h"
 
 #define VIDEO_COLUMNS                                                   \
@@ -173,4 +173,27 @@ queue_video_list(struct queue *q, const char *user, uint32_t offset,
 		return err;
 	*out = pg_page(r, read_video, sizeof(**out), a, n, 19, total);
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
+}
+
+enum queue_error
+videos_begin_owned(struct queue *q, const char *user, const char *video,
+		   struct pg_tx *tx)
+{
+	static const struct pg_stmt stmt = {
+		"video_owned", "SELECT FROM videos WHERE id = $1"
+	};
+	struct pg_args args = { 0 };
+	PGresult *r = NULL;
+	enum queue_error err = QUEUE_NOT_FOUND;
+
+	*tx = (struct pg_tx){ 0 };
+	if (uuid_valid(slice_str(video)))
+		err = pg_begin(q, user, tx);
+	pg_text(&args, video);
+	if (!err)
+		err = pg_exec(tx, &stmt, &args, &r);
+	if (!err && PQntuples(r) == 0)
+		err = QUEUE_NOT_FOUND;
+	PQclear(r);
+	return err ? err : pg_become_service(tx);
 }

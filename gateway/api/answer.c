@@ -5,10 +5,12 @@
 #include "gateway/api/call.h"
 #include "base/log.h"
 
+#define JSON_TYPE "application/json"
+
 static void
-set_common(struct api_call *c, const char *cache)
+set_common(struct api_call *c, const char *type, const char *cache)
 {
-	http_set_header(c->http, "Content-Type", SLICE("application/json"));
+	http_set_header(c->http, "Content-Type", slice_str(type));
 	http_set_header(c->http, "Cache-Control", slice_str(cache));
 	http_set_header(c->http, "X-Content-Type-Options", SLICE("nosniff"));
 }
@@ -28,8 +30,15 @@ send(struct api_call *c, unsigned status, struct buf *b)
 void
 api_answer(struct api_call *c, unsigned status, struct buf *b)
 {
-	set_common(c, "no-store");
+	set_common(c, JSON_TYPE, "no-store");
 	send(c, status, b);
+}
+
+void
+api_answer_text(struct api_call *c, const char *content_type, struct buf *b)
+{
+	set_common(c, content_type, "private, no-store");
+	send(c, 200, b);
 }
 
 void
@@ -125,7 +134,7 @@ api_not_modified(struct api_call *c, const char *cache, struct slice body)
 	struct slice wanted = http_header_get(c->http, "If-None-Match");
 	char name[API_TAG_MAX], tag[API_TAG_MAX + 2];
 
-	set_common(c, cache);
+	set_common(c, JSON_TYPE, cache);
 	api_tag(body, name);
 	snprintf(tag, sizeof(tag), "\"%s\"", name);
 	http_set_header(c->http, "ETag", slice_str(tag));

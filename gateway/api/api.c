@@ -14,17 +14,20 @@
 
 /* ---- routing ------------------------------------------------------------ */
 
-/* "/a/{id}/b" against a raw path; the segment at {id} into *id. */
+/* "/a/{id}/b/{name}" against a raw path; the segments at the braces into
+ * named, in their order. */
 static bool
-path_matches(const char *pattern, struct slice path, struct slice *id)
+path_matches(const char *pattern, struct slice path,
+	     struct slice named[API_NAMED_MAX])
 {
+	size_t n = 0;
 	struct slice want = slice_str(pattern), w, p;
 	bool more_w = slice_cut(&want, '/', &w);
 	bool more_p = slice_cut(&path, '/', &p);
 
 	while (more_w && more_p) {
-		if (slice_eq_str(w, "{id}"))
-			*id = p;
+		if (slice_starts(w, SLICE("{")))
+			named[n++] = p;
 		else if (!slice_eq(w, p))
 			return false;
 		more_w = slice_cut(&want, '/', &w);
@@ -35,10 +38,10 @@ path_matches(const char *pattern, struct slice path, struct slice *id)
 
 /* The row of the path, NULL when there is none. */
 static const struct api_route *
-find_path(struct slice path, struct slice *id)
+find_path(struct slice path, struct slice named[API_NAMED_MAX])
 {
 	for (size_t i = 0; i < api_routes_n; i++)
-		if (path_matches(api_routes[i].path, path, id))
+		if (path_matches(api_routes[i].path, path, named))
 			return &api_routes[i];
 	return NULL;
 }
@@ -82,7 +85,7 @@ answer_method_not_allowed(struct api_call *c, const char *allow)
 static bool
 route(struct api_call *c)
 {
-	const struct api_route *row = find_path(c->http->raw_path, &c->id);
+	const struct api_route *row = find_path(c->http->raw_path, c->named);
 	char allow[64] = "";
 
 	c->http->operation = "no-route";

@@ -23,7 +23,8 @@
 
 #define API_BODY_MAX (64u << 10)
 #define API_ROUTES_MAX 32 /* bounds the counters */
-#define API_POLL_S 5	  /* Retry-After of what is not finished yet */
+#define API_NAMED_MAX 2
+#define API_POLL_S 5 /* Retry-After of what is not finished yet */
 
 enum api_auth {
 	API_PUBLIC,
@@ -42,7 +43,7 @@ enum api_body {
 struct api_call;
 struct api_route {
 	const char *method;
-	const char *path; /* "{id}" stands for one segment */
+	const char *path; /* "{id}", "{name}" stand for one segment */
 	enum api_auth auth;
 	enum api_body body;
 	const char *operation;
@@ -79,11 +80,12 @@ struct api_call {
 	struct api *api;
 	struct http_request *http;
 	const struct api_route *route; /* NULL: none matched */
-	struct slice id;	       /* the path's {id}, decoded */
-	char user[UUID_TEXT_MAX];      /* API_USER */
-	int64_t token_exp_s;	       /* when that user's token ends */
-	const char *webhook_id;	       /* API_WEBHOOK; NULL: it has none */
-	struct arena arena;	       /* rows read from the database */
+	struct slice
+	    named[API_NAMED_MAX]; /* what the path's braces stand for */
+	char user[UUID_TEXT_MAX]; /* API_USER */
+	int64_t token_exp_s;	  /* when that user's token ends */
+	const char *webhook_id;	  /* API_WEBHOOK; NULL: it has none */
+	struct arena arena;	  /* rows read from the database */
 	struct buf body;
 	cJSON *in;		  /* API_JSON: the body */
 	struct api_stream stream; /* API_STREAM */
@@ -111,6 +113,9 @@ void api_unavailable(struct api_call *c, const char *error);
  * @conflict (NULL: not expected), 503, 500. */
 bool api_queue_ok(struct api_call *c, enum queue_error err,
 		  const char *not_found, const char *conflict);
+/* The same with another Content-Type; b is no JSON. */
+void api_answer_text(struct api_call *c, const char *content_type,
+		     struct buf *b);
 /* Sends b under an ETag of its bytes, or 304 when the client has it. */
 void api_answer_cached(struct api_call *c, struct buf *b);
 /* The name of these bytes: 32 digits, as they stand in the ETag. */
@@ -155,8 +160,10 @@ struct api_presign {
 /* Appends a presigned URL to out; errors are buf's. */
 void api_presign(struct api_call *c, const struct api_presign *p,
 		 struct buf *out);
-/* A member with a presigned GET of a key, the same text for half an hour;
- * null when key is NULL. */
+/* Appends a presigned GET of a key, the same text for half an hour. */
+void api_get_url(struct api_call *c, const char *bucket, const char *key,
+		 struct buf *out);
+/* The same as a member; null when key is NULL. */
 void api_put_url(struct api_call *c, struct buf *b, const char *name,
 		 const char *bucket, const char *key);
 
@@ -197,6 +204,11 @@ void api_video_status_query(struct api_call *c);
 void api_video_events(struct api_call *c); /* live_stream.c */
 void api_video_get(struct api_call *c);
 void api_video_list(struct api_call *c);
+void api_file_list(struct api_call *c); /* files.c */
+void api_file_get(struct api_call *c);
+void api_task_list(struct api_call *c); /* tasks.c */
+void api_task_create(struct api_call *c);
+void api_task_cancel(struct api_call *c);
 void api_clip_list(struct api_call *c); /* clips.c */
 void api_clip_create(struct api_call *c);
 void api_clip_status(struct api_call *c);

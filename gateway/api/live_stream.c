@@ -212,7 +212,7 @@ begin(struct api_call *c, struct stream *s, const char *id)
 void
 api_video_events(struct api_call *c)
 {
-	const char *text = arena_cstr(&c->arena, c->id);
+	const char *text = arena_cstr(&c->arena, c->named[0]);
 	const char *id = api_uuid(c, text);
 	struct stream *s = arena_alloc(&c->http->arena, sizeof(*s));
 	const struct http_stream stream = { next, close_stream, s };

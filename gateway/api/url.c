@@ -82,8 +82,8 @@ api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 }
 
 void
-api_put_url(struct api_call *c, struct buf *b, const char *name,
-	    const char *bucket, const char *key)
+api_get_url(struct api_call *c, const char *bucket, const char *key,
+	    struct buf *out)
 {
 	int64_t now = time_now_us();
 	const struct api_presign get = { .method = "GET",
@@ -92,13 +92,21 @@ api_put_url(struct api_call *c, struct buf *b, const char *name,
 					 .query = SLICE_EMPTY,
 					 .expires_s = URL_EXPIRES_S,
 					 .now_us = now - now % URL_STEP_US };
+
+	api_presign(c, &get, out);
+}
+
+void
+api_put_url(struct api_call *c, struct buf *b, const char *name,
+	    const char *bucket, const char *key)
+{
 	struct buf url = BUF_INIT;
 
 	if (!key) {
 		json_put_null(b, name);
 		return;
 	}
-	api_presign(c, &get, &url);
+	api_get_url(c, bucket, key, &url);
 	json_put_slice(b, name, buf_slice(&url));
 	b->err |= url.err;
 	buf_release(&url);

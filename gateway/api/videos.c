@@ -111,7 +111,7 @@ answer_status(struct api_call *c, const char *id)
 void
 api_video_status(struct api_call *c)
 {
-	answer_status(c, arena_cstr(&c->arena, c->id));
+	answer_status(c, arena_cstr(&c->arena, c->named[0]));
 }
 
 void
@@ -130,7 +130,7 @@ api_video_get(struct api_call *c)
 	struct queue_video v;
 	const char *id;
 
-	if (!read_id(c, arena_cstr(&c->arena, c->id), &id))
+	if (!read_id(c, arena_cstr(&c->arena, c->named[0]), &id))
 		return;
 	if (id)
 		err = queue_video_get(c->api->conf.queue, c->user, id,

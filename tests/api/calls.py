@@ -45,6 +45,11 @@ class Own:
         stack.sql(f"""UPDATE videos SET analysis_status = 'completed',
             duration = 60, ai_suggestions = '{suggestions}'
             WHERE id = '{self.video}'""")
+        stack.sql(f"""INSERT INTO video_files (video_id, name, role, job_type,
+            s3_key, size) VALUES ('{self.video}', 'poster.jpg', 'poster',
+            'process_video', 'derived/{self.video}/x/poster.jpg', 9)""")
+        self.task = user.post(f"/api/videos/{self.video}/tasks",
+                              {"type": "storyboard"}).json["jobId"]
         self.clip = user.post("/api/clips", {
             "video_id": self.video, "start_time": 1,
             "end_time": 2}).json["clip"]["id"]
@@ -55,7 +60,7 @@ class Named:
 
     def __init__(self, text):
         self.key = self.parts_key = self.upload_id = text
-        self.video = self.clip = text
+        self.video = self.clip = self.task = text
 
 
 def _parts(action, **more):
@@ -107,6 +112,18 @@ CALLS = {
     # of a finished video: it ends
     "video events": ("watchVideo", 200, _get(
         lambda o: f"/api/videos/{quote(o.video, safe='')}/events")),
+    "files": ("listVideoFiles", 200, _get(
+        lambda o: f"/api/videos/{quote(o.video, safe='')}/files")),
+    "file": ("getVideoFile", 307, _get(
+        lambda o: f"/api/videos/{quote(o.video, safe='')}/files/poster.jpg")),
+    "tasks": ("listVideoTasks", 200, _get(
+        lambda o: f"/api/videos/{quote(o.video, safe='')}/tasks")),
+    "task": ("createVideoTask", 202, lambda o: (
+        "POST", f"/api/videos/{quote(o.video, safe='')}/tasks",
+        {"type": "thumbnails", "times": [1, 2.5]})),
+    "task cancel": ("cancelVideoTask", 204, lambda o: (
+        "DELETE", f"/api/videos/{quote(o.video, safe='')}/tasks/"
+        f"{quote(o.task, safe='')}")),
     "clips": ("listClips", 200, _get("/api/clips?page=1&limit=5")),
     "clips of a video": ("listClips", 200, _get(
         lambda o: f"/api/clips?videoId={quote(o.video, safe='')}")),

@@ -17,6 +17,7 @@ from web import request
 
 NOT_JSON = {"error": "Request body must be a JSON object"}
 VIDEO = {"error": "Video not found or access denied"}
+TASK = {"error": "No such task of this video"}
 CLIP = {"error": "Clip not found or access denied"}
 UPLOAD = {"error": "Upload not found or access denied"}
 
@@ -59,6 +60,11 @@ FOREIGN = {
     "video": (404, VIDEO),
     "video status": (404, VIDEO),
     "video events": (404, VIDEO),
+    "files": (404, VIDEO),
+    "file": (404, VIDEO),
+    "tasks": (404, VIDEO),
+    "task": (404, VIDEO),
+    "task cancel": (404, TASK),
     "clips of a video": (200, {"clips": [], "pagination": {
         "page": 1, "limit": 20, "total": 0, "pages": 0}}),
     "clip": (404, VIDEO),
@@ -307,6 +313,18 @@ GOLDEN = [
     ("video status", "/api/videos/1/status", 404, VIDEO["error"]),
     ("video events", "/api/videos//events", 400, "Video ID is required"),
     ("video events", "/api/videos/1/events", 404, VIDEO["error"]),
+    ("files", "/api/videos/1/files", 404, VIDEO["error"]),
+    ("file", "/api/videos/1/files/poster.jpg", 404, VIDEO["error"]),
+    ("tasks", "/api/videos/1/tasks", 404, VIDEO["error"]),
+    ("task", "/api/videos/1/tasks", 404, VIDEO["error"]),
+    ("task", {"type": "dance"}, 400,
+     "type must be hls, captions, thumbnails or storyboard"),
+    ("task", {"times": []}, 400,
+     "times must be a list of 1 to 10 numbers of seconds"),
+    ("task", {"times": [-1]}, 400,
+     "times must be numbers of seconds within the video"),
+    ("task cancel", f"/api/videos/{uuid.UUID(int=0)}/tasks/1", 404,
+     TASK["error"]),
     ("clips", "/api/clips?limit=101", 400, "Invalid page or limit"),
     ("clips", "/api/clips?videoId=1", 400, "videoId must be a UUID"),
     ("clip", {"video_id": None}, 400, MISSING_CLIP),
@@ -367,11 +385,17 @@ def test_golden_errors_of_states(stack, owner):
     video = owner.complete(owner.upload()).json["video"]["id"]
     for path, body in (("/api/clips", {"video_id": video, "start_time": 0,
                                        "end_time": 1}),
-                       ("/api/clips/generate", {"videoId": video})):
+                       ("/api/clips/generate", {"videoId": video}),
+                       (f"/api/videos/{video}/tasks", {"type": "hls"})):
         answer = owner.post(path, body)
         assert (answer.status, answer.json) == (
             409, {"error": "The video has not been processed yet"})
     own = Own(owner)
+    path = f"/api/videos/{own.video}/tasks/{own.task}"
+    assert owner.call("DELETE", path).status == 204
+    answer = owner.call("DELETE", path)
+    assert (answer.status, answer.json) == (
+        409, {"error": "The task has ended"})
     answer = owner.post("/api/clips/generate", {
         "videoId": own.video, "settings": {"viralThreshold": 95}})
     assert (answer.status, answer.json) == (
@@ -389,7 +413,8 @@ ELSEWHERE = {("uploadForm", "400"), *(
 def test_every_error_of_the_description_has_a_golden_answer():
     have = {(CALLS[name][0], str(status)) for name, _, status, _ in GOLDEN}
     have |= {("completeUpload", "409"), ("createClip", "409"),
-             ("generateClips", "409")}  # test_golden_errors_of_states
+             ("generateClips", "409"), ("createVideoTask", "409"),
+             ("cancelVideoTask", "409")}  # test_golden_errors_of_states
     want = {(name, status) for name, (_, _, o) in OPERATIONS.items()
             for status in o["responses"] if status >= "400"}
     assert want - have - ELSEWHERE == set()

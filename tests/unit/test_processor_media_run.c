@@ -255,7 +255,7 @@ run_over(const struct input *in, const char *job, unsigned cap_s,
 {
 	const struct media_job m = {
 		.program = program,
-		.job = job,
+		.kind = job,
 		.id = "1",
 		.input = in,
 		.out_dir = out_dir,

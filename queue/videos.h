@@ -1,0 +1,19 @@
+/*
+ * videos.h - transactions about one video, for the queue's own files.
+ */
+#ifndef QUEUE_VIDEOS_H
+#define QUEUE_VIDEOS_H
+
+#include "queue/pg.h"
+
+/*
+ * videos_begin_owned - a transaction of the service about a video that row
+ * level security shows to this user: NOT_FOUND else. End it with pg_finish()
+ * in any case.
+ */
+enum queue_error MUST_CHECK videos_begin_owned(struct queue *q,
+					       const char *user,
+					       const char *video,
+					       struct pg_tx *tx);
+
+#endif
