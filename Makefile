@@ -39,7 +39,7 @@ LIBS.core    := -llmdb -lpq -lcurl -lexpat -lisal -lcjson -lcrypto \
 		-lpthread -lm
 LIBS.gateway := -lmicrohttpd $(LIBS.core)
 LIBS.media   := -lavformat -lavcodec -lavutil -lswscale -lswresample \
-		-lmagic -lseccomp -lisal -lcjson -lcrypto \
+		-lmagic -lseccomp -lexpat -lisal -lcjson -lcrypto \
 		-lpthread -lm
 CPPFLAGS += -I/usr/include/postgresql
 
@@ -220,6 +220,9 @@ endif
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
 		$(BUILD)/libgateway.a $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.gateway)
+$(BUILD)/fuzz/media_%: $(BUILD)/tests/fuzz/fuzz_media_%.o $(FUZZ_MAIN) \
+		$(BUILD)/libmedia.a $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.media)
 .PRECIOUS: $(BUILD)/%.o
 
 # ---- checking ---------------------------------------------------------------

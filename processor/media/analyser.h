@@ -10,17 +10,21 @@
 #ifndef PROCESSOR_MEDIA_ANALYSER_H
 #define PROCESSOR_MEDIA_ANALYSER_H
 
+#include "processor/media/cascade.h"
 #include "processor/media/change.h"
 #include "processor/media/job.h"
 #include "processor/media/outputs.h"
 #include "processor/media/source.h"
+#include "processor/media/glance.h"
 
-/* A picture. @change: from the one before; zero for the first. */
+/* A picture. @change: from the one before; zero for the first. @glance: of the
+ * first picture in each second, else NULL. */
 struct video_frame {
 	int64_t number; /* in order of display, from 0 */
 	double time;	/* seconds from the start */
 	const struct grid *grid;
 	struct grid_change change;
+	const struct glance *glance;
 	const AVFrame *frame; /* may be referenced, not modified */
 };
 
@@ -83,6 +87,11 @@ struct sound_hop {
 
 #define SOUND_HOP_S 0.032
 
+struct face {
+	double time;
+	struct cascade_box box; /* of the picture as it is shown */
+};
+
 /* What the analysers found. Series: one value per step, NAN is unknown. */
 struct findings {
 	double duration; /* of what was decoded, seconds */
@@ -104,6 +113,8 @@ struct findings {
 	/* In the picture, one per second. NULL: nobody has counted. */
 	double *faces;
 	size_t n_faces;
+	struct face *face_boxes; /* in order of time; of long files not all */
+	size_t n_face_boxes;
 	struct found_picture poster;
 	struct found_picture thumbs[THUMBS_MAX];
 	size_t n_thumbs;
@@ -157,5 +168,6 @@ extern const struct analyser analyser_motion;
 extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;
 extern const struct analyser analyser_thumbs;
+extern const struct analyser analyser_faces;
 
 #endif

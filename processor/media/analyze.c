@@ -16,6 +16,7 @@ static const struct analyser *const analysers[] = {
 	&analyser_motion,
 	&analyser_black,
 	&analyser_freeze,
+	&analyser_faces,
 	&analyser_thumbs,
 };
 /* clang-format on */

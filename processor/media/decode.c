@@ -27,6 +27,8 @@ struct pass {
 	AVFrame *sound;		  /* converted */
 	struct grid grids[2];
 	bool has_grid;
+	struct glance glance;
+	double glance_due; /* seconds */
 	double video_time;
 	double audio_time; /* where the next samples begin */
 	int64_t frames_max;
@@ -63,6 +65,16 @@ picture_time(struct pass *p, const AVFrame *frame)
 	return t;
 }
 
+static const struct glance *
+take_glance(struct pass *p, const AVFrame *frame)
+{
+	bool taken =
+	    glance_take(&p->glance, frame, source_aspect(p->src, frame),
+			turn_of(p->src->video));
+
+	return taken ? &p->glance : NULL;
+}
+
 static int
 show_picture(struct pass *p, const AVFrame *frame)
 {
@@ -81,6 +93,10 @@ show_picture(struct pass *p, const AVFrame *frame)
 				"the pixel format cannot be analysed");
 	if (p->has_grid)
 		v.change = grid_compare(before, grid);
+	if (v.time >= p->glance_due) {
+		v.glance = take_glance(p, frame);
+		p->glance_due = floor(v.time) + 1;
+	}
 	p->has_grid = true;
 	p->video_time = v.time;
 	p->out->end = fmax(p->out->end, v.time + frame_seconds(p->src->video));

@@ -18,6 +18,7 @@ findings_release(struct findings *f)
 	free(f->faces);
 	free(f->blacks);
 	free(f->freezes);
+	free(f->face_boxes);
 	*f = (struct findings){ 0 };
 }
 

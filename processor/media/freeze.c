@@ -1,8 +1,11 @@
 /*
  * Freeze: pictures that differ from the first of them by no more than a
  * thousandth of the scale on average, all planes together, for at least two
- * seconds (the defaults of FFmpeg's freezedetect). Of large pictures, some
- * rows stand for all: a mean over tens of thousands of samples is enough.
+ * seconds (the defaults of FFmpeg's freezedetect).
+ *
+ * A mean cannot be less than that of the sketches' cells, so of most pictures
+ * those tell enough. For the others parts of some rows of samples, spread over
+ * the picture, stand for all of it.
  */
 #pragma GCC optimize("O3") /* vector code for the sums */
 #include "processor/media/analyser.h"
@@ -12,12 +15,14 @@
 
 #define NOISE (0.001 * 256) /* mean difference of samples, 8 bits */
 #define LENGTH_MIN 2.0
-#define ROWS 64 /* of luma */
-#define RUN 1024
+#define ROWS 64	 /* of luma */
+#define PARTS 8	 /* of a row; the even ones count, then the odd ones */
+#define RUN 1024 /* samples at a time */
 
 struct freeze {
 	AVFrame *first; /* a reference */
-	double from;	/* its time; NAN: none yet */
+	struct sketch sketch;
+	double from; /* its time; NAN: none yet */
 	double last;
 	double step;
 	struct span *spans;
@@ -53,44 +58,86 @@ difference(const uint8_t *a, const uint8_t *b, int n)
 	return sum;
 }
 
-static int64_t
-row_difference(const struct plane *a, const struct plane *b, int y)
+/* @share: how many samples a plane of chroma has to one of luma. */
+static bool
+sketches_differ(const struct sketch *a, const struct sketch *b, double share)
 {
+	int n = b->w * b->h, cn = b->cw * b->ch;
+	double sum;
+
+	if (a->w != b->w || a->h != b->h || a->cw != b->cw || a->ch != b->ch)
+		return true;
+	sum = (double)difference(a->y, b->y, n) / n;
+	if (cn)
+		sum +=
+		    share *
+		    (difference(a->u, b->u, cn) + difference(a->v, b->v, cn)) /
+		    cn;
+	return sum > NOISE * (1 + 2 * share);
+}
+
+/* Rows lie apart: they come from memory sooner when asked for early. */
+static void
+fetch_row(const struct plane *v, int y)
+{
+	const uint8_t *row = v->p + y * v->stride;
+
+	for (int x = 0; y < v->h && x < v->w * v->step; x += 64)
+		__builtin_prefetch(row + x);
+}
+
+static int64_t
+row_difference(const struct plane *a, const struct plane *b, int y, bool odd,
+	       int64_t *samples)
+{
+	int part = a->w / PARTS < RUN ? a->w / PARTS + 1 : RUN;
 	uint8_t room_a[RUN], room_b[RUN];
 	int64_t sum = 0;
 
-	for (int x = 0; x < a->w; x += RUN) {
-		int n = a->w - x < RUN ? a->w - x : RUN;
+	for (int x = odd ? part : 0; x < a->w; x += 2 * part) {
+		int n = a->w - x < part ? a->w - x : part;
 
 		sum += difference(plane_bytes(a, x, y, n, room_a),
 				  plane_bytes(b, x, y, n, room_b), n);
+		*samples += n;
 	}
 	return sum;
 }
 
 static bool
-is_same(const AVFrame *a, const AVFrame *b)
+rows_differ(const AVFrame *a, const AVFrame *b)
 {
 	int every = a->height > ROWS ? a->height / ROWS : 1;
-	int64_t sum = 0, samples = 0, least;
+	int64_t sum = 0, samples = 0;
 	struct plane pa, pb;
 
-	if (a->width != b->width || a->height != b->height ||
-	    a->format != b->format)
-		return false;
-	/* Luma alone may already differ too much for all planes together. */
-	least = 3 * (int64_t)(NOISE * a->width * (a->height / every + 1));
 	for (int c = PLANE_Y; c <= PLANE_V; c++) {
 		if (!plane_of(&pa, a, c) || !plane_of(&pb, b, c))
 			break;
 		for (int y = 0; y < pa.h; y += every) {
-			sum += row_difference(&pa, &pb, y);
-			samples += pa.w;
-			if (sum > least)
-				return false;
+			fetch_row(&pa, y + every);
+			fetch_row(&pb, y + every);
+			sum += row_difference(&pa, &pb, y, y / every & 1,
+					      &samples);
 		}
 	}
-	return (double)sum <= NOISE * (double)samples;
+	return (double)sum > NOISE * (double)samples;
+}
+
+static bool
+is_same(const struct freeze *z, const struct video_frame *f)
+{
+	const AVFrame *a = z->first, *b = f->frame;
+	struct plane y, u;
+	double share = 0;
+
+	if (a->width != b->width || a->height != b->height ||
+	    a->format != b->format || !plane_of(&y, b, PLANE_Y))
+		return false;
+	if (plane_of(&u, b, PLANE_U))
+		share = ((double)u.w * u.h) / ((double)y.w * y.h);
+	return !sketches_differ(&z->sketch, &f->grid->sketch, share) &&
+	       !rows_differ(a, b);
 }
 
 static int
@@ -100,10 +147,11 @@ freeze_video(void *self, struct job *job, const struct video_frame *f)
 
 	z->step = f->number ? f->time - z->last : 0;
 	z->last = f->time;
-	if (!isnan(z->from) && is_same(z->first, f->frame))
+	if (!isnan(z->from) && is_same(z, f))
 		return 0;
 	spans_add(z->spans, &z->n_spans, z->from, f->time, LENGTH_MIN);
 	z->from = f->time;
+	z->sketch = f->grid->sketch;
 	av_frame_unref(z->first);
 	if (av_frame_ref(z->first, f->frame) != 0)
 		return job_fail(job, MEDIA_LIMIT, "out of memory");

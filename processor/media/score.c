@@ -50,6 +50,18 @@ score_mean(const double *series, size_t n, double from, double to)
 	return count ? sum / count : NAN;
 }
 
+double
+score_most(const double *series, size_t n, double from, double to)
+{
+	size_t first = (size_t)fmax(0, floor(from));
+	size_t end = (size_t)fmax(0, ceil(to));
+	double most = NAN;
+
+	for (size_t i = first; i < end && i < n; i++)
+		most = fmax(most, series[i]); /* of NAN, the other */
+	return most;
+}
+
 static double
 silent_share(const struct findings *f, double from, double to)
 {

@@ -30,6 +30,8 @@ struct score {
 struct score score_span(const struct findings *f, double from, double to);
 /* Mean of the known values of from..to, NAN when there is none. */
 double score_mean(const double *series, size_t n, double from, double to);
+/* The greatest of the known values of from..to, NAN when there is none. */
+double score_most(const double *series, size_t n, double from, double to);
 /* Member "components": every part by name, unknown as null. */
 void score_write_parts(struct buf *b, const struct score *s);
 /* Member "reasons": a phrase for each part that stands out. */

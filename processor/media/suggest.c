@@ -89,7 +89,9 @@ write_segments(struct buf *b, const struct findings *f,
 		    round_to(speech_rate(f, list[i].start, list[i].end), 1));
 		json_put_null(b, "emotional_tone");
 		json_put_num(b, "motion_intensity", round_to(s->motion, 3));
-		json_put_null(b, "face_count");
+		json_put_num(b, "face_count",
+			     score_most(f->faces, f->n_faces, list[i].start,
+					list[i].end));
 		if (f->n_motion)
 			json_put_bool(b, "scene_change", s->cuts > 0);
 		else

@@ -3,6 +3,7 @@
  * JPEG and WebP. It takes about a millisecond.
  */
 #include "processor/media/warmup.h"
+#include "processor/media/faces.h"
 #include "processor/media/picture.h"
 #include "processor/media/sniff.h"
 #include "processor/media/source.h"
@@ -84,6 +85,7 @@ warm_up(void)
 	tzset();
 	signal(SIGPIPE, SIG_IGN);
 	sniff_load();
+	faces_load();
 	source_setup();
 	return show_sample();
 }

@@ -1,11 +1,18 @@
 """What is seen in the pictures: black and frozen spans, beside FFmpeg's own
 filters on the same file."""
+import pathlib
 import re
 import subprocess
 
 import pytest
 
+import drawn
 import worker
+
+CASCADE = pathlib.Path("/usr/share/opencv4/lbpcascades/"
+                       "lbpcascade_frontalface_improved.xml")
+needs_cascade = pytest.mark.skipif(not CASCADE.exists(),
+                                   reason="no opencv-data")
 
 
 def analysis_of(path, out):
@@ -75,3 +82,82 @@ def test_sound_alone_is_neither_black_nor_frozen(files, tmp_path):
     path = files.make("tone3.wav", "-f", "lavfi", "-i", "sine=d=3")
     found = analysis_of(path, tmp_path)
     assert (found["black"], found["freeze"]) == ([], [])
+
+
+# ---- faces -------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def face(tmp_path_factory):
+    return drawn.write_pgm(tmp_path_factory.mktemp("face") / "face.pgm", 120,
+                           drawn.face(120))
+
+
+def over(files, name, background, face, places, *more):
+    """A film of 640x360 on which the face lies at (x, y, from second, to)."""
+    graph = [f"movie={face},gblur=1.5,split={len(places)}" +
+             "".join(f"[f{n}]" for n in range(len(places)))]
+    last = "b"
+    graph.append(f"{background},format=gray,setsar=1[b]")
+    for n, (x, y, start, end) in enumerate(places):
+        graph.append(f"[{last}][f{n}]overlay={x}:{y}:eof_action=repeat:"
+                     f"enable='between(t,{start},{end}-0.001)'[o{n}]")
+        last = f"o{n}"
+    return files.video(name, ";".join(graph) + f";[{last}]null", *more)
+
+
+@needs_cascade
+def test_faces_are_counted_and_placed(files, face, tmp_path):
+    path = over(files, "faces.mp4", "color=0x303030:d=6:s=640x360:r=10", face,
+                [(100, 80, 1, 3), (400, 160, 2, 4)])
+    found = analysis_of(path, tmp_path)
+    assert found["faces"]["count"] == [0, 1, 2, 1, 0, 0]
+    for box in found["faces"]["boxes"]:
+        centre = (640 * (box["x"] + box["width"] / 2),
+                  360 * (box["y"] + box["height"] / 2))
+        # The eyes and the mouth lie above the middle of the head.
+        near = min((160, 140), (460, 220),
+                   key=lambda at: abs(at[0] - centre[0]))
+        assert centre == pytest.approx(near, abs=15)
+        assert 60 < 640 * box["width"] < 120
+    assert [round(box["time"]) for box in found["faces"]["boxes"]] == [
+        1, 2, 2, 3]
+    (segment,) = found["segments"]
+    assert segment["face_count"] == 2
+
+
+@needs_cascade
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_faces_are_looked_for_in_the_upright_picture(files, face, tmp_path,
+                                                     turn):
+    back = {90: "transpose=clock", 180: "vflip,hflip",
+            270: "transpose=cclock"}[turn]
+    plain = files.video(
+        f"lying{turn}.mp4",
+        f"movie={face},gblur=1.5,loop=5:1,setpts=N/5/TB,scale=200:200,"
+        f"pad=300:500:30:60:color=0x303030,{back}", "-r", "5")
+    path = files.make(f"upright{turn}.mp4", "-i", plain, "-c", "copy",
+                      "-metadata:s:v", f"rotate={turn}")
+    found = analysis_of(path, tmp_path / "turned")["faces"]
+    assert set(found["count"]) == {1}
+    box = found["boxes"][0]
+    assert 300 * (box["x"] + box["width"] / 2) == pytest.approx(130, abs=15)
+    assert 500 * (box["y"] + box["height"] / 2) == pytest.approx(160, abs=30)
+    lying = analysis_of(plain, tmp_path / "plain")["faces"]
+    assert sum(lying["count"]) == 0
+
+
+@needs_cascade
+def test_textures_have_no_faces(files, tmp_path):
+    path = files.video(
+        "no-faces.mp4", "testsrc2=d=2:s=640x360:r=2,setsar=1[a];"
+        "smptebars=d=2:s=640x360:r=2,noise=alls=60:allf=t,setsar=1[b];"
+        "mandelbrot=s=640x360:r=2,trim=duration=2,setsar=1[c];"
+        "[a][b][c]concat=n=3")
+    assert analysis_of(path, tmp_path)["faces"] == {"count": [0] * 6,
+                                                    "boxes": []}
+
+
+def test_sound_alone_has_no_faces(files, tmp_path):
+    path = files.make("tone3.wav", "-f", "lavfi", "-i", "sine=d=3")
+    found = analysis_of(path, tmp_path)
+    assert found["faces"] is None
+    assert found["segments"][0]["face_count"] is None
