@@ -32,6 +32,7 @@
  *   "files":[{"role":"poster","file":"poster.jpg"},...], every file of the
  *   result: what poster, thumbnails and the analysis name is among them
  * Result of probe: {"probe":{...}} of the headers alone
+ * Result of storyboard: {"storyboard":{...} as in analysis,"files":[...]}
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s,"mode":"exact"|"copy",
  *   "note":"why not as asked"|null}|{"id","error":".."}]}

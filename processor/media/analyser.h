@@ -169,5 +169,6 @@ extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;
 extern const struct analyser analyser_thumbs;
 extern const struct analyser analyser_faces;
+extern const struct analyser analyser_storyboard;
 
 #endif

@@ -4,6 +4,7 @@
 #include "processor/media/analyze.h"
 #include "processor/media/decode.h"
 #include "processor/media/probe.h"
+#include "processor/media/storyboard.h"
 #include "processor/media/suggest.h"
 
 /* clang-format off */
@@ -18,6 +19,7 @@ static const struct analyser *const analysers[] = {
 	&analyser_freeze,
 	&analyser_faces,
 	&analyser_thumbs,
+	&analyser_storyboard,
 };
 /* clang-format on */
 
@@ -78,7 +80,7 @@ analyze_outputs(struct job *job, struct outputs *out)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (outputs_add(job, out, "%s", names[i]) != 0)
 			return -1;
-	return 0;
+	return storyboard_outputs(job, out);
 }
 
 int

@@ -6,6 +6,8 @@
 #include "processor/media/clips.h"
 #include "processor/media/hls.h"
 #include "processor/media/probe.h"
+#include "processor/media/storyboard.h"
+#include "processor/media/storyboard_keys.h"
 
 /* clang-format off */
 static const struct media_kind kinds[] = {
@@ -13,6 +15,7 @@ static const struct media_kind kinds[] = {
 	{ "clips",   clips_read, clips_outputs,	  clips_run },
 	{ "probe",   NULL,	 NULL,		  probe_run },
 	{ "hls",     NULL,	 hls_outputs,	  hls_run },
+	{ "storyboard", NULL,	 storyboard_outputs, storyboard_keys_run },
 };
 /* clang-format on */
 

@@ -60,31 +60,46 @@ matrix_of(const AVFrame *f)
 	return f->height >= HD_LINES ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
+/*
+ * Of a picture much larger than what it becomes, at least two rows for each
+ * row are enough: the reader steps over the others. (Of an interlaced one
+ * this is one field.)
+ */
 static int
-convert(struct SwsContext **sws, AVFrame *dst, const AVFrame *src, int matrix,
-	bool full)
+row_step(int from, int to)
 {
-	bool to_full = dst->format != AV_PIX_FMT_YUV420P;
+	return from >= 4 * to ? from / (2 * to) : 1;
+}
+
+static int
+scale(struct SwsContext **sws, AVFrame *dst, const AVFrame *src, int matrix,
+      bool full)
+{
+	int step = row_step(src->height, dst->height);
+	int height = src->height / step;
+	int stride[4];
 	int rc;
 
+	for (int i = 0; i < 4; i++)
+		stride[i] = src->linesize[i] * step;
 	*sws = sws_getCachedContext(
-	    *sws, src->width, src->height, (enum AVPixelFormat)src->format,
+	    *sws, src->width, height, (enum AVPixelFormat)src->format,
 	    dst->width, dst->height, (enum AVPixelFormat)dst->format, SCALER,
 	    NULL, NULL, NULL);
 	if (!*sws)
 		return AVERROR_PATCHWELCOME;
 	sws_setColorspaceDetails(*sws, sws_getCoefficients(matrix), full,
-				 sws_getCoefficients(SWS_CS_ITU601), to_full, 0,
+				 sws_getCoefficients(SWS_CS_ITU601), 1, 0,
 				 1 << 16, 1 << 16);
-	rc = sws_scale(*sws, (const uint8_t *const *)src->data, src->linesize,
-		       0, src->height, dst->data, dst->linesize);
+	rc = sws_scale(*sws, (const uint8_t *const *)src->data, stride, 0,
+		       height, dst->data, dst->linesize);
 	return rc < 0 ? rc : 0;
 }
 
 int
-picture_convert(struct SwsContext **sws, AVFrame *dst, const AVFrame *rgb)
+picture_scale(struct SwsContext **sws, AVFrame *dst, const AVFrame *rgb)
 {
-	return convert(sws, dst, rgb, SWS_CS_ITU601, true);
+	return scale(sws, dst, rgb, SWS_CS_ITU601, true);
 }
 
 /* @frame becomes RGB24 in *rgb, not yet turned. */
@@ -98,8 +113,8 @@ make_rgb(struct picture_maker *m, const AVFrame *frame,
 	int rc = AVERROR(ENOMEM);
 
 	if (scaled)
-		rc = convert(&m->sws, scaled, frame, matrix_of(frame),
-			     frame->color_range == AVCOL_RANGE_JPEG);
+		rc = scale(&m->sws, scaled, frame, matrix_of(frame),
+			   frame->color_range == AVCOL_RANGE_JPEG);
 	if (rc == 0 && hdr) {
 		if (!m->tones)
 			m->tones = tonemap_new(frame, m->st);

@@ -35,10 +35,9 @@ int MUST_CHECK picture_make(struct picture_maker *m, const AVFrame *frame,
 			    AVFrame **out);
 void picture_release(struct picture_maker *m);
 
-/* Scales and converts between RGB and RGB or YUV of BT.601, the matrix of
- * JPEG and WebP; @dst has format, size and memory. A libav error or 0. */
-int MUST_CHECK picture_convert(struct SwsContext **sws, AVFrame *dst,
-			       const AVFrame *rgb);
+/* RGB24 scaled to the size of @dst, which has memory. A libav error or 0. */
+int MUST_CHECK picture_scale(struct SwsContext **sws, AVFrame *dst,
+			     const AVFrame *rgb);
 /* With memory; NULL: out of it. */
 AVFrame *picture_frame(enum AVPixelFormat format, struct picture_size size);
 

@@ -5,6 +5,7 @@
  */
 #include "processor/media/still.h"
 #include "processor/media/picture.h"
+#include "processor/media/ycc.h"
 
 #include <errno.h>
 
@@ -88,8 +89,6 @@ static int
 convert(enum still_format format, const AVFrame *picture, AVFrame **out)
 {
 	struct picture_size size = { picture->width, picture->height };
-	struct SwsContext *sws = NULL;
-	int rc;
 
 	if (picture->format == formats[format].pixels) {
 		*out = av_frame_clone(picture);
@@ -98,9 +97,8 @@ convert(enum still_format format, const AVFrame *picture, AVFrame **out)
 	*out = picture_frame(formats[format].pixels, size);
 	if (!*out)
 		return AVERROR(ENOMEM);
-	rc = picture_convert(&sws, *out, picture);
-	sws_freeContext(sws);
-	return rc;
+	ycc_from_rgb(*out, 0, 0, picture, size.w, size.h);
+	return 0;
 }
 
 int

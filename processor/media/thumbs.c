@@ -120,7 +120,7 @@ write_hash(struct analysis *a, const AVFrame *picture)
 	struct buf text = BUF_INIT;
 	uint8_t hash[THUMBHASH_MAX];
 
-	if (tiny && picture_convert(&sws, tiny, picture) == 0)
+	if (tiny && picture_scale(&sws, tiny, picture) == 0)
 		base64_encode(&text, hash,
 			      thumbhash(tiny->data[0], tiny->linesize[0],
 					tiny->width, tiny->height, hash));
