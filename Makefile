@@ -64,7 +64,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help bench-api bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-media bench-programs \
+	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-media bench-scenes bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -193,6 +193,9 @@ bench-queue: all $(BUILD)/bench/bench-queue ## measure the job queue beside othe
 
 bench-media: all $(BUILD)/bench/bench-decode ## the media worker beside bare libav and FFmpeg (ARGS=--shares)
 	tests/bench/media_run $(ARGS)
+
+bench-scenes: all ## scene detection on synthetic truth, held-out split (ARGS="--rivals --scenedetect FOLDER")
+	tests/media/truth/score.py --split test --minutes 8 $(ARGS)
 
 # The power-cut test: a recorder to preload, a program to record, a replayer.
 # The recorder defines what _FORTIFY_SOURCE would make inline.

@@ -23,7 +23,8 @@ def render(one, path):
     if sound:
         encoding.write_sound(sound, one.sound, truth["seconds"])
     command = one.encoding.command(one.size, part, sound)
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as coder:
+    with subprocess.Popen(command, stdin=subprocess.PIPE,
+                          pipesize=1 << 20) as coder:
         for n in range(one.frames):
             coder.stdin.write(one.frame(n).tobytes())
         coder.stdin.close()

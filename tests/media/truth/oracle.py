@@ -21,7 +21,8 @@ def frames(path, width, height, fmt="rgb24"):
                f"scale={width}:{height}:flags=bilinear", "-pix_fmt", fmt,
                "-f", "rawvideo", "-"]
     size = width * height * 3
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as decoder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE,
+                          pipesize=1 << 20) as decoder:
         while len(data := decoder.stdout.read(size)) == size:
             yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
