@@ -11,7 +11,7 @@ import pytest
 
 from hook import SECRET, SUGGESTIONS, post, verify
 from machine import ffmpeg
-from stack import BUCKET
+from stack import BUCKET, token
 from web import request, wait_for
 
 
@@ -110,6 +110,36 @@ def test_a_thumbnail_counts_when_it_is_an_object_of_the_video(
         # the analysis is ours, and decodes by itself
         m.wait_video(video, "completed")
     assert keys[0].endswith("/theirs.jpg") and not any(keys[1:])
+
+
+def test_files_of_others_join_those_of_the_video(own_machine, receiver,
+                                                 video_bytes):
+    r = receiver()
+    m = own_machine(REELGATE_EXTERNAL_JOBS=f"transcribe={r.url}")
+    m.processor()
+    video = m.upload(video_bytes)
+    m.wait_video(video, "completed")
+    user = m.user()
+    user.token = token(m.owner)
+    assert user.post(f"/api/videos/{video}/tasks",
+                     {"type": "captions"}).status == 202
+    message = told(r, 1)
+    assert message.json["jobType"] == "transcribe"
+    key = f"derived/{video}/theirs/words.vtt"
+    good = {"name": "captions.vtt", "role": "captions", "key": key}
+    for bad in ({**good, "key": key + "x"}, {**good, "key": "uploads/x"},
+                {**good, "name": "../x"}, {**good, "role": ""}, {}, 7):
+        answer = finish(message, result={"files": [bad]})
+        assert (answer.status, answer.json) == (400,
+                                                {"error": "Invalid files"})
+    m.client().put_object(Bucket=BUCKET, Key=key, Body=b"WEBVTT\n\nhello\n")
+    assert finish(message, result={"files": [good]}).status == 200
+    files = {f["name"]: f["role"]
+             for f in user.get(f"/api/videos/{video}/files").json["files"]}
+    assert files["captions.vtt"] == "captions"
+    assert files["poster.jpg"] == "poster"
+    captions = user.get(f"/api/videos/{video}/files/captions.vtt")
+    assert captions.body == b"WEBVTT\n\nhello\n"
 
 
 def test_a_slot_is_free_while_others_work(own_machine, receiver, video_bytes):
