@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CLIPS "[{\"id\":\"a\",\"start\":0.1,\"end\":0.4}]"
+#define CLIPS "{\"clips\":[{\"id\":\"a\",\"start\":0.1,\"end\":0.4}]}"
 #define MEMORY (2ull << 30)
 #define OUTPUT_MAX (64u << 20)
 
@@ -84,9 +84,9 @@ answer(const struct input *in, bool clips, int dir)
 	_Atomic int percent = 0;
 	const struct media_job job = {
 		.program = program,
-		.job = clips ? "clips" : "analyze",
+		.kind = clips ? "clips" : "analyze",
 		.id = "drive",
-		.clips = clips ? CLIPS : NULL,
+		.members = clips ? CLIPS : NULL,
 		.input = in,
 		.out_dir = dir,
 		.threads = 1,
