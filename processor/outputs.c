@@ -4,13 +4,15 @@
  */
 #include "processor/outputs.h"
 #include "base/io.h"
+#include "processor/media_protocol.h"
 #include "processor/output_checks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_MAX (32u << 20) /* of a picture or a text */
+#define READ_MAX (32u << 20)	 /* of a picture or a text */
+#define JSON_MAX MEDIA_FRAME_MAX /* parsed, it takes 36 times as much */
 
 bool
 output_name_valid(const char *name)
@@ -33,7 +35,7 @@ static const struct {
 	[OUTPUT_M3U8] = { ".m3u8", "application/vnd.apple.mpegurl", READ_MAX,
 			  check_m3u8 },
 	[OUTPUT_VTT] = { ".vtt", "text/vtt", READ_MAX, check_vtt },
-	[OUTPUT_JSON] = { ".json", "application/json", READ_MAX, check_json },
+	[OUTPUT_JSON] = { ".json", "application/json", JSON_MAX, check_json },
 	[OUTPUT_DAT] = { ".dat", "application/octet-stream", READ_MAX,
 			 check_dat },
 };

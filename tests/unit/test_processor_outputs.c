@@ -111,6 +111,27 @@ test_kind_is_that_of_the_extension(void **state)
 	assert_string_equal(output_content_type(OUTPUT_VTT), "text/vtt");
 }
 
+/* Parsing takes many times its size of the broker's memory. */
+static void
+test_a_large_document_is_not_parsed(void **state)
+{
+	struct slice large = { .n = MEDIA_FRAME_MAX + 1 };
+	char *text = malloc(large.n);
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, ' ', large.n);
+	text[0] = '{';
+	text[1] = '}';
+	large.p = text;
+	put("a.json", slice_head(large, MEDIA_FRAME_MAX));
+	expect("a.json", OUTPUT_JSON, UINT64_MAX, NULL);
+	put("a.json", large);
+	expect("a.json", OUTPUT_JSON, UINT64_MAX, "content");
+	unlinkat(dir_fd, "a.json", 0);
+	free(text);
+}
+
 /* Bytes behind which nothing is readable, as a member of a static table. */
 #define TEXT(lit)                    \
 	{                            \
@@ -256,6 +277,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_name_valid_is_a_plain_name),
 		cmocka_unit_test(test_kind_is_that_of_the_extension),
+		cmocka_unit_test(test_a_large_document_is_not_parsed),
 		cmocka_unit_test(
 		    test_each_kind_is_what_it_says_from_end_to_end),
 		cmocka_unit_test(test_every_cut_is_refused),
