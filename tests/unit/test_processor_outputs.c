@@ -2,6 +2,7 @@
  * Files a worker left behind, honest and not.
  */
 #include "base/io.h"
+#include "processor/media_protocol.h"
 #include "processor/output_checks.h"
 
 #include <fcntl.h>
