@@ -102,6 +102,9 @@ find_streams(AVFormatContext *fmt)
 		av_dict_set_int(&options[i], "max_pixels", SOURCE_PIXELS_MAX,
 				0);
 		av_dict_set_int(&options[i], "max_samples", MAX_SAMPLES, 0);
+		/* A picture or two are decoded for their headers alone. */
+		av_dict_set(&options[i], "skip_loop_filter", "all", 0);
+		av_dict_set(&options[i], "skip_idct", "all", 0);
 	}
 	rc = avformat_find_stream_info(fmt, options);
 	for (unsigned i = 0; i < n; i++)

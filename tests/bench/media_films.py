@@ -22,7 +22,7 @@ SOUND = ("aevalsrc='0.3*sin(2*PI*220*t)*(1+sin(2*PI*t/3))/2"
          ":s=48000:d={}")
 
 
-def textured(path, width, height, seconds, rate):
+def textured(path, width, height, seconds):
     """Views of a fractal that a hand-held camera wanders over, with grain,
     cut four times; a stereo sound that comes and goes."""
     frames = seconds * 30 // len(VIEWS)
@@ -36,13 +36,13 @@ def textured(path, width, height, seconds, rate):
                    f"trim=end_frame={frames},setpts=N/30/TB"]
         graph += (f"[{i}:v]crop={width}:{height}"
                   f":x='(iw-ow)*(1+sin(t/{2 + i}))/2'"
-                  f":y='(ih-oh)*(1+cos(t/3))/2',noise=c0s=10:c0f=t+u[v{i}];")
+                  f":y='(ih-oh)*(1+cos(t/3))/2',noise=c0s=14:c0f=t+u[v{i}];")
     graph += "".join(f"[v{i}]" for i in range(len(VIEWS)))
     ffmpeg(*inputs, "-f", "lavfi", "-i", SOUND.format(seconds),
            "-filter_complex", f"{graph}concat=n={len(VIEWS)}[v]",
            "-map", "[v]", "-map", f"{len(VIEWS)}:a", "-r", 30,
            "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
-           "-g", 60, "-b:v", rate, "-maxrate", rate, "-bufsize", rate,
+           "-g", 60, "-crf", 22, "-maxrate", "6M", "-bufsize", "2M",
            "-c:a", "aac", "-b:a", "160k", "-t", seconds, path)
 
 
@@ -66,7 +66,7 @@ class Films:
         return path
 
     def piece(self):
-        size = (320, 180, 2, "1M") if self.tiny else (1920, 1080, 10, "6M")
+        size = (320, 180, 2) if self.tiny else (1920, 1080, 10)
         return self.made("piece.mp4", lambda p: textured(p, *size))
 
     def minute(self):
@@ -74,7 +74,7 @@ class Films:
             p, self.piece(), 2 if self.tiny else 6))
 
     def hour(self):
-        size = (320, 180, 4, "1M") if self.tiny else (1280, 720, 60, "2M")
+        size = (320, 180, 4) if self.tiny else (1280, 720, 60)
         piece = self.made("hour-piece.mp4", lambda p: textured(p, *size))
         return self.made("hour.mp4", lambda p: repeated(
             p, piece, 4 if self.tiny else 60))

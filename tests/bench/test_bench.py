@@ -293,11 +293,11 @@ def test_queue_runs_every_row_without_peers():
 def test_media_bench_runs(tmp_path):
     done = subprocess.run(
         [FOLDER / "media_run", "--tiny", "--rounds", "1", "--folder", tmp_path,
-         "film", "film-cli"], text=True, timeout=60, stdout=subprocess.PIPE)
+         "film", "film-cli", "film-probe"], text=True, timeout=60, stdout=subprocess.PIPE)
     assert done.returncode == 0
     lines = [line.strip("| ").split("|") for line in done.stdout.splitlines()
              if line.startswith("| film")]
-    assert [line[0].strip() for line in lines] == ["film", "film-cli"]
+    assert [line[0].strip() for line in lines] == ["film", "film-cli", "film-probe"]
     for line in lines:
         for ratio in line[5].split("/"):
             assert float(ratio) > 0
