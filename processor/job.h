@@ -114,6 +114,7 @@ struct job_media {
 	int dir_fd;
 	struct frames frames;
 	uint64_t published; /* bytes */
+	unsigned pace;	    /* of struct media_job */
 };
 /* Leases the input of the job's video. 0 or -1; end with job_media_close() in
  * both cases. */

@@ -15,7 +15,6 @@ kind_of(const char *type)
 		const char *type;
 		const char *kind;
 	} rows[] = {
-		{ "package_hls", "hls" },
 		{ "transcribe", "captions" },
 		{ "generate_thumbnails", "thumbnails" },
 		{ "generate_storyboard", "storyboard" },

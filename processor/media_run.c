@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define DEADLINE_MIN_S 60
-#define DEADLINE_FACTOR 3
+#define DEADLINE_PACE 3
 #define TERM_GRACE_US (2 * US_PER_S)
 #define LAST_WORD_GRACE_US (5 * US_PER_S) /* to exit after the last frame */
 #define READ_BYTES 16384
@@ -38,9 +38,9 @@ struct watch {
 };
 
 unsigned
-media_deadline_s(unsigned cap_s, double duration)
+media_deadline_s(unsigned cap_s, unsigned pace, double duration)
 {
-	double s = duration * DEADLINE_FACTOR;
+	double s = duration * (pace ? pace : DEADLINE_PACE);
 
 	if (!(s > DEADLINE_MIN_S))
 		s = DEADLINE_MIN_S;
@@ -179,8 +179,9 @@ take_results(struct watch *w, struct slice s)
 	*w->job->percent = f->percent;
 	if (!told && f->duration >= 0)
 		w->deadline_us =
-		    w->started_us + US_PER_S * (int64_t)media_deadline_s(
-						   w->job->cap_s, f->duration);
+		    w->started_us +
+		    US_PER_S * (int64_t)media_deadline_s(
+				   w->job->cap_s, w->job->pace, f->duration);
 	if (!ended && frames_ended(f))
 		w->deadline_us = time_mono_us() + LAST_WORD_GRACE_US;
 }
@@ -268,8 +269,8 @@ media_run(const struct media_job *job, struct frames *f)
 	w.chunk = malloc(READ_BYTES);
 	w.line.max = LOG_LINE_MAX + 1;
 	w.started_us = time_mono_us();
-	w.deadline_us =
-	    w.started_us + US_PER_S * (int64_t)media_deadline_s(job->cap_s, -1);
+	w.deadline_us = w.started_us +
+			US_PER_S * (int64_t)media_deadline_s(job->cap_s, 0, -1);
 	if (!request || !w.chunk ||
 	    media_spawn(&w.child, job->program, slice_str(request), job->input,
 			job->out_dir) != 0) {

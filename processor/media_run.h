@@ -33,6 +33,7 @@ struct media_job {
 	unsigned threads;
 	uint64_t memory_bytes;
 	unsigned cap_s;		 /* longest time, whatever the file claims */
+	unsigned pace;		 /* times its duration it may take; 0: 3 */
 	const _Atomic int *stop; /* non-zero: end it */
 	int stop_fd;		 /* readable when *stop changes */
 	_Atomic int *percent;	 /* told here while it runs */
@@ -43,8 +44,8 @@ enum media_end media_run(const struct media_job *job, struct frames *f);
 
 /* How an exit reads: @code of siginfo (CLD_EXITED, ..) and @status. */
 enum media_end media_classify(int code, int status, const struct frames *f);
-/* min(cap, max(60 s, 3 x duration)); duration < 0 is unknown. */
-unsigned media_deadline_s(unsigned cap_s, double duration);
+/* min(cap, max(60 s, pace x duration)); duration < 0 is unknown. */
+unsigned media_deadline_s(unsigned cap_s, unsigned pace, double duration);
 const char *media_end_name(enum media_end end);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "base/json.h"
 
-#define BOXES_MAX 100000
+#define BOXES_MAX 400000
 #define DEPTH_MAX 8
 #define UDTA_MAX 512 /* the muxer's name */
 

@@ -428,11 +428,12 @@ static void
 test_deadline_is_bounded_both_ways(void **state)
 {
 	(void)state;
-	assert_int_equal(media_deadline_s(3600, -1), 60);
-	assert_int_equal(media_deadline_s(3600, 0), 60);
-	assert_int_equal(media_deadline_s(3600, 42.4), 127);
-	assert_int_equal(media_deadline_s(3600, 1e9), 3600);
-	assert_int_equal(media_deadline_s(10, 1), 10);
+	assert_int_equal(media_deadline_s(3600, 0, -1), 60);
+	assert_int_equal(media_deadline_s(3600, 0, 0), 60);
+	assert_int_equal(media_deadline_s(3600, 0, 42.4), 127);
+	assert_int_equal(media_deadline_s(3600, 0, 1e9), 3600);
+	assert_int_equal(media_deadline_s(10, 0, 1), 10);
+	assert_int_equal(media_deadline_s(3600, 20, 42), 840);
 }
 
 int
