@@ -139,6 +139,10 @@ int MUST_CHECK job_publish(struct job_run *run, struct job_media *m,
 /* All of them below the input's own folder, into run->outcome.files. */
 int MUST_CHECK job_publish_files(struct job_run *run, struct job_media *m,
 				 const struct result_file *files, size_t n);
+/* The analysis of these bytes by this analyser, as process_video left it; NULL
+ * when there is none. Views into it in @a. */
+cJSON *job_analysis_document(struct job_run *run, const struct job_media *m,
+			     struct analysis *a);
 /* derived/{video}/{hash of the input's bytes and the analyser}/@name, in the
  * run's arena: the same bytes have the same keys at every attempt. */
 const char *job_derived_key(struct job_run *run, const struct job_media *m,

@@ -155,10 +155,9 @@ outcome_from(struct job_run *run, const struct analysis *a)
 		.p;
 }
 
-/* The document of these bytes by this analyser, NULL when there is none. */
-static cJSON *
-fetch_document(struct job_run *run, const struct job_media *m,
-	       struct analysis *a)
+cJSON *
+job_analysis_document(struct job_run *run, const struct job_media *m,
+		      struct analysis *a)
 {
 	const char *key = job_derived_key(run, m, DOCUMENT_NAME), *why;
 	struct buf text = BUF_MAX(MEDIA_FRAME_MAX);
@@ -190,7 +189,7 @@ job_ai_analysis(struct job_run *run)
 	int rc = job_media_open(run, &m);
 
 	if (rc == 0)
-		doc = fetch_document(run, &m, &a);
+		doc = job_analysis_document(run, &m, &a);
 	if (rc == 0 && !doc) {
 		rc = analyze(run, &m, &r);
 		if (rc == 0)

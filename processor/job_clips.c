@@ -6,12 +6,25 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "processor/clip_center.h"
 #include "processor/outputs.h"
 
-/* The worker's part of the request: ids and bounds, nothing else. NULL when
- * the payload is not of our making. */
+#define NOTE_MAX 200
+
+/* The member as it is, where it is text; the worker knows the words. */
+static void
+put_word(struct buf *b, const cJSON *clip, const char *name)
+{
+	const char *word = json_str(clip, name);
+
+	if (word)
+		json_put_str(b, name, word);
+}
+
+/* The worker's part of the request: ids, bounds and how. NULL when the payload
+ * is not of our making. @analysis: where faces are, or NULL. */
 static char *
-clips_request(const cJSON *clips)
+clips_request(const cJSON *clips, const cJSON *analysis)
 {
 	struct buf b = BUF_MAX(MEDIA_REQUEST_MAX / 2);
 	const cJSON *clip;
@@ -37,6 +50,10 @@ clips_request(const cJSON *clips)
 		json_put_str(&b, "id", id);
 		json_put_num(&b, "start", start);
 		json_put_num(&b, "end", end);
+		put_word(&b, clip, "mode");
+		put_word(&b, clip, "aspect");
+		json_put_num(&b, "center_x",
+			     clip_center_x(analysis, start, end));
 		json_close_object(&b);
 	}
 	json_close_array(&b);
@@ -63,6 +80,7 @@ publish_clip(struct job_run *run, struct job_media *m, const char *id,
 	const char *file = json_str(made, "file");
 	const char *thumbnail = json_str(made, "thumbnail");
 	const char *error = json_str(made, "error");
+	const char *note = json_str(made, "note");
 	const char *key = clip_key(run, id, "mp4");
 	const char *picture = clip_key(run, id, "jpg");
 	int rc = 0;
@@ -75,10 +93,13 @@ publish_clip(struct job_run *run, struct job_media *m, const char *id,
 			rc = job_publish(run, m, thumbnail, picture);
 		json_put_str(rows, "s3_key", key);
 		json_put_str(rows, "thumbnail_key", thumbnail ? picture : NULL);
+		if (note)
+			json_put_slice(rows, "note",
+				       slice_head(slice_str(note), NOTE_MAX));
 	} else {
-		json_put_slice(
-		    rows, "error",
-		    slice_head(slice_str(error ? error : "not_made"), 200));
+		json_put_slice(rows, "error",
+			       slice_head(slice_str(error ? error : "not_made"),
+					  NOTE_MAX));
 	}
 	json_close_object(rows);
 	return rc;
@@ -128,26 +149,46 @@ publish_clips(struct job_run *run, struct job_media *m, const cJSON *asked)
 	return rc;
 }
 
+/* Is only a part of the picture asked for anywhere? */
+static bool
+any_reframed(const cJSON *clips)
+{
+	const cJSON *clip;
+
+	cJSON_ArrayForEach(clip, clips)
+	{
+		const char *aspect = json_str(clip, "aspect");
+
+		if (aspect && strcmp(aspect, "original") != 0)
+			return true;
+	}
+	return false;
+}
+
 int
 job_generate_clips(struct job_run *run)
 {
 	cJSON *payload = json_parse(slice_str(run->job.payload));
 	const cJSON *asked = cJSON_GetObjectItemCaseSensitive(payload, "clips");
-	char *request = clips_request(asked);
+	cJSON *analysis = NULL;
+	char *request = NULL;
 	struct job_media m;
-	int rc;
+	struct analysis a;
+	int rc = job_media_open(run, &m);
 
-	if (!request) {
-		cJSON_Delete(payload);
-		return job_fail(run, true, "bad_payload");
-	}
-	rc = job_media_open(run, &m);
+	if (rc == 0 && any_reframed(asked))
+		analysis = job_analysis_document(run, &m, &a);
+	if (rc == 0)
+		request = clips_request(asked, analysis);
+	if (rc == 0 && !request)
+		rc = job_fail(run, true, "bad_payload");
 	if (rc == 0)
 		rc = job_media_run(run, &m, "clips", request);
 	if (rc == 0)
 		rc = publish_clips(run, &m, asked);
 	job_media_close(run, &m);
 	free(request);
+	cJSON_Delete(analysis);
 	cJSON_Delete(payload);
 	return rc;
 }

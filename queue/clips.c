@@ -5,9 +5,10 @@
 #include "base/json_write.h"
 #include "base/random.h"
 
-#define CLIP_COLUMNS                                                     \
-	"id, video_id, title, description, start_time, end_time, score," \
-	" status, s3_key, thumbnail_key, error, " PG_US("created_at")
+#define CLIP_COLUMNS                                                         \
+	"id, video_id, title, description, start_time, end_time, score,"     \
+	" status, s3_key, thumbnail_key, error, mode, aspect, note, " PG_US( \
+	    "created_at")
 
 static void
 read_clip(const PGresult *r, int row, struct arena *a, void *out)
@@ -24,7 +25,10 @@ read_clip(const PGresult *r, int row, struct arena *a, void *out)
 		.s3_key = pg_get(r, row, 8, a),
 		.thumbnail_key = pg_get(r, row, 9, a),
 		.error = pg_get(r, row, 10, a),
-		.created_us = pg_get_int(r, row, 11, 0),
+		.mode = pg_get(r, row, 11, a),
+		.aspect = pg_get(r, row, 12, a),
+		.note = pg_get(r, row, 13, a),
+		.created_us = pg_get_int(r, row, 14, 0),
 	};
 }
 
@@ -47,6 +51,10 @@ put_clip_rows(struct queue_clip *clips, size_t n, struct arena *a,
 		json_put_str(rows, "description", c->description);
 		json_put_num(rows, "start_time", c->start_time);
 		json_put_num(rows, "end_time", c->end_time);
+		if (c->mode)
+			json_put_str(rows, "mode", c->mode);
+		if (c->aspect)
+			json_put_str(rows, "aspect", c->aspect);
 		if (c->score >= 0)
 			json_put_num(rows, "score", c->score);
 		json_close_object(rows);
@@ -121,7 +129,7 @@ queue_clip_list(struct queue *q, const char *user, const char *video,
 	err = pg_run_row(q, user, &stmt, &args, &r);
 	if (err)
 		return err;
-	*out = pg_page(r, read_clip, sizeof(**out), a, n, 12, total);
+	*out = pg_page(r, read_clip, sizeof(**out), a, n, 15, total);
 	return a->err ? QUEUE_INTERNAL : QUEUE_OK;
 }
 

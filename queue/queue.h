@@ -328,6 +328,9 @@ struct queue_clip {
 	const char *s3_key;	     /* below derived/, NULL until ready */
 	const char *thumbnail_key;
 	const char *error;
+	const char *mode;   /* exact copy; of a new one NULL: exact */
+	const char *aspect; /* original 9:16 1:1; of a new one NULL: original */
+	const char *note;   /* why it was not made as asked; or NULL */
 	int64_t created_us;
 };
 /*
@@ -473,7 +476,8 @@ struct queue_outcome {
 	const char *analysis_key;   /* analysis document below derived/ */
 	const char *segments;	    /* JSON array of engagement_segments rows */
 	const char *hooks;	    /* JSON array of hooks rows */
-	/* generate_clips: JSON array {id, s3_key, thumbnail_key, error} */
+	/* generate_clips: JSON array {id, s3_key, thumbnail_key, note, error}
+	 */
 	const char *clips;
 	/* Files published below derived/: JSON array {name, role, key, size} */
 	const char *files;

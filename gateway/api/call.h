@@ -188,6 +188,9 @@ void api_put_status(struct api_call *c, struct buf *b,
 		    const struct queue_video *v);
 bool api_is_final(const struct queue_video *v);
 #define API_VIDEO_NOT_FOUND "Video not found or access denied"
+/* The members "mode" and "aspect" of @in, which may be absent: NULL, or what is
+ * wrong. */
+const char *api_clip_how(const cJSON *in, struct queue_clip *clip);
 /* The caller's video, fit for cutting; false when answered. */
 bool api_clip_source(struct api_call *c, const char *video_id,
 		     struct queue_video *out);

@@ -24,6 +24,9 @@ put_clip(struct api_call *c, struct buf *b, const struct queue_clip *clip)
 	api_put_url(c, b, "url", bucket, clip->s3_key);
 	api_put_url(c, b, "thumbnail_url", bucket, clip->thumbnail_key);
 	json_put_str(b, "error", clip->error);
+	json_put_str(b, "mode", clip->mode);
+	json_put_str(b, "aspect", clip->aspect);
+	json_put_str(b, "note", clip->note);
 	json_put_time(b, "created_at", clip->created_us);
 }
 
@@ -100,6 +103,42 @@ api_clip_status(struct api_call *c)
 	api_answer_cached(c, &b);
 }
 
+/* ---- how it is made ------------------------------------------------------ */
+
+/* A word of the list, NULL when the member is absent. */
+static bool
+read_word(const cJSON *in, const char *name, const char *const *words,
+	  const char **out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(in, name);
+	const char *word = cJSON_GetStringValue(item);
+
+	*out = word;
+	if (!item)
+		return true;
+	for (; word && *words; words++)
+		if (strcmp(*words, word) == 0)
+			return true;
+	return false;
+}
+
+const char *
+api_clip_how(const cJSON *in, struct queue_clip *clip)
+{
+	static const char *const modes[] = { "exact", "copy", NULL };
+	static const char *const aspects[] = { "original", "9:16", "1:1",
+					       NULL };
+
+	if (!read_word(in, "mode", modes, &clip->mode))
+		return "mode must be exact or copy";
+	if (!read_word(in, "aspect", aspects, &clip->aspect))
+		return "aspect must be original, 9:16 or 1:1";
+	if (clip->mode && !strcmp(clip->mode, "copy") && clip->aspect &&
+	    strcmp(clip->aspect, "original") != 0)
+		return "A copied clip keeps its aspect";
+	return NULL;
+}
+
 /* ---- one clip by hand --------------------------------------------------- */
 
 /* The bounds against each other; what the video allows comes later. */
@@ -117,7 +156,7 @@ clip_problem(struct api_call *c, struct queue_clip *clip)
 	if ((clip->title && strlen(clip->title) > TEXT_MAX) ||
 	    (clip->description && strlen(clip->description) > TEXT_MAX))
 		return "title or description is too long";
-	return NULL;
+	return api_clip_how(c->in, clip);
 }
 
 bool

@@ -16,6 +16,7 @@ struct settings {
 	int64_t viral_threshold; /* percent */
 	int64_t max_clips;
 	int64_t clip_duration; /* seconds, at most */
+	struct queue_clip how; /* mode and aspect of all */
 };
 
 /* ---- settings ----------------------------------------------------------- */
@@ -109,7 +110,7 @@ read_settings(const cJSON *in, struct settings *out)
 	if (!platforms_valid(cJSON_GetObjectItemCaseSensitive(s, "platforms")))
 		return "platforms must be a list of tiktok, instagram, "
 		       "youtube, twitter";
-	return NULL;
+	return api_clip_how(s, &out->how);
 }
 
 /* ---- choosing ----------------------------------------------------------- */
@@ -275,6 +276,10 @@ generate(struct api_call *c, const struct queue_video *video,
 		answer_none(c, best);
 		return;
 	}
+	for (size_t i = 0; i < n; i++) {
+		clips[i].mode = settings->how.mode;
+		clips[i].aspect = settings->how.aspect;
+	}
 	if (api_queue_ok(
 		c,
 		queue_clips_create(c->api->conf.queue, c->user, video->id,
@@ -288,7 +293,7 @@ api_clips_generate(struct api_call *c)
 {
 	const char *video_id = json_str(c->in, "videoId"), *problem;
 	struct queue_video video;
-	struct settings settings;
+	struct settings settings = { 0 };
 	cJSON *suggestions;
 
 	problem = video_id && *video_id ? read_settings(c->in, &settings)

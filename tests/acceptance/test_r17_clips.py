@@ -89,6 +89,26 @@ def test_R17_clip_of_15_s_is_exact_and_in_step(world, tmp_path):
     assert jpeg_size(jpeg)[0] > 0
 
 
+def test_R17_reframed_and_copied(world, tmp_path):
+    made = {}
+    for how in {"aspect": "9:16"}, {"mode": "copy"}:
+        clip = clip_of(world, start_time=0.0 if "mode" in how else 1.3,
+                       end_time=3.0, **how)
+        done = ended(world, clip["id"])
+        assert (done["status"], done["error"], done["note"]) == (
+            "ready", None, None)
+        path = tmp_path / f"{len(made)}.mp4"
+        path.write_bytes(request("GET", done["url"]).body)
+        made[path] = json.loads(subprocess.run(
+            ["ffprobe", "-v", "error", "-show_streams", "-select_streams", "v",
+             "-of", "json", path], check=True, capture_output=True).stdout)
+    sizes = [(s["streams"][0]["width"], s["streams"][0]["height"])
+             for s in made.values()]
+    assert sizes == [(136, 240), (320, 240)]
+    clip = clip_of(world, start_time=1.1, end_time=3.0, mode="copy")
+    assert "no key frame" in ended(world, clip["id"])["note"]
+
+
 def test_R17_total_is_true(world):
     user, film = world.caller, world.film
     before = user.get("/api/clips").json["pagination"]["total"]

@@ -22,7 +22,7 @@ def make_video(stack, user, clips=(), **columns):
 
 CLIP = {"id", "video_id", "title", "description", "start_time", "end_time",
         "duration", "score", "status", "url", "thumbnail_url", "error",
-        "created_at"}
+        "created_at", "mode", "aspect", "note"}
 
 
 # ---- by hand ----------------------------------------------------------------
@@ -176,6 +176,44 @@ def test_generate_without_video_id_is_400(user):
     answer = user.post("/api/clips/generate", {})
     assert (answer.status, answer.json) == (
         400, {"error": "Video ID is required"})
+
+
+# ---- how --------------------------------------------------------------------
+
+def test_mode_and_aspect_are_kept_and_go_to_the_job(stack, user):
+    video = make_video(stack, user, [suggestion(0, 20, 0.9)])
+    body = {"video_id": video, "start_time": 0, "end_time": 5}
+    clip = user.post("/api/clips", body).json["clip"]
+    assert (clip["mode"], clip["aspect"], clip["note"]) == (
+        "exact", "original", None)
+    for how in {"mode": "copy"}, {"aspect": "9:16"}, {
+            "mode": "exact", "aspect": "1:1"}:
+        clip = user.post("/api/clips", {**body, **how}).json["clip"]
+        assert how.items() <= clip.items()
+        asked = stack.sql("SELECT payload -> 'clips' -> 0 FROM job_queue WHERE "
+                          f"payload -> 'clips' -> 0 ->> 'id' = '{clip['id']}'")
+        assert how.items() <= json.loads(asked[0][0]).items()
+    answer = user.post("/api/clips/generate", {
+        "videoId": video, "settings": {"aspect": "9:16"}})
+    (made,) = answer.json["clips"]
+    clip = user.get(f"/api/clips/status?clipId={made['id']}").json
+    assert (clip["mode"], clip["aspect"]) == ("exact", "9:16")
+
+
+@pytest.mark.parametrize("how,error", [
+    ({"mode": "fast"}, "mode must be exact or copy"),
+    ({"mode": None}, "mode must be exact or copy"),
+    ({"aspect": "4:3"}, "aspect must be original, 9:16 or 1:1"),
+    ({"aspect": 1}, "aspect must be original, 9:16 or 1:1"),
+    ({"mode": "copy", "aspect": "1:1"}, "A copied clip keeps its aspect")])
+def test_how_is_checked(stack, user, how, error):
+    video = make_video(stack, user, [suggestion(0, 20, 0.9)])
+    for path, body in (
+            ("/api/clips", {"video_id": video, "start_time": 0, "end_time": 5,
+                            **how}),
+            ("/api/clips/generate", {"videoId": video, "settings": how})):
+        answer = user.post(path, body)
+        assert (answer.status, answer.json) == (400, {"error": error})
 
 
 # ---- reading ----------------------------------------------------------------
