@@ -108,6 +108,14 @@ struct findings {
 	size_t n_hops;
 	double *motion; /* 0..1, one per second */
 	size_t n_motion;
+	/* Of the camera, one per second: shares of the picture's width and
+	 * height that it turns right and up, and that the picture grows by. */
+	double *pan, *tilt, *zoom;
+	size_t n_camera;
+	double *object_motion; /* share of the picture, 0..1, one per second */
+	size_t n_object_motion;
+	double *text; /* in the picture: 1 or 0, one per second */
+	size_t n_text;
 	struct span *blacks; /* black pictures */
 	size_t n_blacks;
 	/* In the picture, one per second. NULL: nobody has counted. */
@@ -165,9 +173,11 @@ extern const struct analyser analyser_loudness;
 extern const struct analyser analyser_waveform;
 extern const struct analyser analyser_activity;
 extern const struct analyser analyser_motion;
+extern const struct analyser analyser_camera;
 extern const struct analyser analyser_black;
 extern const struct analyser analyser_freeze;
 extern const struct analyser analyser_thumbs;
+extern const struct analyser analyser_text;
 extern const struct analyser analyser_faces;
 extern const struct analyser analyser_storyboard;
 

@@ -16,6 +16,11 @@ findings_release(struct findings *f)
 	free(f->hops);
 	free(f->motion);
 	free(f->faces);
+	free(f->pan);
+	free(f->tilt);
+	free(f->zoom);
+	free(f->object_motion);
+	free(f->text);
 	free(f->blacks);
 	free(f->freezes);
 	free(f->face_boxes);

@@ -74,6 +74,8 @@ write_segments(struct buf *b, const struct findings *f,
 	json_open_array(b, "segments");
 	for (size_t i = 0; i < n; i++) {
 		const struct score *s = &list[i].score;
+		double text =
+		    score_most(f->text, f->n_text, list[i].start, list[i].end);
 
 		json_open_object(b, NULL);
 		json_put_num(b, "start_time", round_to(list[i].start, 3));
@@ -96,7 +98,10 @@ write_segments(struct buf *b, const struct findings *f,
 			json_put_bool(b, "scene_change", s->cuts > 0);
 		else
 			json_put_null(b, "scene_change");
-		json_put_null(b, "text_present");
+		if (isnan(text))
+			json_put_null(b, "text_present");
+		else
+			json_put_bool(b, "text_present", text > 0);
 		json_close_object(b);
 	}
 	json_close_array(b);

@@ -161,3 +161,83 @@ def test_sound_alone_has_no_faces(files, tmp_path):
     found = analysis_of(path, tmp_path)
     assert found["faces"] is None
     assert found["segments"][0]["face_count"] is None
+
+
+# ---- text --------------------------------------------------------------------
+T = "s=640x360:r=2"
+# Pictures without text, some of them full of fine or regular structure.
+SCENERY = {
+    "colours": f"smptehdbars={T}",
+    "fractal": f"mandelbrot={T}:start_scale=0.3:end_scale=0.2",
+    "noise": f"color=gray:{T},noise=alls=70:allf=t+u",
+    "blobs": f"color=gray:{T},noise=alls=100:allf=t,gblur=sigma=2,"
+             "eq=contrast=4",
+    "foliage": f"life=s=320x180:r=2:seed=3:ratio=0.4:mold=10,"
+               "scale=640:360:flags=bicubic",
+    "grid": f"color=0x506070:{T},drawgrid=w=12:h=12:t=2:c=white",
+    "fence": "color=0x304020:s=640x80:r=2,drawgrid=w=9:h=500:t=3:c=white,"
+             "pad=640:360:0:140:color=0x607080",
+    "rails": "color=0x304020:s=640x20:r=2,drawgrid=w=9:h=500:t=3:c=white,"
+             "pad=640:360:0:170:color=0x607080",
+}
+TITLE = "drawtext=text='{}':fontsize={}:fontcolor={}:x={}:y={}:{}"
+TITLES = {
+    "subtitle": TITLE.format("A sentence as people say it", 20, "white",
+                             "(w-tw)/2", "h-40", "borderw=2:bordercolor=black"),
+    "title": TITLE.format("The long way home", 56, "yellow", "(w-tw)/2",
+                          "(h-th)/2", "borderw=3:bordercolor=black"),
+    "name": TITLE.format("Maria Lopez, Vienna", 26, "white", 40, "h*0.75",
+                         "box=1:boxborderw=8:boxcolor=navy"),
+}
+
+
+def text_of(files, tmp_path, name, graph):
+    path = files.video(f"text-{name}.mkv", graph, "-t", "3", "-crf", "23")
+    return analysis_of(path, tmp_path)["text"]
+
+
+@pytest.mark.parametrize("scenery", SCENERY)
+def test_scenery_has_no_text(files, tmp_path, scenery):
+    assert text_of(files, tmp_path, scenery, SCENERY[scenery]) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("scenery, title", [
+    ("colours", "subtitle"), ("fractal", "title"), ("blobs", "name"),
+    ("fence", "subtitle"), ("foliage", "name"), ("noise", "title")])
+def test_titles_are_seen_over_scenery(files, tmp_path, scenery, title):
+    assert text_of(files, tmp_path, f"{scenery}-{title}",
+                   f"{SCENERY[scenery]},{TITLES[title]}") == [1, 1, 1]
+
+
+def test_text_is_told_second_by_second(files, tmp_path):
+    path = files.video(
+        "text-some.mkv", f"smptehdbars=d=10:{T},{TITLES['title']}:"
+        "enable='between(t,6,7.9)'")
+    found = analysis_of(path, tmp_path)
+    assert found["text"] == [0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
+    assert [s["text_present"] for s in found["segments"]] == [False, True]
+
+
+def test_sound_alone_has_no_text(files, tmp_path):
+    path = files.make("tone3.wav", "-f", "lavfi", "-i", "sine=d=3")
+    found = analysis_of(path, tmp_path)
+    assert found["text"] == [] and found["object_motion"] == []
+    assert found["segments"][0]["text_present"] is None
+
+
+# ---- camera ------------------------------------------------------------------
+@pytest.mark.parametrize("turn, pan, tilt", [
+    (None, 0.2, 0), (90, 0, 0.2), (180, -0.2, 0), (270, 0, -0.2)])
+def test_a_pan_is_measured_as_it_is_shown(files, tmp_path, turn, pan, tilt):
+    # One large smooth picture, past which 64 of 320 columns a second go.
+    path = files.video(
+        "pan-still.mkv", "color=gray:d=0.04:s=90x40:r=25,"
+        "noise=alls=100:all_seed=5,scale=900:400:flags=bicubic,"
+        "loop=49:1,setpts=N/25/TB,crop=320:240:x='10+n*64/25':y=60")
+    if turn:
+        path = files.make(f"pan{turn}.mp4", "-i", path, "-c", "copy",
+                          "-metadata:s:v", f"rotate={turn}")
+    found = analysis_of(path, tmp_path)
+    for name, want in ("pan", pan), ("tilt", tilt), ("zoom", 0):
+        assert found["camera"][name] == pytest.approx([want] * 2, abs=0.02)
+    assert max(found["object_motion"]) < 0.05

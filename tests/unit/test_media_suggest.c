@@ -245,6 +245,40 @@ test_suggest_segments_cover_the_file(void **state)
 }
 
 static void
+test_suggest_segments_tell_faces_and_text(void **state)
+{
+	static double faces[SECONDS], text[SECONDS];
+	struct findings f = burst();
+	const cJSON *s, *segments, *has_text;
+	cJSON *doc;
+
+	(void)state;
+	for (int i = 0; i < SECONDS; i++) {
+		faces[i] = i < 10 ? NAN : i == 12 ? 3 : i < 20;
+		text[i] = i < 5 ? NAN : i == 22;
+	}
+	f.faces = faces;
+	f.text = text;
+	f.n_faces = f.n_text = SECONDS;
+	doc = suggest(&f);
+	segments = cJSON_GetObjectItem(doc, "segments");
+	for (int i = 0; i < 24; i++) {
+		s = cJSON_GetArrayItem(segments, i);
+		has_text = cJSON_GetObjectItem(s, "text_present");
+		if (i < 2)
+			assert_true(
+			    cJSON_IsNull(cJSON_GetObjectItem(s, "face_count")));
+		else
+			assert_true(number(s, "face_count") ==
+				    (i == 2 ? 3 : i < 4));
+		assert_true(i == 0   ? cJSON_IsNull(has_text)
+			    : i == 4 ? cJSON_IsTrue(has_text)
+				     : cJSON_IsFalse(has_text));
+	}
+	cJSON_Delete(doc);
+}
+
+static void
 test_hooks_are_where_something_begins(void **state)
 {
 	struct findings f = burst();
@@ -332,6 +366,7 @@ main(void)
 		cmocka_unit_test(test_suggest_clips_do_not_overlap),
 		cmocka_unit_test(test_suggest_spreads_over_a_long_file),
 		cmocka_unit_test(test_suggest_segments_cover_the_file),
+		cmocka_unit_test(test_suggest_segments_tell_faces_and_text),
 		cmocka_unit_test(test_hooks_are_where_something_begins),
 		cmocka_unit_test(test_suggest_of_nothing_is_empty),
 		cmocka_unit_test(
