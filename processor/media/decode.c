@@ -167,8 +167,8 @@ show_sound(struct pass *p, const AVFrame *frame)
 static int
 tolerate(struct pass *p, int rc, const char *what)
 {
-	if (rc == AVERROR(ENOMEM) || rc == AVERROR_EXIT || rc == AVERROR(EIO) ||
-	    job_late(p->job))
+	if (rc == AVERROR(ENOMEM) || rc == AVERROR_EXIT ||
+	    p->job->read_failed || job_late(p->job))
 		return job_fail_av(p->job, rc, what);
 	p->out->errors++;
 	return 0;

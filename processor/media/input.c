@@ -103,8 +103,10 @@ read_packet(void *opaque, uint8_t *p, int n)
 	if (job_late(in->job))
 		return AVERROR_EXIT;
 	did = input_pread(&in->job->req, p, (size_t)n, in->at);
-	if (did < 0)
+	if (did < 0) {
+		in->job->read_failed = true;
 		return AVERROR(errno);
+	}
 	in->at += did;
 	return did ? (int)did : AVERROR_EOF;
 }
@@ -132,7 +134,7 @@ seek(void *opaque, int64_t offset, int whence)
 }
 
 AVIOContext *
-input_open(struct input *in, const struct job *job)
+input_open(struct input *in, struct job *job)
 {
 	unsigned char *buffer = av_malloc(INPUT_BUFFER);
 	AVIOContext *io;

@@ -11,7 +11,7 @@
 #include <libavformat/avio.h>
 
 struct input {
-	const struct job *job;
+	struct job *job;
 	int64_t at;
 };
 
@@ -21,7 +21,7 @@ int MUST_CHECK input_check(struct job *job);
 /* The n bytes at @at, fewer only at the end; -1 with errno. */
 ssize_t input_pread(const struct request *req, void *p, size_t n, int64_t at);
 /* NULL on memory shortage. @in must outlive it; freed by input_close(). */
-AVIOContext *input_open(struct input *in, const struct job *job);
+AVIOContext *input_open(struct input *in, struct job *job);
 void input_close(AVIOContext **io);
 
 #endif

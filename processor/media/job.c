@@ -51,7 +51,8 @@ job_fail_av(struct job *job, int averror, const char *what)
 		{ AVERROR(ENOMEM), MEDIA_LIMIT },
 		{ AVERROR(EFBIG), MEDIA_LIMIT },
 		{ AVERROR(ENOSPC), MEDIA_LIMIT },
-		{ AVERROR(EIO), MEDIA_INTERNAL },
+		/* libav's word for many a damage */
+		{ AVERROR(EIO), MEDIA_CORRUPT },
 		{ AVERROR(EINVAL), MEDIA_CORRUPT },
 		{ AVERROR_INVALIDDATA, MEDIA_CORRUPT },
 		{ AVERROR_EOF, MEDIA_CORRUPT },
@@ -62,6 +63,9 @@ job_fail_av(struct job *job, int averror, const char *what)
 
 	if (job_late(job))
 		return job_fail(job, MEDIA_LIMIT, "%s: out of time", what);
+	if (job->read_failed)
+		return job_fail(job, MEDIA_INTERNAL,
+				"the input cannot be read");
 	av_make_error_string(text, sizeof(text), averror);
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (table[i].error == averror)
@@ -260,6 +264,12 @@ int
 job_send_result(struct job *job, struct buf *result)
 {
 	json_close_object(result);
+	/* libav takes an unreadable rest for the end of the file. */
+	if (job->read_failed) {
+		buf_release(result);
+		return job_fail(job, MEDIA_INTERNAL,
+				"the input cannot be read");
+	}
 	if (send_document(result) == 0)
 		return 0;
 	return job_fail(job, MEDIA_LIMIT, "the result is too large");

@@ -60,6 +60,7 @@ struct job {
 	struct request req;
 	int64_t deadline_us; /* monotonic */
 	int64_t progress_us; /* of the last progress frame */
+	bool read_failed;    /* the input's bytes, not what they say */
 	enum media_code code;
 	char message[200];
 };

@@ -5,6 +5,7 @@
 #include "processor/media/job.h"
 #include "processor/media/input.h"
 #include "processor/media/kinds.h"
+#include "processor/media/opening.h"
 #include "processor/media/sandbox.h"
 #include "processor/media/selftest.h"
 #include "processor/media/warmup.h"
@@ -67,6 +68,9 @@ lock_down(struct job *job, const struct outputs *out)
 	struct sandbox_report report;
 	const char *failed;
 
+	if (opening_begin() != 0)
+		return job_fail(job, MEDIA_INTERNAL, "the clock: %s",
+				strerror(errno));
 	if (sandbox_lock(&limits, &report, &failed) == 0)
 		return 0;
 	return job_fail(job, MEDIA_INTERNAL, "the sandbox: %s: %s", failed,

@@ -4,6 +4,7 @@
  */
 #include "processor/media/source.h"
 #include "processor/media/boxes.h"
+#include "processor/media/opening.h"
 #include "processor/media/sniff.h"
 
 #include <errno.h>
@@ -231,8 +232,8 @@ check_whole(struct job *job, const struct source *src)
 	return 0;
 }
 
-int
-source_open(struct job *job, struct source *src)
+static int
+open_source(struct job *job, struct source *src)
 {
 	const AVInputFormat *format = pin_format(job);
 
@@ -249,8 +250,18 @@ source_open(struct job *job, struct source *src)
 		src->duration = (double)src->fmt->duration / AV_TIME_BASE;
 	if (src->duration > SOURCE_SECONDS_MAX)
 		return job_fail(job, MEDIA_LIMIT, "longer than 24 hours");
-	job_send_deadline(src->duration);
 	return 0;
+}
+
+int
+source_open(struct job *job, struct source *src)
+{
+	int rc = open_source(job, src);
+
+	opening_end();
+	if (rc == 0)
+		job_send_deadline(src->duration);
+	return rc;
 }
 
 void
