@@ -54,8 +54,10 @@ job_fail_av(struct job *job, int averror, const char *what)
 		/* libav's word for many a damage */
 		{ AVERROR(EIO), MEDIA_CORRUPT },
 		{ AVERROR(EINVAL), MEDIA_CORRUPT },
+		{ AVERROR(EPERM), MEDIA_CORRUPT }, /* by some decoders */
 		{ AVERROR_INVALIDDATA, MEDIA_CORRUPT },
 		{ AVERROR_EOF, MEDIA_CORRUPT },
+		{ AVERROR(ENOSYS), MEDIA_UNSUPPORTED },
 		{ AVERROR_PATCHWELCOME, MEDIA_UNSUPPORTED },
 		{ AVERROR_DECODER_NOT_FOUND, MEDIA_UNSUPPORTED },
 	};

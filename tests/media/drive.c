@@ -6,8 +6,9 @@
  *   drive WORKER DIRECTORY SECONDS
  *
  * reads lines "analyze PATH" or "clips PATH", answers each with a line
- * "END CODE SECONDS MESSAGE": how the worker ended, its error code or "-", the
- * wall clock. What it left in DIRECTORY is removed.
+ * "END CODE SECONDS CPU PEAK MESSAGE": how the worker ended, its error code or
+ * "-", wall clock, processor time, the most KiB that any worker so far had in
+ * memory. What it left in DIRECTORY is removed.
  */
 #include "base/json_shape.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +79,18 @@ check_clips(const struct frames *f, int dir)
 	return NULL;
 }
 
+/* Of all workers so far. */
+static double
+cpu_seconds(long *peak)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	*peak = u.ru_maxrss;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / US_PER_S;
+}
+
 static void
 answer(const struct input *in, bool clips, int dir)
 {
@@ -99,16 +113,19 @@ answer(const struct input *in, bool clips, int dir)
 	int64_t begun = time_mono_us();
 	const char *bad = NULL, *code = "-";
 	struct frames f;
+	long peak;
+	double cpu = cpu_seconds(&peak);
 	enum media_end end = media_run(&job, &f);
 
 	if (end == MEDIA_DONE)
 		bad = clips ? check_clips(&f, dir) : check_analysis(&f, dir);
 	if (end == MEDIA_REFUSED)
 		code = frame_code_name(f.code);
-	printf("%s %s %.3f %s\n", bad ? "bad_output" : media_end_name(end),
-	       code, (double)(time_mono_us() - begun) / US_PER_S,
+	cpu = cpu_seconds(&peak) - cpu;
+	printf("%s %s %.3f %.3f %ld %s\n",
+	       bad ? "bad_output" : media_end_name(end), code,
+	       (double)(time_mono_us() - begun) / US_PER_S, cpu, peak,
 	       bad ? bad : f.message);
-	fflush(stdout);
 	frames_release(&f);
 }
 
@@ -133,7 +150,7 @@ drive(const char *path, bool clips)
 	close(dir);
 	close(extent.fd);
 	workdir_remove(directory);
-	return 0;
+	return fflush(stdout);
 }
 
 int

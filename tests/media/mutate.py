@@ -183,6 +183,16 @@ def mutated(seed, number, seeds):
 
 
 # ---- running -----------------------------------------------------------------
+class End:
+    """What drive says of one run."""
+
+    def __init__(self, line):
+        end, code, seconds, cpu, peak, self.message = line.split(" ", 5)
+        self.word = end if code == "-" else code
+        self.seconds, self.cpu = float(seconds), float(cpu)
+        self.peak = int(peak) << 10  # of all workers so far
+
+
 class Broker:
     """drive, with one worker at a time."""
 
@@ -199,8 +209,7 @@ class Broker:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the broker ended: {self.process.wait()}")
-        end, code, seconds, message = line.rstrip("\n").split(" ", 3)
-        return end if code == "-" else code, float(seconds), message
+        return End(line.rstrip("\n"))
 
     def close(self):
         self.process.stdin.close()
@@ -215,15 +224,15 @@ def run_share(folder, seeds, options, numbers):
     for number in numbers:
         name, data = mutated(options.seed, number, seeds)
         job = "clips" if number % 7 == 3 else "analyze"
-        end, seconds, message = broker.run(job, data)
-        ends[end] += 1
-        slowest = max(slowest, seconds)
-        if end in KEPT:
-            path = options.keep / f"{end}-{job}-{number}-{name}"
+        end = broker.run(job, data)
+        ends[end.word] += 1
+        slowest = max(slowest, end.seconds)
+        if end.word in KEPT:
+            path = options.keep / f"{end.word}-{job}-{number}-{name}"
             options.keep.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             kept.append(path)
-            print(f"{path}: {message}", flush=True)
+            print(f"{path}: {end.message}", flush=True)
     broker.close()
     return ends, slowest, kept
 

@@ -64,7 +64,7 @@ def dup_all(pairs):
 
 
 def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
-        memory=2 << 30, timeout=60, request=None):
+        memory=2 << 30, request=None, flags=os.O_RDONLY):
     """inputs: a path, or a list of (path, offset, size) as extents.
     request: sent instead of a valid one."""
     if not isinstance(inputs, list):
@@ -86,7 +86,7 @@ def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
     if request is None:
         request = json.dumps(document).encode()
     os.makedirs(out, exist_ok=True)
-    opened = [os.open(path, os.O_RDONLY) for path, _, _ in inputs]
+    opened = [os.open(path, flags) for path, _, _ in inputs]
     folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     results, results_in = os.pipe()
     pairs = list(zip(opened, fds)) + [(folder, 4), (results_in, 5)]
@@ -103,5 +103,4 @@ def run(inputs, out, job="analyze", clips=None, threads=2, deadline=60,
     os.close(results)
     log = child.stderr.read().decode(errors="replace")
     child.stderr.close()
-    status = child.wait(timeout)
-    return Outcome(status, read_frames(data), log, pathlib.Path(out))
+    return Outcome(child.wait(60), read_frames(data), log, pathlib.Path(out))
