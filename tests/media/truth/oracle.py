@@ -93,18 +93,18 @@ def adaptive(values, ratio=3.0, floor=15.0, window=2, least=15):
     return out
 
 
-GRID = {
-    **{f"content {t} {m}": (content, dict(threshold=t, least=m))
-       for t in (15, 18, 21, 24, 27, 30, 33) for m in (5, 10, 15)},
-    **{f"adaptive {r} {f} {w} {m}":
-       (adaptive, dict(ratio=r, floor=f, window=w, least=m))
-       for r in (2.0, 2.5, 3.0, 3.5, 4.0) for f in (5.0, 10.0, 15.0)
-       for w in (2, 3) for m in (5, 10, 15)},
-}
+NUMBERS = {"adaptive": (adaptive, ("ratio", "floor", "window", "least")),
+           "content": (content, ("threshold", "least"))}
 
 
-def detect_all(path, truth):
-    """Detections of each variant in the grid, for one decoding."""
+def detect(path, truth, variants):
+    """{variant: detections}, for one decoding."""
     values = content_values(path, truth["width"], truth["height"])
-    return {name: [Found(n) for n in detector(values, **how)]
-            for name, (detector, how) in GRID.items()}
+    out = {}
+    for variant in variants:
+        name, *numbers = variant.split()
+        detector, names = NUMBERS[name]
+        how = {key: float(n) if "." in n else int(n)
+               for key, n in zip(names, numbers)}
+        out[variant] = [Found(n) for n in detector(values, **how)]
+    return out

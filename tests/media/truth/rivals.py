@@ -7,16 +7,17 @@ import scoring
 from scoring import Found
 
 
-def detections(films, folder):
-    """For each film {variant: detections}: of the release in the folder, or
-    of the detectors as documented when there is none."""
+def detections(films, folder, variants):
+    """(version, for each film {variant: detections}): of the release in the
+    folder, or of the detectors as documented when there is none."""
     if not folder:
-        return "documented", [oracle.detect_all(path, truth)
+        return "documented", [oracle.detect(path, truth, variants)
                               for path, truth in films]
-    every = [peers.detect_all(path, truth, folder) for path, truth in films]
+    every = [peers.detect(path, truth, folder, variants)
+             for path, truth in films]
     return every[0]["version"], [
-        {name: [Found(n) for n in sorted(set(frames))]
-         for name, frames in one["found"].items()} for one in every]
+        {name: [Found(n) for n in sorted(set(one["found"][name]))]
+         for name in variants} for one in every]
 
 
 def total(variant, every, films):
@@ -46,10 +47,11 @@ def join(every, variants):
 def choose(train, films, folder):
     """(version, variants to show, detections of the films): chosen on train,
     the best one on train first."""
-    version, learnt = detections(train, folder)
-    _, every = detections(films, folder)
+    grid = [v for v in peers.GRID if folder or v.split()[0] in oracle.NUMBERS]
+    _, learnt = detections(train, folder, grid)
     chosen = best_of_each(learnt, train)
     variants = list(chosen.values())
+    version, every = detections(films, folder, variants)
     if "threshold" in chosen:
         rest = [v for d, v in chosen.items() if d != "threshold"]
         best = max(rest, key=lambda v: total(v, learnt, train).mean_f1)
