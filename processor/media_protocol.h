@@ -19,6 +19,7 @@
  *    "clips":[{"id":"uuid","start":10.0,"end":25.0,          (clips only)
  *       "mode":"exact"|"copy", "aspect":"original"|"9:16"|"1:1",
  *       "center_x":0..1}]}                     (these three may be absent)
+ *    "times":[1.5,20]                                   (thumbnails only)
  * Frames from the worker:
  *   {"type":"progress","percent":0..100}
  *   {"type":"deadline","duration":seconds}  once, after the header was read
@@ -33,6 +34,8 @@
  *   result: what poster, thumbnails and the analysis name is among them
  * Result of probe: {"probe":{...}} of the headers alone
  * Result of storyboard: {"storyboard":{...} as in analysis,"files":[...]}
+ * Result of thumbnails: {"pictures":[{"time":s,"shown":s,"file":"at-MS.jpg",
+ *   "webp":"at-MS.webp","width","height"}|{"time":s,"error":".."}],"files":[..]}
  * Result of clips: {"clips":[{"id","file":"clip-<id>.mp4",
  *   "thumbnail":"clip-<id>.jpg","duration":s,"mode":"exact"|"copy",
  *   "note":"why not as asked"|null}|{"id","error":".."}]}
@@ -64,6 +67,7 @@
 #define MEDIA_REQUEST_MAX (256u << 10)
 #define MEDIA_EXTENTS_MAX 1024
 #define MEDIA_CLIPS_MAX 64
+#define MEDIA_TIMES_MAX 30
 #define MEDIA_ID_MAX 64 /* of a clip: [a-z0-9-], part of its file names */
 
 #endif

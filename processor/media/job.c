@@ -193,6 +193,7 @@ job_release(struct job *job)
 {
 	free(job->req.extents);
 	free(job->req.clips);
+	free(job->req.times);
 }
 
 /* ---- the frames --------------------------------------------------------- */

@@ -54,6 +54,8 @@ struct request {
 	double deadline_s;
 	struct clip_request *clips;
 	size_t n_clips;
+	double *times; /* of "thumbnails": seconds, rising */
+	size_t n_times;
 };
 
 struct job {

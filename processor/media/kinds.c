@@ -5,6 +5,7 @@
 #include "processor/media/analyze.h"
 #include "processor/media/clips.h"
 #include "processor/media/hls.h"
+#include "processor/media/moments.h"
 #include "processor/media/probe.h"
 #include "processor/media/storyboard.h"
 #include "processor/media/storyboard_keys.h"
@@ -16,6 +17,7 @@ static const struct media_kind kinds[] = {
 	{ "probe",   NULL,	 NULL,		  probe_run },
 	{ "hls",     NULL,	 hls_outputs,	  hls_run },
 	{ "storyboard", NULL,	 storyboard_outputs, storyboard_keys_run },
+	{ "thumbnails", moments_read, moments_outputs, moments_run },
 };
 /* clang-format on */
 

@@ -1,7 +1,8 @@
 /*
  * Frame -> scaled RGB, with the stream's own matrix and range -> tones ->
  * turned. By way of RGB, because a plain YUV to YUV scale keeps BT.709
- * numbers where JPEG and WebP mean BT.601. The area filter: no alias however
+ * numbers where JPEG and WebP mean BT.601; planar, because libswscale's packed
+ * RGB comes out two levels too dark. The area filter: no alias however
  * small the picture gets, and no generated code (SWS_FAST_BILINEAR would),
  * which the sandbox forbids.
  */
@@ -102,14 +103,14 @@ picture_scale(struct SwsContext **sws, AVFrame *dst, const AVFrame *rgb)
 	return scale(sws, dst, rgb, SWS_CS_ITU601, true);
 }
 
-/* @frame becomes RGB24 in *rgb, not yet turned. */
+/* @frame becomes RGB in *rgb, not yet turned. */
 static int
 make_rgb(struct picture_maker *m, const AVFrame *frame,
 	 struct picture_size size, AVFrame **rgb)
 {
 	bool hdr = tonemap_needed(frame);
 	AVFrame *scaled =
-	    picture_frame(hdr ? AV_PIX_FMT_RGB48 : AV_PIX_FMT_RGB24, size);
+	    picture_frame(hdr ? AV_PIX_FMT_GBRP16 : PICTURE_PIXELS, size);
 	int rc = AVERROR(ENOMEM);
 
 	if (scaled)
@@ -118,7 +119,7 @@ make_rgb(struct picture_maker *m, const AVFrame *frame,
 	if (rc == 0 && hdr) {
 		if (!m->tones)
 			m->tones = tonemap_new(frame, m->st);
-		*rgb = picture_frame(AV_PIX_FMT_RGB24, size);
+		*rgb = picture_frame(PICTURE_PIXELS, size);
 		if (m->tones && *rgb)
 			tonemap_apply(m->tones, *rgb, scaled);
 		else
@@ -145,9 +146,9 @@ picture_make(struct picture_maker *m, const AVFrame *frame, AVFrame **out)
 
 	*out = NULL;
 	if (rc == 0 && turn_needed(t)) {
-		*out = picture_frame(AV_PIX_FMT_RGB24, size);
+		*out = picture_frame(PICTURE_PIXELS, size);
 		if (*out)
-			turn_rgb(*out, rgb, t);
+			turn_picture(*out, rgb, t);
 		else
 			rc = AVERROR(ENOMEM);
 	} else if (rc == 0) {

@@ -1,6 +1,6 @@
 /*
- * picture.h - a decoded frame as a viewer sees it: RGB24, sRGB, square
- * pixels, upright.
+ * picture.h - a decoded frame as a viewer sees it: planar RGB of 8 bits,
+ * sRGB, square pixels, upright.
  */
 #ifndef PROCESSOR_MEDIA_PICTURE_H
 #define PROCESSOR_MEDIA_PICTURE_H
@@ -10,6 +10,8 @@
 #include "processor/media/turn.h"
 
 #include <libswscale/swscale.h>
+
+#define PICTURE_PIXELS AV_PIX_FMT_GBRP
 
 struct picture_size {
 	int w, h;
@@ -35,7 +37,8 @@ int MUST_CHECK picture_make(struct picture_maker *m, const AVFrame *frame,
 			    AVFrame **out);
 void picture_release(struct picture_maker *m);
 
-/* RGB24 scaled to the size of @dst, which has memory. A libav error or 0. */
+/* A picture scaled to the size of @dst, which has memory. A libav error or 0.
+ */
 int MUST_CHECK picture_scale(struct SwsContext **sws, AVFrame *dst,
 			     const AVFrame *rgb);
 /* With memory; NULL: out of it. */

@@ -233,7 +233,7 @@ bring_down(struct reframe *r, const AVFrame *f, int w, int h)
 {
 	int space = f->colorspace == AVCOL_SPC_UNSPECIFIED ? SWS_CS_BT2020
 							   : (int)f->colorspace;
-	int rc = prepare(r, r->wide, AV_PIX_FMT_RGB48, w, h);
+	int rc = prepare(r, r->wide, AV_PIX_FMT_GBRP16, w, h);
 
 	if (!r->tones)
 		r->tones = tonemap_new(f, r->st);
@@ -242,7 +242,7 @@ bring_down(struct reframe *r, const AVFrame *f, int w, int h)
 	if (rc >= 0)
 		rc = convert(&r->sws_wide, f, r->wide, space);
 	if (rc >= 0)
-		rc = prepare(r, r->rgb, AV_PIX_FMT_RGB24, w, h);
+		rc = prepare(r, r->rgb, AV_PIX_FMT_GBRP, w, h);
 	if (rc < 0)
 		return rc;
 	tonemap_apply(r->tones, r->rgb, r->wide);
@@ -303,7 +303,7 @@ apply(struct reframe *r, const AVFrame *frame, AVFrame **out)
 	if (rc >= 0 && r->upright && turn_needed(r->turn)) {
 		rc = prepare(r, r->turned, FORMAT, r->w, r->h);
 		if (rc >= 0)
-			turn_yuv(r->turned, *out, r->turn);
+			turn_picture(r->turned, *out, r->turn);
 		*out = r->turned;
 	}
 	return rc;

@@ -12,8 +12,8 @@
 
 enum still_format { STILL_JPEG, STILL_WEBP, STILL_SPRITE };
 
-/* @picture: RGB24, or what still_pixels() says. The caller's packet in *out.
- * 0 or -1. */
+/* @picture: planar RGB, or what still_pixels() says. The caller's packet in
+ * *out. 0 or -1. */
 int MUST_CHECK still_encode(struct job *job, const AVFrame *picture,
 			    enum still_format format, AVPacket **out);
 /* Encoded, written to @out and kept as @role. 0 or -1. */

@@ -30,13 +30,16 @@ struct image {
 };
 
 static void
-read_image(struct image *im, const uint8_t *rgb, ptrdiff_t stride)
+read_image(struct image *im, const AVFrame *rgb)
 {
 	for (int y = 0; y < im->h; y++)
 		for (int x = 0; x < im->w; x++) {
-			const uint8_t *p = rgb + y * stride + 3 * x;
-			double r = p[0] / 255.0, g = p[1] / 255.0;
-			double b = p[2] / 255.0;
+			double g =
+			    rgb->data[0][y * rgb->linesize[0] + x] / 255.0;
+			double b =
+			    rgb->data[1][y * rgb->linesize[1] + x] / 255.0;
+			double r =
+			    rgb->data[2][y * rgb->linesize[2] + x] / 255.0;
 			int i = y * im->w + x;
 
 			im->value[LIGHT][i] = (r + g + b) / 3;
@@ -102,11 +105,11 @@ terms_along(int side, int longer)
 }
 
 size_t
-thumbhash(const uint8_t *rgb, ptrdiff_t stride, int w, int h,
-	  uint8_t out[THUMBHASH_MAX])
+thumbhash(const AVFrame *rgb, uint8_t out[THUMBHASH_MAX])
 {
 	struct image *im = calloc(1, sizeof(*im));
 	struct channel c[CHANNELS] = { 0 };
+	int w = rgb->width, h = rgb->height;
 	bool wide = w > h;
 	int nx = terms_along(w, wide ? w : h),
 	    ny = terms_along(h, wide ? w : h);
@@ -117,7 +120,7 @@ thumbhash(const uint8_t *rgb, ptrdiff_t stride, int w, int h,
 		return 0;
 	im->w = w;
 	im->h = h;
-	read_image(im, rgb, stride);
+	read_image(im, rgb);
 	transform(&c[LIGHT], im, LIGHT, nx > 3 ? nx : 3, ny > 3 ? ny : 3);
 	transform(&c[YELLOW], im, YELLOW, COLOUR_TERMS, COLOUR_TERMS);
 	transform(&c[RED], im, RED, COLOUR_TERMS, COLOUR_TERMS);

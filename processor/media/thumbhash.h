@@ -6,15 +6,13 @@
 #ifndef PROCESSOR_MEDIA_THUMBHASH_H
 #define PROCESSOR_MEDIA_THUMBHASH_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <libavutil/frame.h>
 
 #define THUMBHASH_MAX 24
 #define THUMBHASH_SIDE 100 /* a larger picture is scaled down first */
 
-/* Of @w x @h samples of RGB24, rows @stride bytes apart, sides at most
- * THUMBHASH_SIDE. The number of bytes in @out, 0 when out of memory. */
-size_t thumbhash(const uint8_t *rgb, ptrdiff_t stride, int w, int h,
-		 uint8_t out[THUMBHASH_MAX]);
+/* Of a picture of GBRP, its sides at most THUMBHASH_SIDE. The number of bytes
+ * in @out, 0 when out of memory. */
+size_t thumbhash(const AVFrame *rgb, uint8_t out[THUMBHASH_MAX]);
 
 #endif

@@ -113,7 +113,7 @@ static int
 write_hash(struct analysis *a, const AVFrame *picture)
 {
 	struct picture_size most = { THUMBHASH_SIDE, THUMBHASH_SIDE };
-	AVFrame *tiny = picture_frame(AV_PIX_FMT_RGB24,
+	AVFrame *tiny = picture_frame(PICTURE_PIXELS,
 				      picture_fit(picture, (AVRational){ 1, 1 },
 						  (struct turn){ 0 }, most));
 	struct SwsContext *sws = NULL;
@@ -121,9 +121,7 @@ write_hash(struct analysis *a, const AVFrame *picture)
 	uint8_t hash[THUMBHASH_MAX];
 
 	if (tiny && picture_scale(&sws, tiny, picture) == 0)
-		base64_encode(&text, hash,
-			      thumbhash(tiny->data[0], tiny->linesize[0],
-					tiny->width, tiny->height, hash));
+		base64_encode(&text, hash, thumbhash(tiny, hash));
 	if (buf_ok(&text) && text.n)
 		json_put_slice(a->json, "thumbhash", buf_slice(&text));
 	else

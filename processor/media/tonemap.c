@@ -12,7 +12,8 @@
 #include <libavutil/mastering_display_metadata.h>
 
 #define CODES 65536
-#define GAINS 4096 /* over the fourth root of light: fine in the dark */
+#define WHITE_CODE 65280.0 /* 255 * 256: what libswscale makes of white */
+#define GAINS 4096	   /* over the fourth root of light: fine in the dark */
 #define TONES 16384
 
 struct tonemap {
@@ -156,7 +157,7 @@ tonemap_new(const AVFrame *frame, const AVStream *st)
 	memcpy(t->matrix, p->matrix, sizeof(t->matrix));
 	memcpy(t->luma, p->luma, sizeof(t->luma));
 	for (int i = 0; i < CODES; i++) {
-		double code = i / (CODES - 1.0);
+		double code = fmin(i / WHITE_CODE, 1);
 
 		t->light[i] =
 		    (float)(t->hlg ? scene_from_hlg(code) : nits_from_pq(code));
@@ -188,12 +189,13 @@ to_srgb(const struct tonemap *t, const float row[3], const float v[3])
 }
 
 static void
-map_sample(const struct tonemap *t, uint8_t to[3], const uint16_t from[3])
+map_sample(const struct tonemap *t, uint8_t to[3],
+	   const uint16_t *const from[3], int x)
 {
 	float v[3], most, gain;
 
 	for (int i = 0; i < 3; i++)
-		v[i] = t->light[from[i]];
+		v[i] = t->light[from[i][x]];
 	gain = 1;
 	if (t->hlg) /* BT.2100: the display's gamma of 1.2 at 1000 nits */
 		gain = (float)TONEMAP_PEAK *
@@ -209,16 +211,31 @@ map_sample(const struct tonemap *t, uint8_t to[3], const uint16_t from[3])
 		to[i] = to_srgb(t, t->matrix[i], v);
 }
 
-void
-tonemap_apply(const struct tonemap *t, AVFrame *rgb24, const AVFrame *rgb48)
+static const uint16_t *
+row_of(const AVFrame *wide, int plane, int y)
 {
-	for (int y = 0; y < rgb48->height; y++) {
-		const uint16_t *from =
-		    (const uint16_t *)(const void *)(rgb48->data[0] +
-						     y * rgb48->linesize[0]);
-		uint8_t *to = rgb24->data[0] + y * rgb24->linesize[0];
+	return (const uint16_t *)(const void *)(wide->data[plane] +
+						y * wide->linesize[plane]);
+}
 
-		for (int x = 0; x < rgb48->width; x++)
-			map_sample(t, to + 3 * x, from + 3 * x);
+void
+tonemap_apply(const struct tonemap *t, AVFrame *gbr, const AVFrame *wide)
+{
+	for (int y = 0; y < wide->height; y++) {
+		const uint16_t *from[3] = { row_of(wide, 2, y),
+					    row_of(wide, 0, y),
+					    row_of(wide, 1, y) };
+		uint8_t *g = gbr->data[0] + y * gbr->linesize[0];
+		uint8_t *b = gbr->data[1] + y * gbr->linesize[1];
+		uint8_t *r = gbr->data[2] + y * gbr->linesize[2];
+
+		for (int x = 0; x < wide->width; x++) {
+			uint8_t to[3];
+
+			map_sample(t, to, from, x);
+			r[x] = to[0];
+			g[x] = to[1];
+			b[x] = to[2];
+		}
 	}
 }

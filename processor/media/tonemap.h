@@ -25,8 +25,7 @@ bool tonemap_needed(const AVFrame *frame);
 /* For pictures like @frame of the stream @st; NULL: out of memory. */
 struct tonemap *tonemap_new(const AVFrame *frame, const AVStream *st);
 void tonemap_free(struct tonemap *t);
-/* RGB48 (native order, full range) to RGB24 of the same size. */
-void tonemap_apply(const struct tonemap *t, AVFrame *rgb24,
-		   const AVFrame *rgb48);
+/* GBRP16 as libswscale makes it to GBRP of the same size. */
+void tonemap_apply(const struct tonemap *t, AVFrame *gbr, const AVFrame *wide);
 
 #endif

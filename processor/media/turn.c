@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <libavutil/pixdesc.h>
+
 enum { A = 0, B = 1, C = 3, D = 4, MATRIX = 9 };
 
 struct turn
@@ -35,32 +37,10 @@ turn_needed(struct turn t)
 	return t.transpose || t.mirror_x || t.mirror_y;
 }
 
-void
-turn_rgb(AVFrame *dst, const AVFrame *src, struct turn t)
-{
-	for (int y = 0; y < dst->height; y++) {
-		uint8_t *to = dst->data[0] + y * dst->linesize[0];
-		int v = t.mirror_y ? dst->height - 1 - y : y;
-
-		for (int x = 0; x < dst->width; x++, to += 3) {
-			int u = t.mirror_x ? dst->width - 1 - x : x;
-			const uint8_t *from =
-			    t.transpose
-				? src->data[0] + u * src->linesize[0] + 3 * v
-				: src->data[0] + v * src->linesize[0] + 3 * u;
-
-			to[0] = from[0];
-			to[1] = from[1];
-			to[2] = from[2];
-		}
-	}
-}
-
 static void
-turn_plane(AVFrame *dst, const AVFrame *src, int plane, struct turn t)
+turn_plane(AVFrame *dst, const AVFrame *src, int plane, int w, int h,
+	   struct turn t)
 {
-	int w = plane ? dst->width / 2 : dst->width;
-	int h = plane ? dst->height / 2 : dst->height;
 	ptrdiff_t stride = src->linesize[plane];
 
 	for (int y = 0; y < h; y++) {
@@ -77,8 +57,13 @@ turn_plane(AVFrame *dst, const AVFrame *src, int plane, struct turn t)
 }
 
 void
-turn_yuv(AVFrame *dst, const AVFrame *src, struct turn t)
+turn_picture(AVFrame *dst, const AVFrame *src, struct turn t)
 {
+	const AVPixFmtDescriptor *d =
+	    av_pix_fmt_desc_get((enum AVPixelFormat)dst->format);
+
 	for (int plane = 0; plane < 3; plane++)
-		turn_plane(dst, src, plane, t);
+		turn_plane(dst, src, plane,
+			   dst->width >> (plane ? d->log2_chroma_w : 0),
+			   dst->height >> (plane ? d->log2_chroma_h : 0), t);
 }

@@ -20,9 +20,8 @@ struct turn {
  * quarter. NULL: as it is. */
 struct turn turn_of(const AVStream *st);
 bool turn_needed(struct turn t);
-/* RGB24 to RGB24; @dst has the size that follows from @t. */
-void turn_rgb(AVFrame *dst, const AVFrame *src, struct turn t);
-/* The same for planes of 8 bits of 4:2:0, even in size. */
-void turn_yuv(AVFrame *dst, const AVFrame *src, struct turn t);
+/* Three planes of 8 bits, GBRP or YUV that is subsampled the same way in both
+ * directions and even in size; @dst has the size that follows from @t. */
+void turn_picture(AVFrame *dst, const AVFrame *src, struct turn t);
 
 #endif

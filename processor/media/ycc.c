@@ -20,45 +20,55 @@ static const struct ycc limited = { .y = { 16829, 33039, 6416 },
 				    .cb = { -9714, -19070, 28784 },
 				    .cr = { 28784, -24103, -4681 } };
 
-static uint8_t
-luma(const struct ycc *m, const uint8_t *p)
+/* Samples of one row, or of two for chroma. */
+struct rows {
+	const uint8_t *r[2], *g[2], *b[2];
+};
+
+static struct rows
+rows_of(const AVFrame *rgb, int y, int h)
 {
-	return (uint8_t)((m->y[0] * p[0] + m->y[1] * p[1] + m->y[2] * p[2] +
-			  m->black + (1 << 15)) >>
-			 16);
+	struct rows v;
+
+	for (int i = 0; i < 2; i++) {
+		int row = y + i < h ? y + i : y;
+
+		v.g[i] = rgb->data[0] + row * rgb->linesize[0];
+		v.b[i] = rgb->data[1] + row * rgb->linesize[1];
+		v.r[i] = rgb->data[2] + row * rgb->linesize[2];
+	}
+	return v;
 }
 
-/* Of sums over four pixels. The half is a little less than one, so that pure
- * blue does not become 256. */
-static uint8_t
-chroma(const int row[3], const int sum[3])
-{
-	return (uint8_t)((row[0] * sum[0] + row[1] * sum[1] + row[2] * sum[2] +
-			  (128 << 18) + (1 << 17) - 1) >>
-			 18);
-}
-
-/* Two rows of pixels; the second may be the first. */
 static void
-convert_rows(const struct ycc *m, uint8_t *y0, uint8_t *y1, uint8_t *cb,
-	     uint8_t *cr, const uint8_t *p0, const uint8_t *p1, int w)
+luma(const struct ycc *m, uint8_t *restrict to, const uint8_t *r,
+     const uint8_t *g, const uint8_t *b, int w)
+{
+	for (int x = 0; x < w; x++)
+		to[x] = (uint8_t)((m->y[0] * r[x] + m->y[1] * g[x] +
+				   m->y[2] * b[x] + m->black + (1 << 15)) >>
+				  16);
+}
+
+static int
+sum(const uint8_t *const row[2], int x, int right)
+{
+	return row[0][x] + row[0][right] + row[1][x] + row[1][right];
+}
+
+/* The half is a little less than one, so that pure blue does not become
+ * 256. */
+static void
+chroma(const int m[3], uint8_t *restrict to, const struct rows *v, int w)
 {
 	for (int x = 0; x < w; x += 2) {
-		int right = x + 1 < w ? 3 : 0;
-		int sum[3];
+		int right = x + 1 < w ? x + 1 : x;
 
-		for (int i = 0; i < 3; i++)
-			sum[i] = p0[i] + p0[right + i] + p1[i] + p1[right + i];
-		y0[x] = luma(m, p0);
-		y1[x] = luma(m, p1);
-		if (right) {
-			y0[x + 1] = luma(m, p0 + 3);
-			y1[x + 1] = luma(m, p1 + 3);
-		}
-		cb[x / 2] = chroma(m->cb, sum);
-		cr[x / 2] = chroma(m->cr, sum);
-		p0 += 6;
-		p1 += 6;
+		to[x / 2] = (uint8_t)((m[0] * sum(v->r, x, right) +
+				       m[1] * sum(v->g, x, right) +
+				       m[2] * sum(v->b, x, right) +
+				       (128 << 18) + (1 << 17) - 1) >>
+				      18);
 	}
 }
 
@@ -70,14 +80,13 @@ ycc_from_rgb(AVFrame *dst, int x, int y, const AVFrame *rgb, int w, int h)
 	const int *stride = dst->linesize;
 
 	for (int row = 0; row < h; row += 2) {
-		int below = row + 1 < h;
-		const uint8_t *from = rgb->data[0] + row * rgb->linesize[0];
-		uint8_t *to = dst->data[0] + (y + row) * stride[0] + x;
+		struct rows v = rows_of(rgb, row, h);
 		ptrdiff_t at = (y + row) / 2;
 
-		convert_rows(m, to, below ? to + stride[0] : to,
-			     dst->data[1] + at * stride[1] + x / 2,
-			     dst->data[2] + at * stride[2] + x / 2, from,
-			     below ? from + rgb->linesize[0] : from, w);
+		for (int i = 0; i < 2 && row + i < h; i++)
+			luma(m, dst->data[0] + (y + row + i) * stride[0] + x,
+			     v.r[i], v.g[i], v.b[i], w);
+		chroma(m->cb, dst->data[1] + at * stride[1] + x / 2, &v, w);
+		chroma(m->cr, dst->data[2] + at * stride[2] + x / 2, &v, w);
 	}
 }

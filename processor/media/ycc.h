@@ -1,6 +1,6 @@
 /*
- * ycc.h - RGB24 as Y'CbCr 4:2:0 with the matrix of BT.601: of full range as
- * JPEG (JFIF) wants it, of limited range as WebP does. Chroma lies in the
+ * ycc.h - planar RGB as Y'CbCr 4:2:0 with the matrix of BT.601: of full range
+ * as JPEG (JFIF) wants it, of limited range as WebP does. Chroma lies in the
  * middle of four pixels.
  */
 #ifndef PROCESSOR_MEDIA_YCC_H

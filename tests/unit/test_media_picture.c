@@ -4,6 +4,7 @@
  */
 #include "processor/media/picture.h"
 #include "processor/media/thumbhash.h"
+#include "processor/media/ycc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,32 +54,34 @@ turn_by(int a, int b, int c, int d)
 }
 
 static void
-test_turn_rgb_shows_all_eight_ways(void **state)
+test_turn_picture_shows_all_eight_ways(void **state)
 {
 	AVFrame *src =
-	    picture_frame(AV_PIX_FMT_RGB24, (struct picture_size){ 3, 2 });
+	    picture_frame(PICTURE_PIXELS, (struct picture_size){ 3, 2 });
 
 	(void)state;
 	for (int i = 0; i < 6; i++)
-		memset(src->data[0] + i / 3 * src->linesize[0] + i % 3 * 3,
-		       '1' + i, 3);
+		for (int p = 0; p < 3; p++)
+			src->data[p][i / 3 * src->linesize[p] + i % 3] =
+			    (uint8_t)('1' + i);
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		struct turn t =
 		    turn_by(ways[i].a, ways[i].b, ways[i].c, ways[i].d);
 		struct picture_size size =
 		    picture_fit(src, (AVRational){ 1, 1 }, t,
 				(struct picture_size){ 9, 9 });
-		AVFrame *dst = picture_frame(AV_PIX_FMT_RGB24, size);
+		AVFrame *dst = picture_frame(PICTURE_PIXELS, size);
 
 		assert_int_equal(size.w, ways[i].w);
 		assert_int_equal(size.h, ways[i].h);
 		assert_int_equal(turn_needed(t), i != 0);
-		turn_rgb(dst, src, t);
+		turn_picture(dst, src, t);
 		for (int k = 0; k < 6; k++)
-			assert_int_equal(
-			    dst->data[0][k / size.w * dst->linesize[0] +
-					 k % size.w * 3],
-			    ways[i].shown[k]);
+			for (int p = 0; p < 3; p++)
+				assert_int_equal(
+				    dst->data[p][k / size.w * dst->linesize[p] +
+						 k % size.w],
+				    ways[i].shown[k]);
 		av_frame_free(&dst);
 	}
 	av_frame_free(&src);
@@ -161,40 +164,40 @@ struct hdr {
  */
 static const struct hdr hdr[] = {
 	{ AVCOL_TRC_SMPTE2084, 0, { 0, 0, 0 }, { 0, 0, 0 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 9827, 9827, 9827 }, { 15, 15, 15 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 16243, 16243, 16243 }, { 43, 43, 43 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 24905, 24905, 24905 }, { 100, 100, 100 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 33297, 33297, 33297 }, { 186, 186, 186 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 38055, 38055, 38055 }, { 229, 229, 229 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 42767, 42767, 42767 }, { 250, 250, 250 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 49271, 49271, 49271 }, { 255, 255, 255 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 65535, 65535, 65535 }, { 255, 255, 255 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 9789, 9789, 9789 }, { 15, 15, 15 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 16180, 16180, 16180 }, { 43, 43, 43 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 24808, 24808, 24808 }, { 100, 100, 100 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 33167, 33167, 33167 }, { 186, 186, 186 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 37907, 37907, 37907 }, { 229, 229, 229 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 42601, 42601, 42601 }, { 250, 250, 250 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 49079, 49079, 49079 }, { 255, 255, 255 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 65280, 65280, 65280 }, { 255, 255, 255 } },
 	{ AVCOL_TRC_SMPTE2084,
 	  4000,
-	  { 33297, 33297, 33297 },
+	  { 33167, 33167, 33167 },
 	  { 174, 174, 174 } },
 	{ AVCOL_TRC_SMPTE2084,
 	  4000,
-	  { 38055, 38055, 38055 },
+	  { 37907, 37907, 37907 },
 	  { 208, 208, 208 } },
 	{ AVCOL_TRC_SMPTE2084,
 	  4000,
-	  { 49271, 49271, 49271 },
+	  { 49079, 49079, 49079 },
 	  { 250, 250, 250 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 33297, 28854, 19641 }, { 213, 128, 40 } },
-	{ AVCOL_TRC_SMPTE2084, 0, { 44340, 23397, 23397 }, { 255, 0, 41 } },
-	{ AVCOL_TRC_ARIB_STD_B67, 0, { 16384, 16384, 16384 }, { 61, 61, 61 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 33167, 28742, 19565 }, { 213, 128, 40 } },
+	{ AVCOL_TRC_SMPTE2084, 0, { 44167, 23306, 23306 }, { 255, 0, 41 } },
+	{ AVCOL_TRC_ARIB_STD_B67, 0, { 16320, 16320, 16320 }, { 61, 61, 61 } },
 	{ AVCOL_TRC_ARIB_STD_B67,
 	  0,
-	  { 32768, 32768, 32768 },
+	  { 32640, 32640, 32640 },
 	  { 137, 137, 137 } },
 	{ AVCOL_TRC_ARIB_STD_B67,
 	  0,
-	  { 49151, 49151, 49151 },
+	  { 48960, 48960, 48960 },
 	  { 229, 229, 229 } },
 	{ AVCOL_TRC_ARIB_STD_B67,
 	  0,
-	  { 65535, 65535, 65535 },
+	  { 65280, 65280, 65280 },
 	  { 255, 255, 255 } },
 };
 
@@ -207,8 +210,8 @@ test_tonemap_apply_brings_known_light_to_known_srgb(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(hdr); i++) {
-		AVFrame *from = picture_frame(AV_PIX_FMT_RGB48, one);
-		AVFrame *to = picture_frame(AV_PIX_FMT_RGB24, one);
+		AVFrame *from = picture_frame(AV_PIX_FMT_GBRP16, one);
+		AVFrame *to = picture_frame(PICTURE_PIXELS, one);
 		struct tonemap *t;
 
 		from->color_trc = hdr[i].trc;
@@ -223,11 +226,13 @@ test_tonemap_apply_brings_known_light_to_known_srgb(void **state)
 		}
 		assert_true(tonemap_needed(from));
 		t = tonemap_new(from, st);
-		memcpy(from->data[0], hdr[i].code, sizeof(hdr[i].code));
+		for (int k = 0; k < 3; k++)
+			memcpy(from->data[(k + 2) % 3], &hdr[i].code[k],
+			       sizeof(hdr[i].code[k]));
 		tonemap_apply(t, to, from);
 		for (int k = 0; k < 3; k++)
-			assert_in_range(to->data[0][k] + 1, hdr[i].want[k],
-					hdr[i].want[k] + 2);
+			assert_in_range(to->data[(k + 2) % 3][0] + 1,
+					hdr[i].want[k], hdr[i].want[k] + 2);
 		tonemap_free(t);
 		av_frame_free(&from);
 		av_frame_free(&to);
@@ -330,25 +335,70 @@ static const struct {
 static void
 test_thumbhash_equals_known_vectors(void **state)
 {
-	static uint8_t rgb[THUMBHASH_SIDE * THUMBHASH_SIDE * 3 + 600];
 	uint8_t hash[THUMBHASH_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
-		int w = hashes[i].w, h = hashes[i].h;
-		ptrdiff_t stride = 3 * w + 5; /* rows need not touch */
+		struct picture_size size = { hashes[i].w, hashes[i].h };
+		AVFrame *f = picture_frame(PICTURE_PIXELS, size);
 
-		for (int y = 0; y < h; y++)
-			for (int x = 0; x < w; x++) {
+		for (int y = 0; y < size.h; y++)
+			for (int x = 0; x < size.w; x++) {
 				struct rgb p = hashes[i].picture(x, y);
 
-				rgb[y * stride + 3 * x] = (uint8_t)p.r;
-				rgb[y * stride + 3 * x + 1] = (uint8_t)p.g;
-				rgb[y * stride + 3 * x + 2] = (uint8_t)p.b;
+				f->data[0][y * f->linesize[0] + x] =
+				    (uint8_t)p.g;
+				f->data[1][y * f->linesize[1] + x] =
+				    (uint8_t)p.b;
+				f->data[2][y * f->linesize[2] + x] =
+				    (uint8_t)p.r;
 			}
-		assert_int_equal(thumbhash(rgb, stride, w, h, hash),
-				 hashes[i].n);
+		assert_int_equal(thumbhash(f, hash), hashes[i].n);
 		assert_memory_equal(hash, hashes[i].hash, hashes[i].n);
+		av_frame_free(&f);
+	}
+}
+
+/* Grey stays what it is, and the primaries are those of JFIF (BT.601). */
+static void
+test_ycc_from_rgb_gives_known_values(void **state)
+{
+	static const struct {
+		struct rgb from;
+		int full[3], limited[3];
+	} rows[] = {
+		{ { 0, 0, 0 }, { 0, 128, 128 }, { 16, 128, 128 } },
+		{ { 255, 255, 255 }, { 255, 128, 128 }, { 235, 128, 128 } },
+		{ { 100, 100, 100 }, { 100, 128, 128 }, { 102, 128, 128 } },
+		{ { 255, 0, 0 }, { 76, 85, 255 }, { 81, 90, 240 } },
+		{ { 0, 255, 0 }, { 150, 44, 21 }, { 145, 54, 34 } },
+		{ { 0, 0, 255 }, { 29, 255, 107 }, { 41, 240, 110 } },
+	};
+	struct picture_size size = { 5, 3 }; /* odd: the rest repeats */
+	struct picture_size even = { 8, 6 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		bool full = i % 2;
+		const int *want = full ? rows[i / 2].full : rows[i / 2].limited;
+		AVFrame *rgb = picture_frame(PICTURE_PIXELS, size);
+		AVFrame *to = picture_frame(
+		    full ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P, even);
+
+		for (int y = 0; y < size.h; y++) {
+			memset(rgb->data[0] + y * rgb->linesize[0],
+			       rows[i / 2].from.g, 5);
+			memset(rgb->data[1] + y * rgb->linesize[1],
+			       rows[i / 2].from.b, 5);
+			memset(rgb->data[2] + y * rgb->linesize[2],
+			       rows[i / 2].from.r, 5);
+		}
+		ycc_from_rgb(to, 2, 2, rgb, size.w, size.h);
+		assert_int_equal(to->data[0][4 * to->linesize[0] + 6], want[0]);
+		assert_int_equal(to->data[1][2 * to->linesize[1] + 3], want[1]);
+		assert_int_equal(to->data[2][2 * to->linesize[2] + 3], want[2]);
+		av_frame_free(&rgb);
+		av_frame_free(&to);
 	}
 }
 
@@ -356,7 +406,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_turn_rgb_shows_all_eight_ways),
+		cmocka_unit_test(test_turn_picture_shows_all_eight_ways),
 		cmocka_unit_test(test_turn_of_takes_the_nearest_quarter),
 		cmocka_unit_test(
 		    test_picture_fit_keeps_the_shape_and_never_enlarges),
@@ -364,6 +414,7 @@ main(void)
 		    test_tonemap_apply_brings_known_light_to_known_srgb),
 		cmocka_unit_test(test_tonemap_is_not_for_usual_pictures),
 		cmocka_unit_test(test_thumbhash_equals_known_vectors),
+		cmocka_unit_test(test_ycc_from_rgb_gives_known_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
