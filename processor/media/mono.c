@@ -34,13 +34,15 @@ make_phase(float *taps, int n, double cutoff, double fraction)
 }
 
 int
-mono_open(struct mono *m, int rate)
+mono_open(struct mono *m, int rate, int to)
 {
-	double lower = rate < MONO_RATE ? rate : MONO_RATE;
+	double lower = rate < to ? rate : to;
 	double cutoff = PASS * lower / 2 / rate;
 	int half = (int)ceil(CROSSINGS / (2 * cutoff));
 
-	*m = (struct mono){ .rate = rate, .taps = (2 * half + 3) / 4 * 4 };
+	*m = (struct mono){ .rate = rate,
+			    .to = to,
+			    .taps = (2 * half + 3) / 4 * 4 };
 	m->filter = calloc((size_t)m->taps * MONO_PHASES, sizeof(float));
 	m->history = calloc((size_t)m->taps + CHUNK, sizeof(float));
 	if (!m->filter || !m->history)
@@ -89,10 +91,10 @@ produce(struct mono *m, void (*emit)(void *arg, float sample), void *arg)
 	int64_t first = m->start;
 
 	for (;;) {
-		int64_t at = m->made * m->rate; /* in 1/8000 of a sample */
-		int64_t phase = at % MONO_RATE * MONO_PHASES / MONO_RATE;
+		int64_t at = m->made * m->rate; /* in 1/to of a sample */
+		int64_t phase = at % m->to * MONO_PHASES / m->to;
 
-		first = at / MONO_RATE - (m->taps / 2 - 1);
+		first = at / m->to - (m->taps / 2 - 1);
 		if (first + m->taps > m->start + m->n)
 			break;
 		emit(arg, lanes_dot(m->history + (first - m->start),
@@ -126,5 +128,5 @@ void
 mono_skip(struct mono *m, int64_t seconds)
 {
 	m->start += seconds * m->rate;
-	m->made += seconds * MONO_RATE;
+	m->made += seconds * m->to;
 }

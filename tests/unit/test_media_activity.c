@@ -293,7 +293,7 @@ resampled(int rate, double hz)
 	for (int i = 0; i < rate; i++)
 		in[2 * i] = in[2 * i + 1] =
 		    (float)sin(2 * M_PI * hz * i / rate);
-	assert_int_equal(mono_open(&m, rate), 0);
+	assert_int_equal(mono_open(&m, rate, MONO_RATE), 0);
 	mono_feed(&m, in, rate, 2, take, &t);
 	mono_close(&m);
 	return &t;
@@ -334,7 +334,7 @@ test_mono_passes_over_damaged_floats(void **state)
 	struct mono m;
 
 	(void)state;
-	assert_int_equal(mono_open(&m, MONO_RATE), 0);
+	assert_int_equal(mono_open(&m, MONO_RATE, MONO_RATE), 0);
 	for (int i = 0; i < 100; i++)
 		mono_feed(&m, in, ARRAY_LEN(in), 1, take, &t);
 	mono_close(&m);
