@@ -104,6 +104,15 @@ FORCE:
 $(foreach d,tools gateway processor processor/media,$(call objs,$(d))): \
 		| $(BUILD)/gen/version.h
 
+# Speech to words, where pocketsphinx is there to build with: its library and
+# model are opened at run time, so nothing is linked.
+SPHINX_MODEL := $(shell pkg-config --variable=modeldir pocketsphinx 2>/dev/null)
+ifneq ($(SPHINX_MODEL),)
+$(BUILD)/processor/media/recogniser.o: CPPFLAGS += \
+	-DPOCKETSPHINX_MODEL='"$(SPHINX_MODEL)"' $(patsubst -I%,-isystem %,\
+	$(shell pkg-config --cflags pocketsphinx))
+endif
+
 define archive
 $(BUILD)/lib$(1).a: $(2)
 	@rm -f $$@

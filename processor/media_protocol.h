@@ -44,6 +44,10 @@
  *   segment],"durations":[s], of the first only: they are those of all},..],
  *   "audio":{"file":"hls-audio.mp4","channels","copied","codecs","header",
  *   "bytes","durations"}|null}; a file is its header and its segments
+ * Result of captions: {"captions":{"file":"captions.vtt",
+ *   "words_file":"captions.json","language":"en-US","engine":"pocketsphinx",
+ *   "accuracy":"low","speech":seconds,"words":count,
+ *   "keywords":[{"word","count","confidence"}]}|null (no sound),"files":[..]}
  * What a file does not have is null: "poster" and "thumbnail" of an audio
  * file. docs/media.md describes every member.
  * Files named in a result lie in the output directory, plain names of

@@ -3,6 +3,7 @@
  */
 #include "processor/media/kinds.h"
 #include "processor/media/analyze.h"
+#include "processor/media/captions.h"
 #include "processor/media/clips.h"
 #include "processor/media/hls.h"
 #include "processor/media/moments.h"
@@ -18,6 +19,7 @@ static const struct media_kind kinds[] = {
 	{ "hls",     NULL,	 hls_outputs,	  hls_run },
 	{ "storyboard", NULL,	 storyboard_outputs, storyboard_keys_run },
 	{ "thumbnails", moments_read, moments_outputs, moments_run },
+	{ "captions", NULL,	 captions_prepare, captions_run },
 };
 /* clang-format on */
 

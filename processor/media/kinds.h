@@ -12,7 +12,8 @@ struct media_kind {
 	const char *name; /* the request's "job" */
 	/* The members of its own, checked; -1 when one is not valid. */
 	int (*read)(struct request *req, const cJSON *doc);
-	/* The files it may leave, by outputs_add(); NULL: none. */
+	/* The files it may leave, by outputs_add(), and what else it must open
+	 * while there are paths; NULL: none. */
 	int (*name_outputs)(struct job *job, struct outputs *out);
 	/* Sends the result; 0, or -1 after job_fail(). */
 	int (*run)(struct job *job, struct outputs *out);

@@ -51,6 +51,7 @@ static const int allowed[] = {
 	CALL(clock_nanosleep),
 	CALL(nanosleep),
 	CALL(gettimeofday),
+	CALL(getrusage),
 	CALL(getrandom),
 	CALL(sysinfo),
 	/* signals and the end */
