@@ -15,7 +15,7 @@
 
 #define NOISE (0.001 * 256) /* mean difference of samples, 8 bits */
 #define LENGTH_MIN 2.0
-#define ROWS 64	 /* of luma */
+#define ROWS 48	 /* of luma */
 #define PARTS 8	 /* of a row; the even ones count, then the odd ones */
 #define RUN 1024 /* samples at a time */
 
@@ -76,22 +76,33 @@ sketches_differ(const struct sketch *a, const struct sketch *b, double share)
 	return sum > NOISE * (1 + 2 * share);
 }
 
+static int
+part_of(const struct plane *v)
+{
+	return v->w / PARTS < RUN ? v->w / PARTS + 1 : RUN;
+}
+
 /* Rows lie apart: they come from memory sooner when asked for early. */
 static void
-fetch_row(const struct plane *v, int y)
+fetch_row(const struct plane *v, int y, bool odd)
 {
 	const uint8_t *row = v->p + y * v->stride;
+	int part = part_of(v);
 
-	for (int x = 0; y < v->h && x < v->w * v->step; x += 64)
-		__builtin_prefetch(row + x);
+	if (y >= v->h)
+		return;
+	for (int from = odd ? part : 0; from < v->w; from += 2 * part)
+		for (int x = from; x < from + part && x < v->w;
+		     x += 64 / v->step)
+			__builtin_prefetch(row + x * v->step);
 }
 
 static int64_t
 row_difference(const struct plane *a, const struct plane *b, int y, bool odd,
 	       int64_t *samples)
 {
-	int part = a->w / PARTS < RUN ? a->w / PARTS + 1 : RUN;
 	uint8_t room_a[RUN], room_b[RUN];
+	int part = part_of(a);
 	int64_t sum = 0;
 
 	for (int x = odd ? part : 0; x < a->w; x += 2 * part) {
@@ -115,10 +126,11 @@ rows_differ(const AVFrame *a, const AVFrame *b)
 		if (!plane_of(&pa, a, c) || !plane_of(&pb, b, c))
 			break;
 		for (int y = 0; y < pa.h; y += every) {
-			fetch_row(&pa, y + every);
-			fetch_row(&pb, y + every);
-			sum += row_difference(&pa, &pb, y, y / every & 1,
-					      &samples);
+			bool odd = y / every & 1;
+
+			fetch_row(&pa, y + every, !odd);
+			fetch_row(&pb, y + every, !odd);
+			sum += row_difference(&pa, &pb, y, odd, &samples);
 		}
 	}
 	return (double)sum > NOISE * (double)samples;
@@ -147,7 +159,8 @@ freeze_video(void *self, struct job *job, const struct video_frame *f)
 
 	z->step = f->number ? f->time - z->last : 0;
 	z->last = f->time;
-	if (!isnan(z->from) && is_same(z, f))
+	/* As the picture before to the last cell: what held of that, holds. */
+	if (!isnan(z->from) && (f->change.raw <= 0 || is_same(z, f)))
 		return 0;
 	spans_add(z->spans, &z->n_spans, z->from, f->time, LENGTH_MIN);
 	z->from = f->time;

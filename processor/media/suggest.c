@@ -1,8 +1,8 @@
 /*
  * Segments: equal windows of about five seconds, each scored. Clips: windows
- * of the usual lengths that begin at a cut or where a silence ends, end at one
- * if possible, scored as a whole with their first seconds counted extra; the
- * best that do not overlap.
+ * of the usual lengths that begin at a cut or where a silence or black ends,
+ * never in black, end at one if possible, scored as a whole with their first
+ * seconds counted extra; the best that do not overlap.
  */
 #include "processor/media/suggest.h"
 #include "processor/media/hooks.h"
@@ -13,7 +13,7 @@
 
 #define SEGMENT 5.0
 #define SEGMENTS_MAX 600
-#define STARTS_MAX 2100 /* two thirds and SEGMENTS_MAX fit */
+#define STARTS_MAX 2800 /* three quarters and SEGMENTS_MAX fit */
 #define SUGGESTED_MAX 10
 #define MOMENTS 5
 #define OPENING 3.0 /* seconds that decide whether one stays */
@@ -118,21 +118,25 @@ by_number(const void *a, const void *b)
 }
 
 /*
- * Where a clip may begin: the start, cuts, ends of silences, segments. Of
- * very many, every so many-th, so that all of the file is represented.
+ * Where a clip may begin: the start, cuts, ends of silences and of black,
+ * segments. Of very many, every so many-th, so that all of the file is
+ * represented.
  */
 static size_t
 collect_starts(const struct findings *f, const struct segment *seg, size_t n,
 	       double *starts)
 {
 	size_t count = 0;
-	size_t by_cut = 1 + f->n_cuts / (STARTS_MAX / 3);
-	size_t by_silence = 1 + f->n_silences / (STARTS_MAX / 3);
+	size_t by_cut = 1 + f->n_cuts / (STARTS_MAX / 4);
+	size_t by_silence = 1 + f->n_silences / (STARTS_MAX / 4);
+	size_t by_black = 1 + f->n_blacks / (STARTS_MAX / 4);
 
 	for (size_t i = 0; i < f->n_cuts; i += by_cut)
 		starts[count++] = f->cuts[i].time;
 	for (size_t i = 0; i < f->n_silences; i += by_silence)
 		starts[count++] = f->silences[i].end;
+	for (size_t i = 0; i < f->n_blacks; i += by_black)
+		starts[count++] = f->blacks[i].end;
 	for (size_t i = 0; i < n; i++)
 		starts[count++] = seg[i].start;
 	qsort(starts, count, sizeof(*starts), by_number);
@@ -169,10 +173,19 @@ clip_value(const struct findings *f, double start, double end)
 	return (1 - OPENING_WEIGHT) * whole + OPENING_WEIGHT * opening;
 }
 
+static bool
+in_black(const struct findings *f, double time)
+{
+	for (size_t i = 0; i < f->n_blacks; i++)
+		if (time >= f->blacks[i].start && time < f->blacks[i].end)
+			return true;
+	return false;
+}
+
 /* Every window that fits, scored; all lengths of one start together. */
 static size_t
 list_windows(const struct findings *f, const double *starts, size_t n,
-	     struct clip *windows)
+	     bool even_black, struct clip *windows)
 {
 	double longest = f->duration * SHARE_MAX;
 	size_t count = 0;
@@ -182,7 +195,8 @@ list_windows(const struct findings *f, const double *starts, size_t n,
 			struct clip *w = &windows[count];
 			double end = starts[i] + lengths[k].seconds;
 
-			if (end > f->duration + 0.05 ||
+			if ((!even_black && in_black(f, starts[i])) ||
+			    end > f->duration + 0.05 ||
 			    (k > 0 && lengths[k].seconds > longest))
 				break;
 			w->start = starts[i];
@@ -249,8 +263,11 @@ static void
 choose_clips(const struct findings *f, struct clips *clips,
 	     const double *starts, size_t n, struct clip *windows)
 {
-	choose(clips, windows, list_windows(f, starts, n, windows),
-	       f->duration);
+	size_t found = list_windows(f, starts, n, false, windows);
+
+	if (!found)
+		found = list_windows(f, starts, n, true, windows);
+	choose(clips, windows, found, f->duration);
 	/* Shorter than any length: the whole is the clip. */
 	if (!clips->n && f->duration >= CLIP_MIN)
 		clips->list[clips->n++] =

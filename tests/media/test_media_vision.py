@@ -60,7 +60,6 @@ def oracle_spans(path):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("dark.mp4", ("-pix_fmt", "yuv420p")),
     ("dark-full.mkv", ("-pix_fmt", "yuvj420p", "-color_range", "pc")),
     ("dark-deep.mkv", ("-pix_fmt", "yuv420p10le"))])
 def test_black_and_freeze_are_those_of_ffmpegs_filters(files, tmp_path, name,
@@ -125,11 +124,10 @@ def test_faces_are_counted_and_placed(files, face, tmp_path):
 
 
 @needs_cascade
-@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("turn", [90, 180])
 def test_faces_are_looked_for_in_the_upright_picture(files, face, tmp_path,
                                                      turn):
-    back = {90: "transpose=clock", 180: "vflip,hflip",
-            270: "transpose=cclock"}[turn]
+    back = {90: "transpose=clock", 180: "vflip,hflip"}[turn]
     plain = files.video(
         f"lying{turn}.mp4",
         f"movie={face},gblur=1.5,loop=5:1,setpts=N/5/TB,scale=200:200,"
@@ -150,7 +148,7 @@ def test_textures_have_no_faces(files, tmp_path):
     path = files.video(
         "no-faces.mp4", "testsrc2=d=2:s=640x360:r=2,setsar=1[a];"
         "smptebars=d=2:s=640x360:r=2,noise=alls=60:allf=t,setsar=1[b];"
-        "mandelbrot=s=640x360:r=2,trim=duration=2,setsar=1[c];"
+        "life=s=640x360:r=2:seed=1,trim=duration=2,setsar=1[c];"
         "[a][b][c]concat=n=3")
     assert analysis_of(path, tmp_path)["faces"] == {"count": [0] * 6,
                                                     "boxes": []}
@@ -168,7 +166,8 @@ T = "s=640x360:r=2"
 # Pictures without text, some of them full of fine or regular structure.
 SCENERY = {
     "colours": f"smptehdbars={T}",
-    "fractal": f"mandelbrot={T}:start_scale=0.3:end_scale=0.2",
+    "fractal": "mandelbrot=s=320x180:r=2:start_scale=0.3:end_scale=0.2,"
+               "scale=640:360",
     "noise": f"color=gray:{T},noise=alls=70:allf=t+u",
     "blobs": f"color=gray:{T},noise=alls=100:allf=t,gblur=sigma=2,"
              "eq=contrast=4",
@@ -180,6 +179,17 @@ SCENERY = {
     "rails": "color=0x304020:s=640x20:r=2,drawgrid=w=9:h=500:t=3:c=white,"
              "pad=640:360:0:170:color=0x607080",
 }
+
+
+def series_of(files, name, graphs):
+    """Two seconds of each."""
+    graphs = list(graphs)
+    parts = ";".join(f"{graph},trim=duration=2,setsar=1,format=yuv420p[{n}]"
+                     for n, graph in enumerate(graphs))
+    joined = "".join(f"[{n}]" for n in range(len(graphs)))
+    return files.video(name, f"{parts};{joined}concat=n={len(graphs)}")
+
+
 TITLE = "drawtext=text='{}':fontsize={}:fontcolor={}:x={}:y={}:{}"
 TITLES = {
     "subtitle": TITLE.format("A sentence as people say it", 20, "white",
@@ -191,22 +201,18 @@ TITLES = {
 }
 
 
-def text_of(files, tmp_path, name, graph):
-    path = files.video(f"text-{name}.mkv", graph, "-t", "3", "-crf", "23")
-    return analysis_of(path, tmp_path)["text"]
+def test_scenery_has_no_text(files, tmp_path):
+    found = analysis_of(series_of(files, "scenery.mkv", SCENERY.values()),
+                        tmp_path)
+    assert found["text"] == [0, 0] * len(SCENERY)
 
 
-@pytest.mark.parametrize("scenery", SCENERY)
-def test_scenery_has_no_text(files, tmp_path, scenery):
-    assert text_of(files, tmp_path, scenery, SCENERY[scenery]) == [0, 0, 0]
-
-
-@pytest.mark.parametrize("scenery, title", [
-    ("colours", "subtitle"), ("fractal", "title"), ("blobs", "name"),
-    ("fence", "subtitle"), ("foliage", "name"), ("noise", "title")])
-def test_titles_are_seen_over_scenery(files, tmp_path, scenery, title):
-    assert text_of(files, tmp_path, f"{scenery}-{title}",
-                   f"{SCENERY[scenery]},{TITLES[title]}") == [1, 1, 1]
+def test_titles_are_seen_over_scenery(files, tmp_path):
+    shown = [f"{SCENERY[scenery]},{TITLES[title]}" for scenery, title in [
+        ("colours", "subtitle"), ("fractal", "title"), ("blobs", "name"),
+        ("fence", "subtitle"), ("foliage", "name"), ("noise", "title")]]
+    found = analysis_of(series_of(files, "titles.mkv", shown), tmp_path)
+    assert found["text"] == [1, 1] * len(shown)
 
 
 def test_text_is_told_second_by_second(files, tmp_path):
@@ -227,7 +233,7 @@ def test_sound_alone_has_no_text(files, tmp_path):
 
 # ---- camera ------------------------------------------------------------------
 @pytest.mark.parametrize("turn, pan, tilt", [
-    (None, 0.2, 0), (90, 0, 0.2), (180, -0.2, 0), (270, 0, -0.2)])
+    (None, 0.2, 0), (90, 0, 0.2)])
 def test_a_pan_is_measured_as_it_is_shown(files, tmp_path, turn, pan, tilt):
     # One large smooth picture, past which 64 of 320 columns a second go.
     path = files.video(

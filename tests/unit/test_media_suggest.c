@@ -244,6 +244,39 @@ test_suggest_segments_cover_the_file(void **state)
 	cJSON_Delete(doc);
 }
 
+/* The burst is dark until 46.5: its clip begins there. */
+static void
+test_suggest_clips_do_not_begin_in_black(void **state)
+{
+	struct span black[] = { { 0, 10 }, { 35, 46.5 } };
+	struct span all = { 0, SECONDS };
+	struct findings f = burst();
+	const cJSON *clip;
+	cJSON *doc;
+
+	(void)state;
+	f.blacks = black;
+	f.n_blacks = ARRAY_LEN(black);
+	doc = suggest(&f);
+	clip = cJSON_GetArrayItem(
+	    cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "suggestions"),
+				"clips"),
+	    0);
+	assert_true(number(clip, "start") == 46.5 ||
+		    number(clip, "start") == 47);
+	cJSON_Delete(doc);
+	/* All is black: better than nothing. */
+	f.blacks = &all;
+	f.n_blacks = 1;
+	doc = suggest(&f);
+	clip = cJSON_GetArrayItem(
+	    cJSON_GetObjectItem(cJSON_GetObjectItem(doc, "suggestions"),
+				"clips"),
+	    0);
+	assert_true(number(clip, "duration") <= 92);
+	cJSON_Delete(doc);
+}
+
 static void
 test_suggest_segments_tell_faces_and_text(void **state)
 {
@@ -366,6 +399,7 @@ main(void)
 		cmocka_unit_test(test_suggest_clips_do_not_overlap),
 		cmocka_unit_test(test_suggest_spreads_over_a_long_file),
 		cmocka_unit_test(test_suggest_segments_cover_the_file),
+		cmocka_unit_test(test_suggest_clips_do_not_begin_in_black),
 		cmocka_unit_test(test_suggest_segments_tell_faces_and_text),
 		cmocka_unit_test(test_hooks_are_where_something_begins),
 		cmocka_unit_test(test_suggest_of_nothing_is_empty),
