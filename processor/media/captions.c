@@ -31,14 +31,6 @@ captions_prepare(struct job *job, struct outputs *out)
 	return outputs_add(job, out, "captions.json");
 }
 
-static void
-describe(struct buf *b)
-{
-	json_put_str(b, "language", RECOGNISER_LANGUAGE);
-	json_put_str(b, "engine", "pocketsphinx");
-	json_put_str(b, "accuracy", "low");
-}
-
 static int
 keep(struct job *job, struct buf *text, struct output *out, const char *role)
 {
@@ -49,19 +41,30 @@ keep(struct job *job, struct buf *text, struct output *out, const char *role)
 	return rc;
 }
 
+/* Members of the result and of captions.json. 0 or -1. */
 static int
-write_files(const struct transcript *words, struct job *job,
-	    struct outputs *out)
+describe(struct buf *b, const struct dictation *d)
+{
+	json_put_str(b, "language", RECOGNISER_LANGUAGE);
+	json_put_str(b, "engine", "pocketsphinx");
+	json_put_str(b, "accuracy", "low");
+	json_put_num(b, "speech", round_to(dictation_speech(d), 1));
+	return transcript_write_keywords(b, dictation_words(d));
+}
+
+static int
+write_files(const struct dictation *d, struct job *job, struct outputs *out)
 {
 	struct buf text = BUF_INIT;
 	int rc;
 
-	transcript_write_vtt(&text, words, NOTE);
+	transcript_write_vtt(&text, dictation_words(d), NOTE);
 	rc = keep(job, &text, output_named(out, "captions.vtt"), "captions");
 	buf_clear(&text);
 	json_open_object(&text, NULL);
-	describe(&text);
-	transcript_write_words(&text, words);
+	if (rc == 0 && describe(&text, d) != 0)
+		rc = job_fail(job, MEDIA_LIMIT, "out of memory");
+	transcript_write_words(&text, dictation_words(d));
 	json_close_object(&text);
 	if (rc == 0)
 		rc = keep(job, &text, output_named(out, "captions.json"),
@@ -81,10 +84,8 @@ send_captions(const struct dictation *d, struct job *job, struct outputs *out)
 		json_open_object(&json, "captions");
 		json_put_str(&json, "file", "captions.vtt");
 		json_put_str(&json, "words_file", "captions.json");
-		describe(&json);
-		json_put_num(&json, "speech", round_to(dictation_speech(d), 1));
 		json_put_int(&json, "words", (int64_t)dictation_words(d)->n);
-		rc = transcript_write_keywords(&json, dictation_words(d));
+		rc = describe(&json, d);
 		json_close_object(&json);
 	} else {
 		json_put_null(&json, "captions");
@@ -110,8 +111,7 @@ caption(struct job *job, struct source *src, struct outputs *out)
 		src->video->discard = AVDISCARD_ALL;
 	src->video = NULL;
 	if (decode_run(job, src, &sink, 1, &decoded) == 0 &&
-	    dictation_end(d, job) == 0 &&
-	    write_files(dictation_words(d), job, out) == 0)
+	    dictation_end(d, job) == 0 && write_files(d, job, out) == 0)
 		rc = send_captions(d, job, out);
 	dictation_free(d);
 	return rc;

@@ -34,8 +34,10 @@ def speech(files):
 
 def captions(path, out):
     result = worker.run(path, out, job="captions").result
-    words = json.loads((out / "captions.json").read_text())["words"]
-    return result, words
+    told = json.loads((out / "captions.json").read_text())
+    for name in "language", "engine", "accuracy", "speech", "keywords":
+        assert told[name] == result["captions"][name]
+    return result, told["words"]
 
 
 def seconds(stamp):
