@@ -191,7 +191,7 @@ bool api_is_final(const struct queue_video *v);
 /* The members "mode" and "aspect" of @in, which may be absent: NULL, or what is
  * wrong. */
 const char *api_clip_how(const cJSON *in, struct queue_clip *clip);
-/* The caller's video, fit for cutting; false when answered. */
+/* The caller's video, fit for further work; false when answered. */
 bool api_clip_source(struct api_call *c, const char *video_id,
 		     struct queue_video *out);
 #define API_VIDEO_NOT_READY "The video has not been processed yet"

@@ -4,18 +4,16 @@
  */
 #include "gateway/api/call.h"
 
-#include <math.h>
-
 #define TIMES_MAX 10 /* as the worker's MEDIA_TIMES_MAX */
-#define SECONDS_MAX 86400.0
 
 /* Each appends its members of the options; NULL, or what is wrong. */
 
 /* {"times": [seconds, ...]} */
 static const char *
-read_times(const cJSON *in, struct buf *options)
+read_times(struct api_call *c, const struct queue_video *video,
+	   struct buf *options)
 {
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(in, "times");
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(c->in, "times");
 	const cJSON *item;
 	int n = cJSON_GetArraySize(list);
 
@@ -25,9 +23,12 @@ read_times(const cJSON *in, struct buf *options)
 	cJSON_ArrayForEach(item, list)
 	{
 		if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) ||
-		    item->valuedouble > SECONDS_MAX)
-			return "times must be numbers of seconds within the "
-			       "video";
+		    item->valuedouble >= video->duration)
+			return arena_printf(&c->arena,
+					    "times must be from 0 to below the "
+					    "video's duration of %.3f s",
+					    video->duration)
+			    .p;
 		json_put_num(options, NULL, item->valuedouble);
 	}
 	json_close_array(options);
@@ -37,7 +38,8 @@ read_times(const cJSON *in, struct buf *options)
 static const struct task_kind {
 	const char *name;
 	const char *job; /* its type in the queue */
-	const char *(*read)(const cJSON *in, struct buf *options);
+	const char *(*read)(struct api_call *c, const struct queue_video *video,
+			    struct buf *options);
 } kinds[] = {
 	{ "hls", "package_hls", NULL },
 	{ "captions", "transcribe", NULL },
@@ -91,17 +93,20 @@ void
 api_task_create(struct api_call *c)
 {
 	const struct task_kind *kind = kind_named(json_str(c->in, "type"));
-	const char *video = read_video(c), *problem = NULL;
 	struct buf options = BUF_INIT, b = BUF_INIT;
+	const char *problem = NULL;
+	struct queue_video video;
 	char job[UUID_TEXT_MAX];
 
-	if (!video)
+	if (!kind) {
+		api_fail(c, 400, "type must be " KIND_NAMES);
+		return;
+	}
+	if (!api_clip_source(c, arena_cstr(&c->arena, c->named[0]), &video))
 		return;
 	json_open_object(&options, NULL);
-	if (!kind)
-		problem = "type must be " KIND_NAMES;
-	else if (kind->read)
-		problem = kind->read(c->in, &options);
+	if (kind->read)
+		problem = kind->read(c, &video, &options);
 	json_close_object(&options);
 	if (problem)
 		api_fail(c, 400, problem);
@@ -109,7 +114,7 @@ api_task_create(struct api_call *c)
 		api_fail(c, 500, "Internal error");
 	else if (api_queue_ok(c,
 			      queue_task_create(c->api->conf.queue, c->user,
-						video, kind->job, options.p,
+						video.id, kind->job, options.p,
 						job),
 			      API_VIDEO_NOT_FOUND, API_VIDEO_NOT_READY)) {
 		json_open_object(&b, NULL);

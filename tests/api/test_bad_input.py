@@ -322,7 +322,7 @@ GOLDEN = [
     ("task", {"times": []}, 400,
      "times must be a list of 1 to 10 numbers of seconds"),
     ("task", {"times": [-1]}, 400,
-     "times must be numbers of seconds within the video"),
+     "times must be from 0 to below the video's duration of 60.000 s"),
     ("task cancel", f"/api/videos/{uuid.UUID(int=0)}/tasks/1", 404,
      TASK["error"]),
     ("clips", "/api/clips?limit=101", 400, "Invalid page or limit"),
