@@ -162,7 +162,10 @@ void api_presign(struct api_call *c, const struct api_presign *p,
 		 struct buf *out);
 /* Appends a presigned GET of a key, the same text for half an hour. */
 void api_get_url(struct api_call *c, const char *bucket, const char *key,
-		 struct buf *out);
+		 uint32_t expires_s, struct buf *out);
+#define API_URL_S 5400
+/* In a playlist: a film of 24 hours plays to its end. */
+#define API_PLAYLIST_URL_S 90000
 /* The same as a member; null when key is NULL. */
 void api_put_url(struct api_call *c, struct buf *b, const char *name,
 		 const char *bucket, const char *key);

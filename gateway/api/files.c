@@ -104,7 +104,8 @@ put_reference(const struct files *f, struct slice name, struct buf *out)
 	const struct queue_file *file = file_named(f, name);
 
 	if (file && !text_kind_of(file->name))
-		api_get_url(f->c, file->bucket, file->s3_key, out);
+		api_get_url(f->c, file->bucket, file->s3_key,
+			    API_PLAYLIST_URL_S, out);
 	else
 		buf_put(out, name);
 }
@@ -168,7 +169,7 @@ answer_elsewhere(struct api_call *c, const struct queue_file *file)
 {
 	struct buf url = BUF_INIT, b = BUF_INIT;
 
-	api_get_url(c, file->bucket, file->s3_key, &url);
+	api_get_url(c, file->bucket, file->s3_key, API_URL_S, &url);
 	if (buf_ok(&url))
 		http_set_header(c->http, "Location", buf_slice(&url));
 	json_open_object(&b, NULL);

@@ -5,7 +5,6 @@
 #include "base/timeval.h"
 
 #define URL_STEP_US (1800 * US_PER_S)
-#define URL_EXPIRES_S 5400
 
 /* A Host header as RFC 3986 §3.2.2 spells hosts: what is put into a URL. */
 static bool
@@ -83,14 +82,14 @@ api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 
 void
 api_get_url(struct api_call *c, const char *bucket, const char *key,
-	    struct buf *out)
+	    uint32_t expires_s, struct buf *out)
 {
 	int64_t now = time_now_us();
 	const struct api_presign get = { .method = "GET",
 					 .bucket = bucket,
 					 .key = key,
 					 .query = SLICE_EMPTY,
-					 .expires_s = URL_EXPIRES_S,
+					 .expires_s = expires_s,
 					 .now_us = now - now % URL_STEP_US };
 
 	api_presign(c, &get, out);
@@ -106,7 +105,7 @@ api_put_url(struct api_call *c, struct buf *b, const char *name,
 		json_put_null(b, name);
 		return;
 	}
-	api_get_url(c, bucket, key, &url);
+	api_get_url(c, bucket, key, API_URL_S, &url);
 	json_put_slice(b, name, buf_slice(&url));
 	b->err |= url.err;
 	buf_release(&url);

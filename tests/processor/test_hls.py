@@ -114,6 +114,8 @@ def test_a_player_plays_it_by_the_api_and_from_a_folder(machine, clapper,
     text = user.get(f"/api/videos/{video}/files/hls-1.m3u8").body.decode()
     urls = [line for line in text.splitlines() if line[0] != "#"]
     assert len(set(urls)) == 1 and "X-Amz-Signature" in urls[0]
+    (expires,) = re.findall(r"X-Amz-Expires=(\d+)", urls[0])
+    assert int(expires) > 24 * 3600
     lengths = [float(n) for n in re.findall(r"#EXTINF:(.*),", text)]
     assert lengths == pytest.approx([4, 2], abs=0.04)
     # nothing needs rewriting where the objects lie together
