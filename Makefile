@@ -232,6 +232,9 @@ endif
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
 		$(BUILD)/libgateway.a $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.gateway)
+$(BUILD)/fuzz/processor_%: $(BUILD)/tests/fuzz/fuzz_processor_%.o $(FUZZ_MAIN) \
+		$(BUILD)/libprocessor.a $(BUILD)/libcore.a
+	$(link) $^ $(LIBS.core)
 $(BUILD)/fuzz/media_%: $(BUILD)/tests/fuzz/fuzz_media_%.o $(FUZZ_MAIN) \
 		$(BUILD)/libmedia.a $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.media)

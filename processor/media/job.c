@@ -169,21 +169,31 @@ read_to_end(int fd, struct buf *b)
 }
 
 int
-job_read_request(struct job *job)
+job_take_request(struct job *job, struct slice text)
 {
-	struct buf text = BUF_MAX(MEDIA_REQUEST_MAX);
-	cJSON *doc = NULL;
+	cJSON *doc = json_parse(text);
 	int rc = 0;
 
-	job->deadline_us = INT64_MAX;
-	if (read_to_end(MEDIA_FD_REQUEST, &text) == 0)
-		doc = json_parse(buf_slice(&text));
 	if (!doc || read_members(&job->req, doc) != 0)
 		rc = job_fail(job, MEDIA_INTERNAL, "the request is not valid");
 	else
 		job->deadline_us =
 		    time_mono_us() + (int64_t)(job->req.deadline_s * US_PER_S);
 	cJSON_Delete(doc);
+	return rc;
+}
+
+int
+job_read_request(struct job *job)
+{
+	struct buf text = BUF_MAX(MEDIA_REQUEST_MAX);
+	int rc;
+
+	job->deadline_us = INT64_MAX;
+	if (read_to_end(MEDIA_FD_REQUEST, &text) == 0)
+		rc = job_take_request(job, buf_slice(&text));
+	else
+		rc = job_fail(job, MEDIA_INTERNAL, "the request is too long");
 	buf_release(&text);
 	return rc;
 }

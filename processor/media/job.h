@@ -69,6 +69,8 @@ struct job {
 
 /* Reads fd 0 to its end and checks every member. 0 or -1 (job->code). */
 int MUST_CHECK job_read_request(struct job *job);
+/* The same of a text. */
+int MUST_CHECK job_take_request(struct job *job, struct slice text);
 void job_release(struct job *job);
 
 int job_fail(struct job *job, enum media_code code, const char *fmt, ...)
