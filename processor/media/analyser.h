@@ -3,9 +3,10 @@
  * every piece of sound of the one decode pass, and in the end leaves typed
  * findings for the suggestions and its members of the analysis document.
  *
- * A new analyser is one file and one row in analyze.c. Analysers are called
- * from one thread, never allocate by what the input claims, and give the same
- * findings for the same bytes.
+ * A new analyser is one file and one row in analyze.c. Pictures may be shown
+ * by another thread than sound, each kind in its order; start, finish and free
+ * come before and after both. Analysers never allocate by what the input
+ * claims, and give the same findings for the same bytes.
  */
 #ifndef PROCESSOR_MEDIA_ANALYSER_H
 #define PROCESSOR_MEDIA_ANALYSER_H

@@ -3,15 +3,12 @@
  * and passed over; what never ends is stopped by budgets.
  */
 #include "processor/media/decode.h"
+#include "processor/media/pictures.h"
 #include "processor/media/sound.h"
 
 #include <errno.h>
 #include <math.h>
 
-/* Pictures per second nobody has, and room for files without a duration. */
-#define FPS_MAX 240
-#define FRAMES_MARGIN 2000
-#define FRAMES_UNKNOWN (FPS_MAX * 3600ll)
 #define CHANNELS_MAX 8 /* more are mixed down to two */
 
 struct pass {
@@ -25,89 +22,9 @@ struct pass {
 	SwrContext *swr;
 	struct sound_shape shape; /* that of the first frame */
 	AVFrame *sound;		  /* converted */
-	struct grid grids[2];
-	bool has_grid;
-	struct glance glance;
-	double glance_due; /* seconds */
-	double video_time;
-	double audio_time; /* where the next samples begin */
-	int64_t frames_max;
+	double audio_time;	  /* where the next samples begin */
+	struct pictures *pictures;
 };
-
-/* ---- pictures ----------------------------------------------------------- */
-
-static double
-frame_seconds(const AVStream *st)
-{
-	double fps = av_q2d(st->avg_frame_rate);
-
-	return fps > 1 && fps < FPS_MAX ? 1 / fps : 1.0 / 25;
-}
-
-/* Time of the picture: never backwards, never unknown. */
-static double
-picture_time(struct pass *p, const AVFrame *frame)
-{
-	double t =
-	    source_time(p->src, p->src->video, frame->best_effort_timestamp);
-	double step;
-
-	if (p->out->frames == 0)
-		return isnan(t) || t < 0 ? 0 : t;
-	if (isnan(t))
-		t = p->video_time + frame_seconds(p->src->video);
-	step = t - p->video_time;
-	if (step <= 0)
-		return p->video_time;
-	p->out->min_step = fmin(p->out->min_step, step);
-	p->out->max_step = fmax(p->out->max_step, step);
-	steps_add(&p->out->steps, step);
-	return t;
-}
-
-static const struct glance *
-take_glance(struct pass *p, const AVFrame *frame)
-{
-	bool taken =
-	    glance_take(&p->glance, frame, source_aspect(p->src, frame),
-			turn_of(p->src->video));
-
-	return taken ? &p->glance : NULL;
-}
-
-static int
-show_picture(struct pass *p, const AVFrame *frame)
-{
-	struct grid *grid = &p->grids[p->out->frames & 1];
-	struct grid *before = &p->grids[~p->out->frames & 1];
-	struct video_frame v = { .number = p->out->frames,
-				 .time = picture_time(p, frame),
-				 .grid = grid,
-				 .frame = frame };
-
-	if (v.time > SOURCE_SECONDS_MAX || v.number >= p->frames_max)
-		return job_fail(p->job, MEDIA_LIMIT,
-				"more pictures than the duration allows");
-	if (!grid_fill(grid, frame))
-		return job_fail(p->job, MEDIA_UNSUPPORTED,
-				"the pixel format cannot be analysed");
-	if (p->has_grid)
-		v.change = grid_compare(before, grid);
-	if (v.time >= p->glance_due) {
-		v.glance = take_glance(p, frame);
-		p->glance_due = floor(v.time) + 1;
-	}
-	p->has_grid = true;
-	p->video_time = v.time;
-	p->out->end = fmax(p->out->end, v.time + frame_seconds(p->src->video));
-	p->out->frames++;
-	p->out->interlaced += frame->interlaced_frame != 0;
-	for (size_t i = 0; i < p->n_sinks; i++)
-		if (p->sinks[i].type->on_video &&
-		    p->sinks[i].type->on_video(p->sinks[i].self, p->job, &v))
-			return -1;
-	return 0;
-}
 
 /* ---- sound -------------------------------------------------------------- */
 
@@ -184,7 +101,7 @@ receive_all(struct pass *p, AVCodecContext *ctx, AVFrame *frame)
 			return 0;
 		if (rc < 0)
 			return tolerate(p, rc, "decoding");
-		rc = ctx == p->video ? show_picture(p, frame)
+		rc = ctx == p->video ? pictures_show(p->pictures, frame)
 				     : show_sound(p, frame);
 		av_frame_unref(frame);
 		if (rc != 0)
@@ -235,8 +152,8 @@ read_all(struct pass *p, AVPacket *packet, AVFrame *frame)
 		if (rc != 0)
 			return -1;
 		if (p->src->duration > 0)
-			job_send_progress(p->job,
-					  p->out->end / p->src->duration);
+			job_send_progress(p->job, p->out->packets.last /
+						      p->src->duration);
 		if (job_late(p->job))
 			return job_fail(p->job, MEDIA_LIMIT, "out of time");
 	}
@@ -276,11 +193,7 @@ decode_run(struct job *job, struct source *src, const struct sink *sinks,
 			    .src = src,
 			    .sinks = sinks,
 			    .n_sinks = n_sinks,
-			    .out = out,
-			    .frames_max = FRAMES_UNKNOWN };
-	if (src->duration > 0)
-		p->frames_max =
-		    FRAMES_MARGIN + (int64_t)(1.2 * FPS_MAX * src->duration);
+			    .out = out };
 	p->sound = av_frame_alloc();
 	if (!p->sound) {
 		job_fail(job, MEDIA_LIMIT, "out of memory");
@@ -288,7 +201,14 @@ decode_run(struct job *job, struct source *src, const struct sink *sinks,
 	}
 	if (open_decoders(p) != 0)
 		goto out;
+	if (src->video) {
+		p->pictures = pictures_start(job, src, sinks, n_sinks, out);
+		if (!p->pictures)
+			goto out;
+	}
 	rc = read_all(p, packet, frame);
+	if (p->pictures && pictures_end(p->pictures) != 0)
+		rc = -1;
 	if (rc == 0 && !out->frames && !out->samples)
 		rc = job_fail(job, MEDIA_CORRUPT, "nothing could be decoded");
 out:

@@ -232,6 +232,13 @@ check_whole(struct job *job, const struct source *src)
 	return 0;
 }
 
+static AVRational
+reduced(AVRational q)
+{
+	av_reduce(&q.num, &q.den, q.num, q.den, INT_MAX);
+	return q.num > 0 && q.den > 0 ? q : (AVRational){ 0, 1 };
+}
+
 static int
 open_source(struct job *job, struct source *src)
 {
@@ -250,6 +257,8 @@ open_source(struct job *job, struct source *src)
 		src->duration = (double)src->fmt->duration / AV_TIME_BASE;
 	if (src->duration > SOURCE_SECONDS_MAX)
 		return job_fail(job, MEDIA_LIMIT, "longer than 24 hours");
+	if (src->video)
+		src->aspect = reduced(src->video->sample_aspect_ratio);
 	return 0;
 }
 
@@ -312,13 +321,12 @@ source_time(const struct source *src, const AVStream *st, int64_t pts)
 AVRational
 source_aspect(const struct source *src, const AVFrame *frame)
 {
-	/* The function only reads the frame, its type says otherwise. */
-	union {
-		const AVFrame *in;
-		AVFrame *out;
-	} f = { frame };
-
-	return av_guess_sample_aspect_ratio(src->fmt, src->video, f.out);
+	if (src->aspect.num > 0)
+		return src->aspect;
+	if (frame)
+		return reduced(frame->sample_aspect_ratio);
+	return src->video ? reduced(src->video->codecpar->sample_aspect_ratio)
+			  : src->aspect;
 }
 
 int

@@ -21,6 +21,8 @@ struct source {
 	AVFormatContext *fmt;
 	AVStream *video; /* NULL when there is none we decode */
 	AVStream *audio;
+	AVRational
+	    aspect;	 /* of a pixel, as the container has it; 0/1: unknown */
 	double start;	 /* container time of our time 0, seconds */
 	double duration; /* the file's own claim; 0: unknown */
 };
