@@ -106,19 +106,27 @@ class Film:
         return max(0.4, min(8, rng.lognormvariate(0.6, 0.6)))
 
     def shoot(self, rng, pool, first, frames, lead):
-        shot = None
+        """A shot whose first picture differs enough from the last one of the
+        shot before; should none of many, the one that differs most."""
+        best, most = None, -1
         for _ in range(40):
             source = self.pick(rng, pool)
             if self.shots and rng.random() < 0.15:
                 source = self.shots[-1].source  # another view of the place
             shot = Shot(rng, source, self, first, frames)
-            if not self.shots:
+            change = self.change_to(shot, first, lead)
+            if change > most:
+                best, most = shot, change
+            if most >= SEEN:
                 break
-            seen = [self.grade.draw(one.frame(n)) for one, n in
-                    ((self.shots[-1], first - 1), (shot, first + lead))]
-            if abs(cells(seen[0]) - cells(seen[1])).mean() >= SEEN:
-                break
-        return shot
+        return best
+
+    def change_to(self, shot, first, lead):
+        if not self.shots:
+            return SEEN
+        old, new = (cells(self.grade.draw(one.frame(n))) for one, n in
+                    ((self.shots[-1], first - 1), (shot, first + lead)))
+        return abs(old - new).mean()
 
     def lay_over(self, rng, pool):
         out = []
