@@ -10,6 +10,8 @@
 
 #define CRF 22
 #define EPSILON 1e-4
+#define THREADS_MAX 4 /* of an encoder; the renditions run beside each other \
+		       */
 
 /* Bits a second at most, by the shorter side. */
 static int64_t
@@ -32,7 +34,9 @@ open_encoder(struct hls_rung *r, int side, int fd)
 	const struct x264_options options = {
 		.crf = CRF,
 		.max_rate = max_rate(side),
-		.threads = r->job->req.threads,
+		.threads = r->job->req.threads < THREADS_MAX
+			       ? r->job->req.threads
+			       : THREADS_MAX,
 	};
 	AVCodecParameters *par = avcodec_parameters_alloc();
 	int rc = -1;
