@@ -291,13 +291,14 @@ def test_queue_runs_every_row_without_peers():
 
 
 def test_media_bench_runs(tmp_path):
+    names = ["film", "film-cli", "film-probe", "storyboard", "stills"]
     done = subprocess.run(
         [FOLDER / "media_run", "--tiny", "--rounds", "1", "--folder", tmp_path,
-         "film", "film-cli", "film-probe"], text=True, timeout=60, stdout=subprocess.PIPE)
+         *names], text=True, timeout=120, stdout=subprocess.PIPE)
     assert done.returncode == 0
     lines = [line.strip("| ").split("|") for line in done.stdout.splitlines()
-             if line.startswith("| film")]
-    assert [line[0].strip() for line in lines] == ["film", "film-cli", "film-probe"]
+             if line.startswith(("| film", "| st"))]
+    assert [line[0].strip() for line in lines] == names
     for line in lines:
         for ratio in line[5].split("/"):
             assert float(ratio) > 0
