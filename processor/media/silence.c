@@ -3,6 +3,7 @@
  * least half a second. The longest run decides its ends to 10 ms.
  */
 #include "processor/media/analyser.h"
+#include "processor/media/lanes.h"
 
 #include <math.h>
 
@@ -61,23 +62,43 @@ end_window(struct silence *s, int channels, double end)
 	s->end = end;
 }
 
+/* Squares of @n samples by channel: four at a time where channels recur. */
+static void
+add_squares(struct silence *s, const float *p, int n, int channels)
+{
+	int values = n * channels, i = 0;
+	lanes sum = { 0 };
+
+	for (; 4 % channels == 0 && i + 4 <= values; i += 4)
+		sum += lanes_load(p + i) * lanes_load(p + i);
+	for (int k = 0; i && k < 4; k++)
+		s->sums[k % channels] += (double)sum[k];
+	for (; i < values; i++)
+		if (i % channels < CHANNELS_MAX)
+			s->sums[i % channels] += (double)p[i] * p[i];
+}
+
 static int
 silence_audio(void *self, struct job *job, const struct audio_block *b)
 {
 	struct silence *s = self;
-	int window = (int)fmax(1, b->rate * WINDOW);
-	const float *p = b->samples;
+	int window = (int)fmax(1, b->rate * WINDOW), done = 0;
 
 	(void)job;
-	for (int i = 0; i < b->n; i++) {
+	while (done < b->n) {
+		int n = window - s->n;
+
+		if (n > b->n - done)
+			n = b->n - done;
 		if (s->n == 0)
-			s->window_time = b->time + (double)i / b->rate;
-		for (int c = 0; c < b->channels && c < CHANNELS_MAX; c++)
-			s->sums[c] += (double)p[c] * p[c];
-		p += b->channels;
-		if (++s->n == window)
+			s->window_time = b->time + (double)done / b->rate;
+		add_squares(s, b->samples + (ptrdiff_t)done * b->channels, n,
+			    b->channels);
+		done += n;
+		s->n += n;
+		if (s->n == window)
 			end_window(s, b->channels,
-				   b->time + (double)(i + 1) / b->rate);
+				   b->time + (double)done / b->rate);
 	}
 	return 0;
 }
