@@ -31,14 +31,20 @@ struct fit {
 	double moving; /* share of the blocks that do not fit */
 };
 
+/* By seconds: sums, in the end means. */
+enum { PAN, TILT, ZOOM, OBJECTS, CAMERA_COUNT, OBJECTS_COUNT, SERIES };
+
+struct series {
+	double *v;
+	size_t n;
+};
+
 struct camera {
 	struct grid before;
 	double time;		/* of that picture; NAN: none yet */
 	int walked_x, walked_y; /* best shifts since, picture by picture */
 	struct turn turn;
-	double *pan, *tilt, *zoom, *objects; /* sums, then means */
-	double *counts, *camera_counts;
-	size_t n[6];
+	struct series series[SERIES];
 };
 
 static void *
@@ -56,18 +62,22 @@ camera_start(const struct source *src)
 
 /* ---- the fit ------------------------------------------------------------ */
 
-/* The value at (x, y), between cells; false outside. */
+/* The value at (x, y), between cells; false outside, wherever that is. */
 static bool
 value_at(const struct sketch *s, double x, double y, double *v)
 {
-	int i = (int)x, j = (int)y;
-	const uint8_t *p = s->y + j * s->w + i;
-	double fx = x - i, fy = y - j;
+	const uint8_t *p;
+	int i, j;
 
-	if (!(x >= 0 && y >= 0 && i + 1 < s->w && j + 1 < s->h))
+	if (!(x >= 0 && y >= 0 && x < s->w - 1 && y < s->h - 1))
 		return false;
-	*v = (1 - fy) * (p[0] + fx * (p[1] - p[0])) +
-	     fy * (p[s->w] + fx * (p[s->w + 1] - p[s->w]));
+	i = (int)x;
+	j = (int)y;
+	p = s->y + j * s->w + i;
+	x -= i;
+	y -= j;
+	*v = (1 - y) * (p[0] + x * (p[1] - p[0])) +
+	     y * (p[s->w] + x * (p[s->w + 1] - p[s->w]));
 	return true;
 }
 
@@ -151,12 +161,13 @@ improve(struct fit *fit, const struct sketch *a, const struct sketch *b)
 	return true;
 }
 
-/* The share of blocks that differ by more than an inexact fit would. */
+/* The share of blocks that differ by more than an inexact fit would; all of
+ * them when most of the picture was not there before. */
 static double
 moving_share(const struct fit *fit, const struct sketch *a,
 	     const struct sketch *b)
 {
-	int blocks = 0, moving = 0;
+	int all = 0, blocks = 0, moving = 0;
 	struct cell c;
 
 	for (int by = 1; by + 1 < b->h; by += BLOCK * EVERY)
@@ -175,22 +186,22 @@ moving_share(const struct fit *fit, const struct sketch *a,
 				slope += fabs(c.gx) + fabs(c.gy);
 				n++;
 			}
+			all++;
 			if (n < BLOCK)
 				continue;
 			blocks++;
 			moving += error > n * MOVED + BY_SLOPE * slope;
 		}
-	return blocks ? (double)moving / blocks : 0;
+	return 4 * blocks > all ? (double)moving / blocks : 1;
 }
 
 /* ---- the series --------------------------------------------------------- */
 
-enum { PAN, TILT, ZOOM, OBJECTS, COUNTS, CAMERA_COUNTS };
-
 static int
-add(double **series, size_t *n, double time, double value)
+add(struct camera *c, int which, double time, double value)
 {
-	double *at = series_at(series, n, (size_t)time);
+	struct series *s = &c->series[which];
+	double *at = series_at(&s->v, &s->n, (size_t)time);
 
 	if (!at)
 		return -1;
@@ -210,11 +221,11 @@ add_camera(struct camera *c, const struct fit *fit, double step, double time)
 		right = -right;
 	if (c->turn.mirror_y)
 		down = -down;
-	if (add(&c->pan, &c->n[PAN], time, right / step) != 0 ||
-	    add(&c->tilt, &c->n[TILT], time, -down / step) != 0 ||
-	    add(&c->zoom, &c->n[ZOOM], time, -fit->zoom / step) != 0)
+	if (add(c, PAN, time, right / step) != 0 ||
+	    add(c, TILT, time, -down / step) != 0 ||
+	    add(c, ZOOM, time, -fit->zoom / step) != 0)
 		return -1;
-	return add(&c->camera_counts, &c->n[CAMERA_COUNTS], time, 1);
+	return add(c, CAMERA_COUNT, time, 1);
 }
 
 /* From a shift by whole cells. */
@@ -262,9 +273,9 @@ compare(struct camera *c, const struct video_frame *f, double step)
 		return 0;
 	if (fit.moving < LOST && add_camera(c, &fit, step, f->time) != 0)
 		return -1;
-	if (add(&c->objects, &c->n[OBJECTS], f->time, fit.moving) != 0)
+	if (add(c, OBJECTS, f->time, fit.moving) != 0)
 		return -1;
-	return add(&c->counts, &c->n[COUNTS], f->time, 1);
+	return add(c, OBJECTS_COUNT, f->time, 1);
 }
 
 static int
@@ -285,35 +296,37 @@ camera_video(void *self, struct job *job, const struct video_frame *f)
 	return 0;
 }
 
-static void
-divide(double *series, size_t n, const double *counts)
+/* The means, which are the caller's from then on. */
+static double *
+take(struct camera *c, int which, int count, size_t *n)
 {
-	for (size_t i = 0; i < n; i++)
-		series[i] /= counts[i]; /* NAN stays */
+	struct series *s = &c->series[which];
+	double *means = s->v;
+
+	for (size_t i = 0; i < s->n; i++)
+		means[i] /= c->series[count].v[i]; /* NAN stays */
+	*n = s->n;
+	s->v = NULL;
+	return means;
 }
 
 static int
 camera_finish(void *self, struct analysis *a)
 {
-	struct camera *c = self;
+	struct findings *f = &a->found;
 
-	divide(c->pan, c->n[PAN], c->camera_counts);
-	divide(c->tilt, c->n[TILT], c->camera_counts);
-	divide(c->zoom, c->n[ZOOM], c->camera_counts);
-	divide(c->objects, c->n[OBJECTS], c->counts);
+	f->pan = take(self, PAN, CAMERA_COUNT, &f->n_camera);
+	f->tilt = take(self, TILT, CAMERA_COUNT, &f->n_camera);
+	f->zoom = take(self, ZOOM, CAMERA_COUNT, &f->n_camera);
+	f->object_motion =
+	    take(self, OBJECTS, OBJECTS_COUNT, &f->n_object_motion);
 	json_open_object(a->json, "camera");
-	series_write(a->json, "pan", c->pan, c->n[PAN], 3);
-	series_write(a->json, "tilt", c->tilt, c->n[TILT], 3);
-	series_write(a->json, "zoom", c->zoom, c->n[ZOOM], 3);
+	series_write(a->json, "pan", f->pan, f->n_camera, 3);
+	series_write(a->json, "tilt", f->tilt, f->n_camera, 3);
+	series_write(a->json, "zoom", f->zoom, f->n_camera, 3);
 	json_close_object(a->json);
-	series_write(a->json, "object_motion", c->objects, c->n[OBJECTS], 3);
-	a->found.pan = c->pan;
-	a->found.tilt = c->tilt;
-	a->found.zoom = c->zoom;
-	a->found.n_camera = c->n[PAN];
-	a->found.object_motion = c->objects;
-	a->found.n_object_motion = c->n[OBJECTS];
-	c->pan = c->tilt = c->zoom = c->objects = NULL;
+	series_write(a->json, "object_motion", f->object_motion,
+		     f->n_object_motion, 3);
 	return 0;
 }
 
@@ -322,12 +335,8 @@ camera_free(void *self)
 {
 	struct camera *c = self;
 
-	free(c->pan);
-	free(c->tilt);
-	free(c->zoom);
-	free(c->objects);
-	free(c->counts);
-	free(c->camera_counts);
+	for (int i = 0; i < SERIES; i++)
+		free(c->series[i].v);
 	free(c);
 }
 
