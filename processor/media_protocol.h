@@ -19,7 +19,7 @@
  *    "clips":[{"id":"uuid","start":10.0,"end":25.0,          (clips only)
  *       "mode":"exact"|"copy", "aspect":"original"|"9:16"|"1:1",
  *       "center_x":0..1}]}                     (these three may be absent)
- *    "times":[1.5,20]                                   (thumbnails only)
+ *    "times":[1.5,20], "exact":bool  (thumbnails only; exact may be absent)
  * Frames from the worker:
  *   {"type":"progress","percent":0..100}
  *   {"type":"deadline","duration":seconds}  once, after the header was read

@@ -56,6 +56,7 @@ struct request {
 	size_t n_clips;
 	double *times; /* of "thumbnails": seconds, rising */
 	size_t n_times;
+	bool key_frames; /* the ones before do */
 };
 
 struct job {

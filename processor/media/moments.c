@@ -23,9 +23,13 @@ moments_read(struct request *req, const cJSON *doc)
 {
 	const cJSON *list = cJSON_GetObjectItem(doc, "times");
 	int n = cJSON_GetArraySize(list);
+	const cJSON *exact = cJSON_GetObjectItem(doc, "exact");
 	const cJSON *item;
 	size_t kept = 0;
 
+	if (exact && !cJSON_IsBool(exact))
+		return -1;
+	req->key_frames = cJSON_IsFalse(exact);
 	if (!cJSON_IsArray(list) || n < 1 || n > MEDIA_TIMES_MAX)
 		return -1;
 	req->times = calloc((size_t)n, sizeof(*req->times));
@@ -108,7 +112,8 @@ show(struct seeker *s, struct picture_maker *maker, double time,
 	if (end > 0 && time >= end)
 		json_put_str(json, "error", "after the end of the file");
 	else
-		rc = seeker_find(s, time, &frame, &at);
+		rc = seeker_find(s, time, !maker->job->req.key_frames, &frame,
+				 &at);
 	if (rc == 0 && frame) {
 		json_put_num(json, "shown", round_to(at, 3));
 		rc = write_picture(maker, frame, time, out, json);

@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "processor/media/outputs.h"
 
-/* The member "times": seconds, sorted here, each millisecond once. */
+/* The members "times": seconds, sorted here, each millisecond once; and
+ * "exact": false for the key frame at or before each. */
 int MUST_CHECK moments_read(struct request *req, const cJSON *doc);
 /* at-MS.jpg and at-MS.webp of each: the same time is the same name. */
 int MUST_CHECK moments_outputs(struct job *job, struct outputs *out);

@@ -16,6 +16,7 @@ struct seeker {
 	struct source *src;
 	AVCodecContext *decoder;
 	AVPacket *packet;
+	AVPacket *chosen; /* of read_key() */
 	AVFrame *frame;
 	AVFrame *kept;	/* the last picture at or before the time */
 	AVFrame *ahead; /* the first one behind it */
@@ -43,10 +44,11 @@ seeker_new(struct job *job, struct source *src)
 	s->job = job;
 	s->src = src;
 	s->packet = av_packet_alloc();
+	s->chosen = av_packet_alloc();
 	s->frame = av_frame_alloc();
 	s->kept = av_frame_alloc();
 	s->ahead = av_frame_alloc();
-	if (!s->packet || !s->frame || !s->kept || !s->ahead)
+	if (!s->packet || !s->chosen || !s->frame || !s->kept || !s->ahead)
 		job_fail(job, MEDIA_LIMIT, "out of memory");
 	else if (source_decoder(job, src->video, &s->decoder) == 0)
 		return s;
@@ -61,6 +63,7 @@ seeker_free(struct seeker *s)
 		return;
 	avcodec_free_context(&s->decoder);
 	av_packet_free(&s->packet);
+	av_packet_free(&s->chosen);
 	av_frame_free(&s->frame);
 	av_frame_free(&s->kept);
 	av_frame_free(&s->ahead);
@@ -181,8 +184,63 @@ read_until(struct seeker *s, double time, bool exact)
 	return 0;
 }
 
-int
-seeker_find(struct seeker *s, double time, const AVFrame **out, double *at)
+static bool
+is_key(const struct seeker *s, const AVPacket *p)
+{
+	return p->stream_index == s->src->video->index &&
+	       p->flags & AV_PKT_FLAG_KEY;
+}
+
+/*
+ * The next key frame alone; the decoder is drained behind it. A transport
+ * stream is searched by trial and may be anywhere before: there it is the
+ * last one that is not behind @time.
+ */
+static int
+read_key(struct seeker *s, double time)
+{
+	bool ts = strcmp(s->src->fmt->iformat->name, "mpegts") == 0;
+	AVPacket *p = s->packet;
+	bool done = false;
+
+	while (!done && av_read_frame(s->src->fmt, p) >= 0) {
+		if (is_key(s, p)) {
+			double t = source_time(s->src, s->src->video, p->pts);
+
+			done = !ts || t > time + TICK;
+			if (!done || s->chosen->size == 0) {
+				av_packet_unref(s->chosen);
+				av_packet_move_ref(s->chosen, p);
+			}
+		}
+		av_packet_unref(p);
+		if (job_late(s->job))
+			return job_fail(s->job, MEDIA_LIMIT, "out of time");
+	}
+	(void)avcodec_send_packet(s->decoder, s->chosen);
+	(void)avcodec_send_packet(s->decoder, NULL);
+	av_packet_unref(s->chosen);
+	if (avcodec_receive_frame(s->decoder, s->frame) >= 0)
+		sort_in(s, time);
+	s->reading = false;
+	return 0;
+}
+
+static int
+find_key(struct seeker *s, double time)
+{
+	for (size_t i = 1; i < ARRAY_LEN(attempts); i++) {
+		restart(s, time - attempts[i].back);
+		if (read_key(s, time) != 0)
+			return -1;
+		if (!is_empty(s->kept))
+			break;
+	}
+	return 0;
+}
+
+static int
+find_exactly(struct seeker *s, double time)
 {
 	bool found = false;
 
@@ -196,6 +254,17 @@ seeker_find(struct seeker *s, double time, const AVFrame **out, double *at)
 		found = !is_empty(s->kept) &&
 			(!s->skipped || s->kept_at > time - NEAR);
 	}
+	return 0;
+}
+
+int
+seeker_find(struct seeker *s, double time, bool exact, const AVFrame **out,
+	    double *at)
+{
+	int rc = exact ? find_exactly(s, time) : find_key(s, time);
+
+	if (rc != 0)
+		return -1;
 	*out = is_empty(s->kept) ? s->ahead : s->kept;
 	*at = is_empty(s->kept) ? s->ahead_at : s->kept_at;
 	if (is_empty(*out))

@@ -199,6 +199,16 @@ def test_a_thumbnail_is_the_picture_on_the_screen(files, frames, tmp_path,
         assert numbers_of([tmp_path / p["webp"] for p in shown]) == wanted
 
 
+@pytest.mark.parametrize("name", ["b.mp4", "b.mkv", "b.ts"])
+def test_a_thumbnail_need_not_be_exact(files, frames, tmp_path, name):
+    path = files.make(name, "-i", frames, "-c", "copy")
+    shown = worker.run(path, tmp_path, job="thumbnails", exact=False,
+                       times=[0, 1.9, 2, 3.5, 5.9]).result["pictures"]
+    assert [round(p["shown"], 2) for p in shown] == [0, 0, 2, 2, 4]
+    assert numbers_of([tmp_path / p["file"] for p in shown]) == [0, 0, 20, 20,
+                                                                 40]
+
+
 def test_a_thumbnail_of_a_picture_that_stays_for_long(files, tmp_path):
     # At 0, 0.1, ..., 1.9 s and then at 5.9 s: B-pictures at the end.
     path = files.make(

@@ -63,8 +63,8 @@ def dup_all(pairs):
         os.dup2(source, target, inheritable=True)
 
 
-def run(inputs, out, job="analyze", clips=None, times=None, threads=2,
-        deadline=60, memory=2 << 30, request=None, flags=os.O_RDONLY):
+def run(inputs, out, job="analyze", clips=None, times=None, exact=None,
+        threads=2, deadline=60, memory=2 << 30, request=None, flags=os.O_RDONLY):
     """inputs: a path, or a list of (path, offset, size) as extents.
     request: sent instead of a valid one."""
     if not isinstance(inputs, list):
@@ -85,6 +85,8 @@ def run(inputs, out, job="analyze", clips=None, times=None, threads=2,
         document["clips"] = clips
     if times is not None:
         document["times"] = times
+    if exact is not None:
+        document["exact"] = exact
     if request is None:
         request = json.dumps(document).encode()
     os.makedirs(out, exist_ok=True)
