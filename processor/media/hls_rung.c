@@ -10,8 +10,7 @@
 
 #define CRF 22
 #define EPSILON 1e-4
-#define THREADS_MAX 4 /* of an encoder; the renditions run beside each other \
-		       */
+#define THREADS_MAX 4 /* of one encoder: several run at a time */
 
 /* Bits a second at most, by the shorter side. */
 static int64_t
