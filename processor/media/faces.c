@@ -31,34 +31,19 @@ struct faces {
 };
 
 void
-faces_load(void)
-{
-	struct buf xml = BUF_MAX(CASCADE_BYTES_MAX);
-
-	if (io_read_file(FILE_NAME, &xml) == 0 && buf_ok(&xml))
-		loaded = cascade_read(buf_slice(&xml));
-	buf_release(&xml);
-}
-
-const struct cascade *
-faces_cascade(void)
-{
-	return loaded;
-}
-
-void
 faces_use(const struct cascade *cascade)
 {
 	loaded = cascade;
 }
 
-size_t
-faces_find(const struct glance *glance, struct cascade_room *room,
-	   struct cascade_box *out, size_t max)
+void
+faces_load(void)
 {
-	return loaded ? cascade_find(loaded, room, glance->y, glance->w,
-				     glance->h, out, max)
-		      : 0;
+	struct buf xml = BUF_MAX(CASCADE_BYTES_MAX);
+
+	if (io_read_file(FILE_NAME, &xml) == 0 && buf_ok(&xml))
+		faces_use(cascade_read(buf_slice(&xml)));
+	buf_release(&xml);
 }
 
 static void faces_free(void *self);
@@ -126,7 +111,9 @@ faces_video(void *self, struct job *job, const struct video_frame *f)
 	if (!f->glance || !s->room)
 		return 0;
 	if (is_other(&s->last, f->grid)) {
-		s->n_boxes = faces_find(f->glance, s->room, s->boxes, IN_ONE);
+		s->n_boxes =
+		    cascade_find(loaded, s->room, f->glance->y, f->glance->w,
+				 f->glance->h, s->boxes, IN_ONE);
 		s->last = *f->grid;
 	}
 	count = series_at(&s->counts, &s->n_counts, (size_t)f->time);

@@ -1,15 +1,10 @@
 /*
  * Cascades: the reader on good and bad XML, windows on pictures with a spot,
- * the glance in which faces are looked for.
+ * the glance in which faces are looked for, what is kept of them.
  */
+#include "tests/unit/media_feed.h"
 #include "base/io.h"
-#include "processor/media/cascade.h"
-#include "processor/media/glance.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "processor/media/faces.h"
 
 /* One stage of one pattern: the middle cell is brighter than all others. */
 static const char good[] =
@@ -315,6 +310,69 @@ test_glance_take_has_the_shape_of_the_shown_picture(void **state)
 	free(g);
 }
 
+/* ---- faces -------------------------------------------------------------- */
+
+/* A spot for @seconds, one look in each, every picture another one. */
+static cJSON *
+look_for_spots(int seconds, struct analysis *a)
+{
+	struct glance *glance = calloc(1, sizeof(*glance));
+	struct grid *grid = calloc(1, sizeof(*grid));
+	struct video_frame f = { .grid = grid, .glance = glance };
+	void *self = analyser_faces.start(NULL);
+	struct job job = { 0 };
+	cJSON *doc;
+
+	glance->w = W;
+	glance->h = H;
+	draw_spot(glance->y, 60, 42, 4, 220);
+	grid->w = grid->h = 1;
+	for (int i = 0; i < seconds; i++) {
+		grid->y[0] = i & 1 ? 200 : 20;
+		f.time = i + 0.5;
+		assert_int_equal(analyser_faces.on_video(self, &job, &f), 0);
+		f.number++;
+	}
+	doc = feed_finish(&analyser_faces, self, a);
+	free(glance);
+	free(grid);
+	return doc;
+}
+
+static void
+test_faces_of_a_long_file_are_thinned_out(void **state)
+{
+	struct cascade *c = cascade_read(slice_str(good));
+	struct analysis a = { 0 };
+
+	(void)state;
+	faces_use(c);
+	cJSON_Delete(look_for_spots(2500, &a));
+	assert_int_equal(a.found.n_faces, 2500);
+	for (size_t i = 0; i < 2500; i++)
+		assert_true(a.found.faces[i] == 1);
+	/* Every second one. */
+	assert_int_equal(a.found.n_face_boxes, 1250);
+	for (size_t i = 0; i < 1250; i++)
+		assert_true(a.found.face_boxes[i].time == 2.0 * i + 0.5);
+	findings_release(&a.found);
+	faces_use(NULL);
+	free(c);
+}
+
+static void
+test_faces_are_unknown_without_a_cascade(void **state)
+{
+	struct analysis a = { 0 };
+	cJSON *doc = look_for_spots(3, &a);
+
+	(void)state;
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(doc, "faces")));
+	assert_int_equal(a.found.n_faces, 0);
+	cJSON_Delete(doc);
+	findings_release(&a.found);
+}
+
 int
 main(void)
 {
@@ -327,6 +385,8 @@ main(void)
 		cmocka_unit_test(test_cascade_find_finds_one_place_at_any_size),
 		cmocka_unit_test(test_cascade_find_takes_any_shape_of_picture),
 		cmocka_unit_test(test_cascade_read_takes_the_installed_one),
+		cmocka_unit_test(test_faces_of_a_long_file_are_thinned_out),
+		cmocka_unit_test(test_faces_are_unknown_without_a_cascade),
 		cmocka_unit_test(
 		    test_glance_take_has_the_shape_of_the_shown_picture),
 	};
