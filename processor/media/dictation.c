@@ -15,8 +15,7 @@
 #define STEP_SAMPLES 8192 /* of a listener's step, at RECOGNISER_RATE */
 #define PIECE 512	  /* samples whose level is looked at: 32 ms */
 #define SLICE_S 0.25	  /* at most so much sound between two decisions */
-#define GAP_S 8		  /* without sound that are jumped over .. */
-#define REST_S 4	  /* .. but for these on each side */
+#define REST_S 4	  /* of a gap that are heard on each side of a jump */
 #define LIKE 0.5f
 #define BEFORE 2  /* steps that belong to speech after them */
 #define AFTER 1	  /* and before them */
@@ -226,14 +225,16 @@ hear_all(struct dictation *c, struct job *job, struct audio_block b)
 	return rc;
 }
 
-/* The rest of the last words, before a gap is jumped over. */
+/* The beginning of a gap, heard like sound: what was said before it is decided
+ * before the rest of it is jumped over. */
 static int
-hear_silence(struct dictation *c, struct job *job, const struct audio_block *b)
+hear_silence(struct dictation *c, struct job *job, int rate, int64_t n)
 {
-	struct audio_block quiet = { .time = (double)c->seen / b->rate,
-				     .rate = b->rate,
+	int64_t most = (int64_t)REST_S * rate;
+	struct audio_block quiet = { .time = (double)c->seen / rate,
+				     .rate = rate,
 				     .channels = 1,
-				     .n = REST_S * b->rate };
+				     .n = (int)(n < most ? n : most) };
 	float *zeros = calloc((size_t)quiet.n, sizeof(*zeros));
 	int rc = -1;
 
@@ -248,9 +249,9 @@ int
 dictation_hear(struct dictation *c, struct job *job,
 	       const struct audio_block *b)
 {
-	if (c->open &&
-	    audio_place(b, c->seen).silence > (int64_t)GAP_S * b->rate &&
-	    hear_silence(c, job, b) != 0)
+	int64_t silence = audio_place(b, c->seen).silence;
+
+	if (silence > 0 && hear_silence(c, job, b->rate, silence) != 0)
 		return -1;
 	return hear_all(c, job, *b);
 }
