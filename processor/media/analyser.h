@@ -52,11 +52,21 @@ struct audio_place audio_place(const struct audio_block *b, int64_t seen);
 #define CUTS_MAX 10000
 #define SPANS_MAX 5000
 
+enum transition {
+	TRANSITION_CUT,
+	TRANSITION_FADE,
+	TRANSITION_DISSOLVE,
+	TRANSITION_WIPE
+};
+
+/* Where a scene begins. Before a gradual transition is over, the picture is
+ * not yet the scene's alone. */
 struct cut {
-	double time;
+	double time; /* of the first picture of the scene alone */
 	int64_t frame;
 	double confidence; /* 0..1 */
-	bool fade;
+	enum transition transition;
+	double transition_start; /* first picture not of the old scene alone */
 };
 
 struct span {

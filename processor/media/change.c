@@ -193,12 +193,12 @@ project(const struct sketch *s, int *columns, int *rows)
 
 /* The shift at which projection b repeats a best: b[i] is a[i + shift]. */
 static int
-best_shift(const int *a, const int *b, int n)
+best_shift(const int *a, const int *b, int n, int max)
 {
 	double least = INFINITY;
 	int best = 0;
 
-	for (int k = 0; k <= 2 * (n / 4); k++) {
+	for (int k = 0; k <= 2 * max; k++) {
 		int s = k & 1 ? (k + 1) / 2 : -k / 2; /* the nearest first */
 		int from = s < 0 ? -s : 0, to = s > 0 ? n - s : n, sum = 0;
 
@@ -213,13 +213,13 @@ best_shift(const int *a, const int *b, int n)
 }
 
 /*
- * The whole picture's shift, at most a quarter of it: where the sums of its
+ * The whole picture's shift, at most a @part-th of it: where the sums of its
  * columns and rows repeat, and from there as long as it gets better. Sums say
  * little of a picture that is even along them, so a move along one axis is
  * tried without the other.
  */
 static struct shift
-find_shift(const struct sketch *a, const struct sketch *b)
+find_shift(const struct sketch *a, const struct sketch *b, int part)
 {
 	int ax[SKETCH_MAX], ay[SKETCH_MAX], bx[SKETCH_MAX], by[SKETCH_MAX];
 	struct shift best = { 0, 0, plane_change(luma(a), luma(b), 0, 0) };
@@ -228,8 +228,8 @@ find_shift(const struct sketch *a, const struct sketch *b)
 
 	project(a, ax, ay);
 	project(b, bx, by);
-	dx = best_shift(ax, bx, b->w);
-	dy = best_shift(ay, by, b->h);
+	dx = best_shift(ax, bx, b->w, b->w / part);
+	dy = best_shift(ay, by, b->h, b->h / part);
 	try_shift(&best, a, b, dx, dy);
 	try_shift(&best, a, b, dx, 0);
 	try_shift(&best, a, b, 0, dy);
@@ -238,29 +238,136 @@ find_shift(const struct sketch *a, const struct sketch *b)
 		for (int i = 0; i < 4; i++)
 			try_shift(&best, a, b, from.dx + (i - 1) % 2,
 				  from.dy + (2 - i) % 2);
-	} while (best.change < from.change && abs(best.dx) < b->w / 4 &&
-		 abs(best.dy) < b->h / 4);
+	} while (best.change < from.change && abs(best.dx) < b->w / part &&
+		 abs(best.dy) < b->h / part);
 	return best;
 }
 
 struct grid_change
-grid_compare(const struct grid *a, const struct grid *b)
+sketch_compare(const struct sketch *a, const struct sketch *b)
 {
-	const struct sketch *sa = &a->sketch, *sb = &b->sketch;
 	struct grid_change c = { CHANGE_MAX, CHANGE_MAX, 0, 0 };
 	struct shift s;
 
 	if (a->w != b->w || a->h != b->h || a->cw != b->cw || a->ch != b->ch)
 		return c;
-	c.raw = c.residual = sketch_change(sa, sb, 0, 0);
+	c.raw = c.residual = sketch_change(a, b, 0, 0);
 	if (c.raw < CHANGE_LOW)
 		return c;
-	s = find_shift(sa, sb);
+	s = find_shift(a, b, 4);
 	if (s.dx || s.dy) {
-		double moved = sketch_change(sa, sb, s.dx, s.dy);
+		double moved = sketch_change(a, b, s.dx, s.dy);
 
 		if (moved < c.residual)
 			c = (struct grid_change){ c.raw, moved, s.dx, s.dy };
 	}
 	return c;
+}
+
+struct grid_change
+grid_compare(const struct grid *a, const struct grid *b)
+{
+	if (a->w != b->w || a->h != b->h || a->cw != b->cw || a->ch != b->ch)
+		return (struct grid_change){ CHANGE_MAX, CHANGE_MAX, 0, 0 };
+	return sketch_compare(&a->sketch, &b->sketch);
+}
+
+/* ---- novelty ------------------------------------------------------------ */
+
+#define SMALL_MAX 40
+#define SMALL_W 8
+#define SMALL_H 4
+#define NEAR_X 5
+#define NEAR_Y 3
+
+static int
+block_mean(const uint8_t *p, int stride)
+{
+	int sum = SMALL_W * SMALL_H / 2;
+
+	for (int y = 0; y < SMALL_H; y++)
+		for (int x = 0; x < SMALL_W; x++)
+			sum += p[y * stride + x];
+	return sum / (SMALL_W * SMALL_H);
+}
+
+/* Sum of differences, that of the means (b's less a's) taken out. */
+static int
+block_differs(const uint8_t *a, const uint8_t *b, int stride, int mean)
+{
+	int sum = 0;
+
+	for (int y = 0; y < SMALL_H; y++)
+		for (int x = 0; x < SMALL_W; x++)
+			sum +=
+			    abs(b[y * stride + x] - a[y * stride + x] - mean);
+	return sum;
+}
+
+static int
+block_texture(const uint8_t *p, int stride, int mean)
+{
+	int sum = 0;
+
+	for (int y = 0; y < SMALL_H; y++)
+		for (int x = 0; x < SMALL_W; x++)
+			sum += abs(p[y * stride + x] - mean);
+	return sum;
+}
+
+/* Least difference of the block at (x, y) of b from those about (cx, cy) of
+ * a, whose means are given; not above @least. */
+static int
+find_block(struct cells a, const uint8_t *means, const uint8_t *block, int mean,
+	   int cx, int cy, int least)
+{
+	for (int y = cy - NEAR_Y; y <= cy + NEAR_Y; y++) {
+		if (y < 0 || y + SMALL_H > a.h)
+			continue;
+		for (int x = cx - NEAR_X; x <= cx + NEAR_X; x++) {
+			int at = y * a.w + x, d;
+
+			if (x < 0 || x + SMALL_W > a.w)
+				continue;
+			d = block_differs(a.p + at, block, a.w,
+					  mean - means[at]);
+			least = d < least ? d : least;
+		}
+	}
+	return least;
+}
+
+double
+sketch_novelty(const struct sketch *a, const struct sketch *b)
+{
+	uint8_t small[2][SMALL_MAX * SMALL_MAX], means[SMALL_MAX * SMALL_MAX];
+	struct cells sa = shrink(small[0], luma(a), SMALL_MAX);
+	struct cells sb = shrink(small[1], luma(b), SMALL_MAX);
+	struct shift s = { 0, 0, 0 };
+	int64_t differs = 0, texture = 0;
+
+	if (a->w != b->w || a->h != b->h)
+		return 1;
+	s = find_shift(a, b, 2);
+	for (int y = 0; y + SMALL_H <= sa.h; y++)
+		for (int x = 0; x + SMALL_W <= sa.w; x++)
+			means[y * sa.w + x] =
+			    (uint8_t)block_mean(sa.p + y * sa.w + x, sa.w);
+	for (int y = 0; y + SMALL_H <= sb.h; y += SMALL_H) {
+		for (int x = 0; x + SMALL_W <= sb.w; x += SMALL_W) {
+			const uint8_t *block = sb.p + y * sb.w + x;
+			int mean = block_mean(block, sb.w);
+			int own = block_texture(block, sb.w, mean), least;
+
+			least = find_block(sa, means, block, mean, x, y, own);
+			if (abs(s.dx) > 2 * NEAR_X || abs(s.dy) > 2 * NEAR_Y)
+				least =
+				    find_block(sa, means, block, mean,
+					       x + s.dx * sb.w / b->w,
+					       y + s.dy * sb.h / b->h, least);
+			differs += least;
+			texture += own;
+		}
+	}
+	return texture ? (double)differs / (double)texture : 1;
 }

@@ -76,7 +76,8 @@ static void
 find_cuts(const struct findings *f, struct hook *list, size_t *n)
 {
 	for (size_t i = 0; i < f->n_cuts; i++)
-		if (f->cuts[i].fade || f->cuts[i].confidence >= CUT_SURE)
+		if (f->cuts[i].transition != TRANSITION_CUT ||
+		    f->cuts[i].confidence >= CUT_SURE)
 			add(list, n,
 			    (struct hook){ f->cuts[i].time, "transition",
 					   f->cuts[i].confidence / 2 });

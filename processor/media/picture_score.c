@@ -9,7 +9,6 @@
 
 #define BLACK 28 /* luma that shows nothing */
 #define FACE_BONUS 0.15
-#define FADE_SIDE 0.5 /* seconds about the middle of a fade */
 
 static const struct {
 	const char *name;
@@ -94,7 +93,8 @@ picture_score_review(struct picture_score *s, const struct findings *f,
 
 	s->part[PICTURE_SETTLED] = 1;
 	for (size_t i = 0; i < f->n_cuts; i++)
-		if (f->cuts[i].fade && fabs(f->cuts[i].time - time) < FADE_SIDE)
+		if (f->cuts[i].transition_start <= time &&
+		    time < f->cuts[i].time)
 			s->part[PICTURE_SETTLED] = 0.5;
 	for (size_t i = 0; i < f->n_blacks; i++)
 		if (f->blacks[i].start <= time && time < f->blacks[i].end)

@@ -1,45 +1,38 @@
 /*
- * Hard cuts: the change between two pictures (global motion taken out) that
- * stands out of its neighbours by a ratio, unless the picture before or after
- * comes back within a few frames (a flash). Fades: a run of pictures of one
- * colour that no hard cut explains.
+ * Scenes: hard cuts and gradual transitions, found apart from each other,
+ * brought into one order. Two that meet in pictures of one colour are a fade.
  */
+#include "processor/media/cuts.h"
+#include "processor/media/gradual.h"
+
 #include "processor/media/analyser.h"
 
 #include <math.h>
 
-#define SIDE 3	/* neighbours on each side of a candidate */
-#define FLASH 3 /* longest flash in pictures */
-#define KEEP (SIDE + FLASH + 2)
-#define CHANGE_MIN 7.0	  /* grey levels: less is never a cut */
-#define RATIO_MIN 3.5	  /* times the mean of the neighbours */
-#define NEIGHBOUR_MIN 1.0 /* a still picture has no change to compare to */
-#define BACK 0.4	  /* of the change: "the same picture again" */
-#define SCENE_MIN 0.25	  /* seconds between two cuts */
-#define BLANK_DEV 3.0	  /* standard deviation of a picture of one colour */
-
-struct slot {
-	struct grid grid;
-	double change;
-	double time;
-};
+#define PART_GAP 0.2 /* seconds; no scene is shorter */
 
 struct scenes {
-	struct slot ring[KEEP]; /* picture n is in ring[n % KEEP] */
-	int64_t seen;
-	struct cut *cuts;
-	size_t n_cuts;
-	struct cut *fades;
-	size_t n_fades;
-	int64_t blank_from; /* first picture of the running blank; -1: none */
-	double blank_time;
-	bool blank_sudden; /* it began with a jump: a flash or a cut */
+	struct history history;
+	struct blends cuts;
+	struct blends graduals;
 };
 
-static struct slot *
-slot(struct scenes *s, int64_t n)
+static void
+scenes_free(void *self)
 {
-	return &s->ring[n % KEEP];
+	struct scenes *s = self;
+
+	free(s->cuts.list);
+	free(s->graduals.list);
+	free(s);
+}
+
+static bool
+make_room(struct blends *list)
+{
+	list->list = calloc(CUTS_MAX, sizeof(*list->list));
+	list->max = CUTS_MAX;
+	return list->list != NULL;
 }
 
 static void *
@@ -48,169 +41,162 @@ scenes_start(const struct source *src)
 	struct scenes *s = calloc(1, sizeof(*s));
 
 	(void)src;
-	if (!s)
-		return NULL;
-	s->blank_from = -1;
-	s->cuts = calloc(CUTS_MAX, sizeof(*s->cuts));
-	s->fades = calloc(CUTS_MAX, sizeof(*s->fades));
-	if (s->cuts && s->fades)
+	if (s && make_room(&s->cuts) && make_room(&s->graduals))
 		return s;
-	free(s->cuts);
-	free(s->fades);
-	free(s);
+	if (s)
+		scenes_free(s);
 	return NULL;
-}
-
-static bool
-same_again(struct scenes *s, int64_t a, int64_t b, double change)
-{
-	return grid_compare(&slot(s, a)->grid, &slot(s, b)->grid).residual <
-	       BACK * change;
-}
-
-/* Picture n begins or ends a flash. */
-static bool
-is_flash(struct scenes *s, int64_t n, double change)
-{
-	for (int64_t k = 1; k <= FLASH; k++) {
-		if (n + k < s->seen && same_again(s, n - 1, n + k, change))
-			return true;
-		if (n - 1 - k >= 0 && n - 1 - k > s->seen - 1 - KEEP &&
-		    same_again(s, n - 1 - k, n, change))
-			return true;
-	}
-	return false;
-}
-
-/* Mean change around n, of the pictures that exist. */
-static double
-neighbours(struct scenes *s, int64_t n)
-{
-	double sum = 0;
-	int count = 0;
-
-	for (int64_t i = n - SIDE; i <= n + SIDE; i++) {
-		if (i < 1 || i >= s->seen || i == n)
-			continue;
-		sum += slot(s, i)->change;
-		count++;
-	}
-	return fmax(count ? sum / count : 0, NEIGHBOUR_MIN);
-}
-
-static void
-add_cut(struct cut *list, size_t *n, struct cut cut)
-{
-	if (*n < CUTS_MAX &&
-	    (*n == 0 || cut.time - list[*n - 1].time >= SCENE_MIN))
-		list[(*n)++] = cut;
-}
-
-/* Decides picture n, once SIDE more have been seen or no more will come. */
-static void
-decide(struct scenes *s, int64_t n)
-{
-	double change, ratio;
-
-	if (n < 1)
-		return;
-	change = slot(s, n)->change;
-	ratio = change / neighbours(s, n);
-	if (change < CHANGE_MIN || ratio < RATIO_MIN || is_flash(s, n, change))
-		return;
-	add_cut(s->cuts, &s->n_cuts,
-		(struct cut){
-		    .time = slot(s, n)->time,
-		    .frame = n,
-		    /* Half each for how large and how sudden. */
-		    .confidence = fmin(change / 20, 1) / 2 +
-				  fmin(ratio / (3 * RATIO_MIN), 1) / 2,
-		});
-}
-
-/*
- * A blank run that neither begins nor ends the file, and comes and goes
- * without a jump, is a fade through it.
- */
-static void
-follow_blank(struct scenes *s, const struct video_frame *f)
-{
-	bool blank = f->grid->dev < BLANK_DEV;
-	bool sudden = f->change.residual >= CHANGE_MIN;
-
-	if (blank && s->blank_from < 0) {
-		s->blank_from = f->number;
-		s->blank_time = f->time;
-		s->blank_sudden = sudden;
-	} else if (!blank && s->blank_from >= 0) {
-		if (s->blank_from > 0 && !s->blank_sudden && !sudden)
-			add_cut(s->fades, &s->n_fades,
-				(struct cut){
-				    .time = (s->blank_time + f->time) / 2,
-				    .frame = (s->blank_from + f->number) / 2,
-				    .confidence = 0.5,
-				    .fade = true });
-		s->blank_from = -1;
-	}
 }
 
 static int
 scenes_video(void *self, struct job *job, const struct video_frame *f)
 {
 	struct scenes *s = self;
-	struct slot *here = slot(s, f->number);
 
 	(void)job;
-	here->grid = *f->grid;
-	here->change = f->change.residual;
-	here->time = f->time;
-	s->seen = f->number + 1;
-	follow_blank(s, f);
-	decide(s, f->number - SIDE);
+	history_add(&s->history, f->time, &f->change, f->grid);
+	cuts_decide(&s->history, &s->cuts, false);
+	gradual_look(&s->history, &s->graduals);
 	return 0;
 }
 
-/* Fades that lie between cuts join them; one beside a cut is that cut. */
-static void
-merge_fades(struct scenes *s)
+/* A cut belongs between scenes, and is too sudden for a part of a blend. */
+static bool
+holds_cut(const struct blend *b, const struct blends *cuts, size_t from)
 {
-	size_t n = s->n_cuts, at = 0;
-
-	for (size_t i = 0; i < s->n_fades; i++) {
-		bool beside = false;
-
-		while (at < n && s->cuts[at].time < s->fades[i].time - 1)
-			at++;
-		for (size_t k = at;
-		     k < n && s->cuts[k].time <= s->fades[i].time + 1; k++)
-			beside = true;
-		if (!beside && s->n_cuts < CUTS_MAX)
-			s->cuts[s->n_cuts++] = s->fades[i];
-	}
+	for (size_t i = from; i < cuts->n && cuts->list[i].to <= b->to; i++)
+		if (cuts->list[i].from > b->from && cuts->list[i].to < b->to)
+			return true;
+	return false;
 }
 
-static int
-by_time(const void *a, const void *b)
+/*
+ * Both lists in one order. A blend that holds a cut was none; a cut at the
+ * very edge of one is a part of it.
+ */
+static size_t
+merge(const struct blends *cuts, const struct blends *graduals,
+      struct blend *out)
 {
-	const struct cut *x = a, *y = b;
+	size_t n = 0, c = 0;
 
-	return (x->time > y->time) - (x->time < y->time);
+	for (size_t g = 0; g <= graduals->n; g++) {
+		const struct blend *b =
+		    g < graduals->n ? &graduals->list[g] : NULL;
+
+		for (; c < cuts->n && (!b || cuts->list[c].to <= b->from + 1);
+		     c++)
+			out[n++] = cuts->list[c];
+		if (!b || holds_cut(b, cuts, c))
+			continue;
+		out[n++] = *b;
+		while (c < cuts->n && cuts->list[c].from < b->to)
+			c++;
+	}
+	return n;
+}
+
+/* A long dissolve of moving pictures is seen in parts. */
+static size_t
+join_parts(struct blend *list, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct blend *last = kept ? &list[kept - 1] : NULL;
+
+		if (last && last->kind != BLEND_CUT && !last->to_blank &&
+		    list[i].kind != BLEND_CUT && !list[i].from_blank &&
+		    list[i].start - last->end < PART_GAP) {
+			last->to = list[i].to;
+			last->end = list[i].end;
+			last->quality = fmin(last->quality, list[i].quality);
+			last->to_blank = list[i].to_blank;
+		} else {
+			list[kept++] = list[i];
+		}
+	}
+	return kept;
+}
+
+/*
+ * What a blend into one colour and the next one out of it are together, at
+ * least one of them gradual: one fade. Fades from or into nothing, as films
+ * begin and end, divide no scenes.
+ */
+static size_t
+join_fades(struct blend *list, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct blend *b = &list[i], *next = b + 1;
+		bool lone =
+		    b->kind != BLEND_CUT && (b->from_blank || b->to_blank);
+
+		if (i + 1 < n && b->to_blank && next->from_blank &&
+		    (lone || next->kind != BLEND_CUT)) {
+			b->kind = BLEND_DISSOLVE;
+			b->to = next->to;
+			b->end = next->end;
+			b->from_blank = true; /* it is whole */
+			b->quality = (b->quality + next->quality) / 2;
+			list[kept++] = *b;
+			i++;
+		} else if (!lone) {
+			list[kept++] = *b;
+		}
+	}
+	return kept;
+}
+
+static enum transition
+transition_of(const struct blend *b)
+{
+	return b->kind == BLEND_CUT    ? TRANSITION_CUT
+	       : b->kind == BLEND_WIPE ? TRANSITION_WIPE
+	       : b->to_blank	       ? TRANSITION_FADE
+				       : TRANSITION_DISSOLVE;
+}
+
+static struct cut
+cut_of(const struct blend *b)
+{
+	return (struct cut){ .time = b->end,
+			     .frame = b->to,
+			     .confidence = b->quality,
+			     .transition = transition_of(b),
+			     .transition_start = b->start };
 }
 
 static void
 write_scene(struct buf *b, const struct cut *begin, double end)
 {
+	static const char *const names[] = { "cut", "fade", "dissolve",
+					     "wipe" };
+
 	json_open_object(b, NULL);
 	json_put_num(b, "start", round_to(begin ? begin->time : 0, 3));
 	json_put_num(b, "end", round_to(end, 3));
 	json_put_int(b, "frame", begin ? begin->frame : 0);
-	json_put_str(b, "transition",
-		     !begin	   ? NULL
-		     : begin->fade ? "fade"
-				   : "cut");
+	json_put_str(b, "transition", begin ? names[begin->transition] : NULL);
+	json_put_num(b, "transition_start",
+		     begin ? round_to(begin->transition_start, 3) : NAN);
+	json_put_num(b, "transition_end",
+		     begin ? round_to(begin->time, 3) : NAN);
 	json_put_num(b, "confidence",
 		     begin ? round_to(begin->confidence, 3) : NAN);
 	json_close_object(b);
+}
+
+static void
+write_scenes(struct buf *b, const struct findings *f, bool any)
+{
+	json_open_array(b, "scenes");
+	for (size_t i = 0; any && i <= f->n_cuts; i++)
+		write_scene(b, i ? &f->cuts[i - 1] : NULL,
+			    i < f->n_cuts ? f->cuts[i].time : f->duration);
+	json_close_array(b);
 }
 
 static int
@@ -218,30 +204,23 @@ scenes_finish(void *self, struct analysis *a)
 {
 	struct scenes *s = self;
 	struct findings *f = &a->found;
+	struct blend *all = calloc(2 * CUTS_MAX, sizeof(*all));
+	size_t n;
 
-	for (int64_t n = s->seen - SIDE; n < s->seen; n++)
-		decide(s, n);
-	merge_fades(s);
-	qsort(s->cuts, s->n_cuts, sizeof(*s->cuts), by_time);
-	json_open_array(a->json, "scenes");
-	for (size_t i = 0; s->seen && i <= s->n_cuts; i++)
-		write_scene(a->json, i ? &s->cuts[i - 1] : NULL,
-			    i < s->n_cuts ? s->cuts[i].time : f->duration);
-	json_close_array(a->json);
-	f->cuts = s->cuts;
-	f->n_cuts = s->n_cuts;
-	s->cuts = NULL;
+	f->cuts = calloc(CUTS_MAX, sizeof(*f->cuts));
+	if (!all || !f->cuts) {
+		free(all);
+		return job_fail(a->job, MEDIA_LIMIT, "out of memory");
+	}
+	cuts_decide(&s->history, &s->cuts, true);
+	n = merge(&s->cuts, &s->graduals, all);
+	n = join_parts(all, n);
+	n = join_fades(all, n);
+	for (size_t i = 0; i < n && i < CUTS_MAX; i++)
+		f->cuts[f->n_cuts++] = cut_of(&all[i]);
+	free(all);
+	write_scenes(a->json, f, s->history.seen > 0);
 	return 0;
-}
-
-static void
-scenes_free(void *self)
-{
-	struct scenes *s = self;
-
-	free(s->cuts);
-	free(s->fades);
-	free(s);
 }
 
 const struct analyser analyser_scenes = {

@@ -149,14 +149,14 @@ nearer(double best, double candidate, double to)
 	return fabs(candidate - to) < fabs(best - to) ? candidate : best;
 }
 
-/* @end moved to a cut or the start of a silence when one is near. */
+/* @end moved to where a scene or the sound ends when one does nearby. */
 static double
 snap_end(const struct findings *f, double start, double end)
 {
 	double best = INFINITY;
 
 	for (size_t i = 0; i < f->n_cuts; i++)
-		best = nearer(best, f->cuts[i].time, end);
+		best = nearer(best, f->cuts[i].transition_start, end);
 	for (size_t i = 0; i < f->n_silences; i++)
 		best = nearer(best, f->silences[i].start, end);
 	best = nearer(best, f->duration, end);

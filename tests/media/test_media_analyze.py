@@ -180,9 +180,11 @@ def test_a_fade_through_black_is_one_transition(files, tmp_path):
         "fade.mp4", f"testsrc2=d=3:{SIZE},fade=out:60:30[a];"
         f"testsrc=d=3:{SIZE},setsar=1,fade=in:0:30[b];"
         "[a]setsar=1[c];[c][b]concat=n=2")
-    ((frame, kind),) = cuts_of(path, tmp_path)
-    assert kind == "fade"
-    assert 80 <= frame <= 100
+    _, scene = analyze(path, tmp_path)["analysis"]["scenes"]
+    assert scene["transition"] == "fade"
+    assert scene["transition_start"] == pytest.approx(2, abs=0.15)
+    assert scene["transition_end"] == pytest.approx(4, abs=0.15)
+    assert scene["start"] == scene["transition_end"]
 
 
 # ---- sound -------------------------------------------------------------------

@@ -22,9 +22,9 @@ burst(void)
 		loudness[i] = loud ? -24 : -45;
 		motion[i] = loud ? 0.3 : 0.01;
 	}
-	cuts[0] = (struct cut){ 39.5, 987, 1, false };
-	cuts[1] = (struct cut){ 47, 1175, 0.8, false };
-	cuts[2] = (struct cut){ 100, 2500, 1, true };
+	cuts[0] = (struct cut){ 39.5, 987, 1, TRANSITION_CUT, 39.5 };
+	cuts[1] = (struct cut){ 47, 1175, 0.8, TRANSITION_CUT, 47 };
+	cuts[2] = (struct cut){ 100, 2500, 1, TRANSITION_FADE, 99 };
 	silences[0] = (struct span){ 60, 70 };
 	return (struct findings){ .duration = SECONDS,
 				  .cuts = cuts,
