@@ -176,7 +176,7 @@ def mutated(seed, number, seeds):
     name = names[number % len(names)]
     data = bytearray(seeds[name])
     for _ in range(chance.choice([1, 1, 2, 4])):
-        if not data:
+        if len(data) < 16:  # too short to be damaged further
             break
         chance.choice(DAMAGE)(chance, data, seeds[chance.choice(names)])
     return name, bytes(data)

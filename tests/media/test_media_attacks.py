@@ -356,6 +356,16 @@ def test_every_attempt_of_a_planted_exploit_fails(tmp_path, arguments):
     assert not os.path.exists("/tmp/reelgate-attack")
 
 
+@pytest.mark.parametrize("program", ["processor", "gateway"])
+def test_whoever_holds_secrets_holds_no_decoder(program):
+    """Neither of its own nor by way of another library."""
+    libraries = subprocess.run(["ldd", worker.BIN / f"reelgate-{program}"],
+                               text=True, capture_output=True, check=True)
+    assert "libpq" in libraries.stdout
+    assert not re.search("lib(av|sw|magic|x26|dav1d|webp|vpx)",
+                         libraries.stdout)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
 def test_the_worker_runs_as_nobody_special_too(plain, tmp_path):
     text = subprocess.run(
