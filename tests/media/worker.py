@@ -64,7 +64,8 @@ def dup_all(pairs):
 
 
 def run(inputs, out, job="analyze", clips=None, times=None, exact=None,
-        threads=2, deadline=60, memory=2 << 30, request=None, flags=os.O_RDONLY):
+        threads=2, deadline=60, memory=2 << 30, timeout=60, request=None,
+        flags=os.O_RDONLY):
     """inputs: a path, or a list of (path, offset, size) as extents.
     request: sent instead of a valid one."""
     if not isinstance(inputs, list):
@@ -107,4 +108,5 @@ def run(inputs, out, job="analyze", clips=None, times=None, exact=None,
     os.close(results)
     log = child.stderr.read().decode(errors="replace")
     child.stderr.close()
-    return Outcome(child.wait(60), read_frames(data), log, pathlib.Path(out))
+    return Outcome(child.wait(timeout), read_frames(data), log,
+                   pathlib.Path(out))
