@@ -37,5 +37,5 @@ def read(scenes, times):
 
 def detect(path, times):
     with tempfile.TemporaryDirectory() as folder:
-        outcome = worker.run(str(path), folder, deadline=300, timeout=300)
+        outcome = worker.run(str(path), folder, deadline=300)
     return read(outcome.result["analysis"]["scenes"], times)
