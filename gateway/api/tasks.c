@@ -8,17 +8,21 @@
 
 /* Each appends its members of the options; NULL, or what is wrong. */
 
-/* {"times": [seconds, ...]} */
+/* {"times": [seconds, ...], "exact": true} */
 static const char *
 read_times(struct api_call *c, const struct queue_video *video,
 	   struct buf *options)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(c->in, "times");
+	const cJSON *exact = cJSON_GetObjectItemCaseSensitive(c->in, "exact");
 	const cJSON *item;
 	int n = cJSON_GetArraySize(list);
 
 	if (!cJSON_IsArray(list) || n < 1 || n > TIMES_MAX)
 		return "times must be a list of 1 to 10 numbers of seconds";
+	if (exact && !cJSON_IsBool(exact))
+		return "exact must be true or false";
+	json_put_bool(options, "exact", !exact || cJSON_IsTrue(exact));
 	json_open_array(options, "times");
 	cJSON_ArrayForEach(item, list)
 	{

@@ -323,6 +323,7 @@ GOLDEN = [
      "times must be a list of 1 to 10 numbers of seconds"),
     ("task", {"times": [-1]}, 400,
      "times must be from 0 to below the video's duration of 60.000 s"),
+    ("task", {"exact": "no"}, 400, "exact must be true or false"),
     ("task cancel", f"/api/videos/{uuid.UUID(int=0)}/tasks/1", 404,
      TASK["error"]),
     ("clips", "/api/clips?limit=101", 400, "Invalid page or limit"),

@@ -148,7 +148,7 @@ def test_task_is_a_job_of_the_present_content(stack, user, video):
         "j.payload ->> 'content' = v.content AS present FROM job_queue j "
         f"JOIN videos v ON v.id = j.video_id WHERE j.id = '{job}'")
     assert rows == [{"type": "generate_thumbnails", "status": "pending",
-                     "options": '{"times": [0, 1.5]}', "present": "t"}]
+                     "options": '{"exact": true, "times": [0, 1.5]}', "present": "t"}]
     tasks = user.get(f"/api/videos/{video}/tasks").json["tasks"]
     assert [set(t) for t in tasks] == [TASK]
     assert (tasks[0]["jobId"], tasks[0]["status"], tasks[0]["progress"],
@@ -176,7 +176,8 @@ def test_task_that_is_under_way_is_not_made_twice(stack, user, video):
     {"type": "thumbnails", "times": 1}, {"type": "thumbnails", "times": [-1]},
     {"type": "thumbnails", "times": ["1"]},
     {"type": "thumbnails", "times": [12.5]},
-    {"type": "thumbnails", "times": [1] * 11}])
+    {"type": "thumbnails", "times": [1] * 11},
+    {"type": "thumbnails", "times": [1], "exact": 1}])
 def test_task_with_bad_members_is_400(stack, user, video, body):
     finish(stack, video)
     answer = user.post(f"/api/videos/{video}/tasks", body)
