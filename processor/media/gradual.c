@@ -14,7 +14,7 @@
 #define ASIDE_MAX 0.45	 /* off the line from A to B, in lengths of it */
 #define NEITHER_MAX 0.30 /* wipes: what is of neither, share of the change */
 #define STEPS_MIN 3	 /* pictures in between */
-#define CERTAIN 0.75	 /* a window is no transition by default */
+#define CERTAIN 0.8	 /* a window is no transition by default */
 #define QUALITY_MIN 0.5
 #define ALIKE_MAX 0.68	 /* times one way: the same scene in another light */
 #define CELL_CHANGED 10	 /* grey levels */
