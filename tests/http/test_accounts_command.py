@@ -111,7 +111,7 @@ def test_wrong_use_is_told(server, words):
                                 "--access-key KEY"]),
     (("key", "list", "--help"), ["reelgate admin key list USER"]),
     (("key", "remove", "-h"), ["reelgate admin key remove USER ACCESS_KEY"]),
-    (("--help",), ["user      add|list|remove", "jobs      list|show"]),
+    (("--help",), ["user       add|list|remove", "jobs       list|show"]),
     (("jobs", "--help"), ["reelgate admin jobs list", "retry ID"]),
     (("info", "--help"), ["reelgate admin info"]),
 ])
