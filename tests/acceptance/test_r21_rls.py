@@ -23,6 +23,7 @@ GRANTED = {
     "clips": {"SELECT"},
     "engagement_segments": {"SELECT"},
     "hooks": {"SELECT"},
+    "video_files": {"SELECT"},
 }
 TABLE_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE",
                 "REFERENCES", "TRIGGER")
@@ -70,7 +71,10 @@ def fill(stack, user):
         WHERE id = '{video}';
         INSERT INTO engagement_segments (video_id, start_time, end_time)
         VALUES ('{video}', 0, 1);
-        INSERT INTO hooks (video_id, "timestamp") VALUES ('{video}', 0)""")
+        INSERT INTO hooks (video_id, "timestamp") VALUES ('{video}', 0);
+        INSERT INTO video_files (video_id, name, role, job_type, s3_key, size)
+        VALUES ('{video}', 'poster.jpg', 'poster', 'process_video',
+                'derived/{video}/x/poster.jpg', 1)""")
     clip = user.post("/api/clips", {
         "video_id": video, "start_time": 1, "end_time": 2})
     assert clip.status == 201
