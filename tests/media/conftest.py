@@ -1,4 +1,5 @@
 """Test files, made once with the ffmpeg program."""
+import hashlib
 import subprocess
 
 import pytest
@@ -15,14 +16,16 @@ X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
 
 class Files:
-    """Files by name, made when first asked for."""
+    """Files by name and content, made when first asked for."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def make(self, name, *args):
-        path = self.folder / name
+        what = hashlib.sha256(repr(args).encode()).hexdigest()[:16]
+        path = self.folder / what / name
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             ffmpeg(*args, path)
         return path
 
