@@ -195,7 +195,8 @@ def attempts(v):
 def named(job):
     """The objects that a result of process_video speaks of."""
     r = job["result"]
-    return {r["poster"], r["analysis"], *(t["key"] for t in r["thumbnails"])}
+    return {r["poster"], r["analysis"], *(f["key"] for f in r["files"]),
+            *(t["key"] for t in r["thumbnails"])}
 
 
 def derived(v):
