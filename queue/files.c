@@ -64,13 +64,6 @@ queue_files(struct queue *q, const char *user, const char *video,
 
 /* ---- tasks --------------------------------------------------------------- */
 
-static void
-put_words(struct buf *b, const char *const *words)
-{
-	for (size_t i = 0; words[i]; i++)
-		pg_array_text(b, words[i]);
-}
-
 enum queue_error
 queue_task_create(struct queue *q, const char *user, const char *video,
 		  const char *type, const char *options,
@@ -113,7 +106,7 @@ queue_task_list(struct queue *q, const char *user, const char *video,
 	enum queue_error err = videos_begin_owned(q, user, video, &tx);
 
 	*n = 0;
-	put_words(&words, types);
+	pg_array_texts(&words, types);
 	pg_text(&args, video);
 	pg_array(&args, &words);
 	if (!err)
@@ -142,7 +135,7 @@ queue_task_cancel(struct queue *q, const char *user, const char *video,
 	PGresult *r = NULL;
 	enum queue_error err = QUEUE_NOT_FOUND;
 
-	put_words(&words, types);
+	pg_array_texts(&words, types);
 	pg_text(&args, id);
 	pg_text(&args, video);
 	pg_array(&args, &words);

@@ -34,13 +34,6 @@ queue_read_job(const PGresult *r, int row, struct arena *a, void *out)
 	};
 }
 
-static void
-put_words(struct buf *b, const char *const *words)
-{
-	for (size_t i = 0; words && words[i]; i++)
-		pg_array_text(b, words[i]);
-}
-
 /* Where to begin, as two arrays of job_claim(). */
 static void
 put_floors(struct buf *us, struct buf *ids,
@@ -78,7 +71,7 @@ queue_claim(struct queue *q, const char *worker, const char *const *types,
 	enum queue_error err;
 
 	*claimed = 0;
-	put_words(&words, types);
+	pg_array_texts(&words, types);
 	pg_text(&args, worker);
 	pg_array(&args, &words);
 	floors_get(&q->floors, args.value[1], n, from);
@@ -116,7 +109,7 @@ queue_next_due(struct queue *q, const char *const *types, int64_t *us)
 	PGresult *r;
 	enum queue_error err;
 
-	put_words(&words, types);
+	pg_array_texts(&words, types);
 	pg_array(&args, &words);
 	err = pg_run_row(q, NULL, &stmt, &args, &r);
 	buf_release(&words);
@@ -178,7 +171,7 @@ queue_worker_beat(struct queue *q, const struct queue_worker *worker,
 	PGresult *r;
 	enum queue_error err;
 
-	put_words(&types, worker->types);
+	pg_array_texts(&types, worker->types);
 	for (size_t i = 0; i < n; i++) {
 		int percent = jobs[i].percent;
 
@@ -250,7 +243,7 @@ queue_rescue(struct queue *q, const char *const *types, size_t *n)
 	struct pg_args args = { 0 };
 	enum queue_error err;
 
-	put_words(&known, types);
+	pg_array_texts(&known, types);
 	pg_array(&args, &known);
 	err = run_count(q, &stmt, &args, n);
 	buf_release(&known);

@@ -42,7 +42,9 @@ void pg_time(struct pg_args *a, int64_t us);
  * it and adds it. The buf is the caller's until the statement has run; memory
  * shortage shows in it, and the array is then no array to PostgreSQL.
  */
-void pg_array_text(struct buf *b, const char *s);   /* NULL: SQL NULL */
+void pg_array_text(struct buf *b, const char *s); /* NULL: SQL NULL */
+/* Each of a NULL-terminated list; NULL is an empty one. */
+void pg_array_texts(struct buf *b, const char *const *list);
 void pg_array_bytes(struct buf *b, struct slice s); /* of a bytea[] */
 void pg_array_int(struct buf *b, int64_t v);
 void pg_array(struct pg_args *a, struct buf *b);

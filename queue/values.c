@@ -125,6 +125,13 @@ pg_array_text(struct buf *b, const char *s)
 }
 
 void
+pg_array_texts(struct buf *b, const char *const *list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		pg_array_text(b, list[i]);
+}
+
+void
 pg_array_bytes(struct buf *b, struct slice s)
 {
 	char *to;

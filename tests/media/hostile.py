@@ -138,6 +138,19 @@ class Bits:
         return bytes(out)
 
 
+def with_entry(plain, kind, side, config):
+    """The picture track says to be @kind of @side pixels."""
+    def change(stsd):
+        at = stsd.find(b"avcC")
+        if at < 0:
+            return stsd
+        entry = bytearray(stsd[16:at - 4])
+        struct.pack_into(">HH", entry, 32, side, side)
+        return full(b"stsd", struct.pack(">I", 1),
+                    box(kind, bytes(entry[8:]), config))
+    return edit(plain, b"stsd", change)
+
+
 def huge_avc(plain, side=16384):
     sps = Bits().u(8, 66).u(8, 0xc0).u(8, 62).ue(0, 0, 2, 1).u(1, 0).ue(
         side // 16 - 1, side // 16 - 1).u(1, 1).u(1, 1).u(1, 0).u(1, 0).nal(
@@ -148,15 +161,7 @@ def huge_avc(plain, side=16384):
                  struct.pack(">H", len(sps)), sps, b"\x01",
                  struct.pack(">H", len(pps)), pps)
 
-    def change(stsd):
-        at = stsd.find(b"avcC")
-        if at < 0:
-            return stsd
-        entry = bytearray(stsd[16:at - 4])
-        struct.pack_into(">HH", entry, 32, side, side)
-        return full(b"stsd", struct.pack(">I", 1),
-                    box(b"avc1", bytes(entry[8:]), config))
-    return edit(plain, b"stsd", change)
+    return with_entry(plain, b"avc1", side, config)
 
 
 def huge_hevc(plain, side=16384):
@@ -172,15 +177,7 @@ def huge_hevc(plain, side=16384):
                  b"\xfd\xf8\xf8\0\0\x0f\x01\xa1\0\x01",
                  struct.pack(">H", len(nal)), nal)
 
-    def change(stsd):
-        at = stsd.find(b"avcC")
-        if at < 0:
-            return stsd
-        entry = bytearray(stsd[16:at - 4])
-        struct.pack_into(">HH", entry, 32, side, side)
-        return full(b"stsd", struct.pack(">I", 1),
-                    box(b"hvc1", bytes(entry[8:]), config))
-    return edit(plain, b"stsd", change)
+    return with_entry(plain, b"hvc1", side, config)
 
 
 # ---- AVI ---------------------------------------------------------------------

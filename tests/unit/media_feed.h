@@ -50,19 +50,22 @@ feed_video(const struct analyser *type, void *self, feed_picture *picture,
 	}
 }
 
-/* A tone of amplitude @level from..to seconds, in uneven blocks. */
+/* The sample at @t seconds. */
+typedef double feed_sound(double t);
+
+/* @level times @make, on both channels, from..to seconds, in uneven blocks. */
 static inline void
-feed_tone(const struct analyser *type, void *self, double level, double from,
-	  double to)
+feed_made(const struct analyser *type, void *self, int rate, feed_sound *make,
+	  double level, double from, double to)
 {
-	enum { RATE = 48000, BLOCK = 1000 };
+	enum { BLOCK = 1000 };
 	static float samples[2 * BLOCK];
 	struct job job = { 0 };
-	long at = lround(from * RATE), end = lround(to * RATE);
+	long at = lround(from * rate), end = lround(to * rate);
 
 	while (at < end) {
-		struct audio_block b = { .time = (double)at / RATE,
-					 .rate = RATE,
+		struct audio_block b = { .time = (double)at / rate,
+					 .rate = rate,
 					 .channels = 2,
 					 .n = end - at < BLOCK ? (int)(end - at)
 							       : BLOCK,
@@ -70,11 +73,24 @@ feed_tone(const struct analyser *type, void *self, double level, double from,
 
 		for (int i = 0; i < b.n; i++)
 			samples[2 * i] = samples[2 * i + 1] =
-			    (float)(level * sin(2 * M_PI * 1000 *
-						(double)(at + i) / RATE));
+			    (float)(level * make((double)(at + i) / rate));
 		assert_int_equal(type->on_audio(self, &job, &b), 0);
 		at += b.n;
 	}
+}
+
+static inline double
+feed_sine(double t)
+{
+	return sin(2 * M_PI * 1000 * t);
+}
+
+/* A tone of amplitude @level from..to seconds. */
+static inline void
+feed_tone(const struct analyser *type, void *self, double level, double from,
+	  double to)
+{
+	feed_made(type, self, 48000, feed_sine, level, from, to);
 }
 
 /* The analyser's end: its findings in *a, its members as JSON. */

@@ -9,31 +9,10 @@
 
 #define RATE 44100
 
-/* The sample at @t seconds. */
-typedef double sound(double t);
-
 static void
-feed_sound(void *self, sound *make, double from, double to)
+feed(void *self, feed_sound *make, double from, double to)
 {
-	enum { BLOCK = 1000 };
-	static float samples[2 * BLOCK];
-	struct job job = { 0 };
-	long at = lround(from * RATE), end = lround(to * RATE);
-
-	while (at < end) {
-		struct audio_block b = { .time = (double)at / RATE,
-					 .rate = RATE,
-					 .channels = 2,
-					 .n = end - at < BLOCK ? (int)(end - at)
-							       : BLOCK,
-					 .samples = samples };
-
-		for (int i = 0; i < b.n; i++)
-			samples[2 * i] = samples[2 * i + 1] =
-			    (float)make((double)(at + i) / RATE);
-		assert_int_equal(analyser_activity.on_audio(self, &job, &b), 0);
-		at += b.n;
-	}
+	feed_made(&analyser_activity, self, RATE, make, 1, from, to);
 }
 
 static double
@@ -140,12 +119,12 @@ test_activity_tells_speech_from_music(void **state)
 	void *self = analyser_activity.start(NULL);
 
 	(void)state;
-	feed_sound(self, silence, 0, 3);
-	feed_sound(self, talk, 3, 12);
-	feed_sound(self, silence, 12, 15);
-	feed_sound(self, tune, 15, 25);
-	feed_sound(self, silence, 25, 28);
-	feed_sound(self, noise, 28, 34);
+	feed(self, silence, 0, 3);
+	feed(self, talk, 3, 12);
+	feed(self, silence, 12, 15);
+	feed(self, tune, 15, 25);
+	feed(self, silence, 25, 28);
+	feed(self, noise, 28, 34);
 	cJSON_Delete(feed_finish(&analyser_activity, self, &a));
 	assert_int_equal(a.found.n_activity, 2);
 	expect_span(&a.found.activity[0], true, 3, 12);
@@ -158,15 +137,15 @@ test_activity_tells_speech_from_music(void **state)
 static void
 test_activity_of_other_sounds_is_none(void **state)
 {
-	static sound *const others[] = { silence, noise, tone,
-					 siren,	  waves, beeps };
+	static feed_sound *const others[] = { silence, noise, tone,
+					      siren,   waves, beeps };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		struct analysis a = { 0 };
 		void *self = analyser_activity.start(NULL);
 
-		feed_sound(self, others[i], 0, 6);
+		feed(self, others[i], 0, 6);
 		cJSON_Delete(feed_finish(&analyser_activity, self, &a));
 		assert_int_equal(a.found.n_activity, 0);
 		assert_true(isnan(speech_rate(&a.found, 0, 6)));
@@ -182,7 +161,7 @@ test_activity_counts_syllables_and_hears_the_pitch(void **state)
 	double rate, pitch;
 
 	(void)state;
-	feed_sound(self, talk, 0, 10);
+	feed(self, talk, 0, 10);
 	cJSON_Delete(feed_finish(&analyser_activity, self, &a));
 	rate = speech_rate(&a.found, 0, 10);
 	pitch = pitch_median(&a.found, 0, 10);
@@ -217,8 +196,8 @@ test_activity_after_a_long_gap_keeps_its_time(void **state)
 	void *self = analyser_activity.start(NULL);
 
 	(void)state;
-	feed_sound(self, silence, 0, 1);
-	feed_sound(self, talk, LATE, LATE + 6);
+	feed(self, silence, 0, 1);
+	feed(self, talk, LATE, LATE + 6);
 	cJSON_Delete(feed_finish(&analyser_activity, self, &a));
 	assert_int_equal(a.found.n_activity, 1);
 	expect_span(&a.found.activity[0], true, LATE, LATE + 6);
