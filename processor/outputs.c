@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "processor/media_protocol.h"
 #include "processor/output_checks.h"
+#include "queue/analysis.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,15 +14,6 @@
 
 #define READ_MAX (32u << 20)	 /* of a picture or a text */
 #define JSON_MAX MEDIA_FRAME_MAX /* parsed, it takes 36 times as much */
-
-bool
-output_name_valid(const char *name)
-{
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
-
-	return n > 0 && n <= OUTPUT_NAME_MAX && name[n] == '\0' &&
-	       name[0] != '.';
-}
 
 static const struct {
 	const char *extension;
@@ -79,7 +71,7 @@ output_open(int dir, const char *name, enum output_kind kind, uint64_t size_max,
 
 	*out = (struct output){ .fd = -1 };
 	*why = "name";
-	if (kind < OUTPUT_KINDS && output_name_valid(name))
+	if (kind < OUTPUT_KINDS && analysis_name_ok(name))
 		out->fd = openat(
 		    dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (out->fd < 0)

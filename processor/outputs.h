@@ -8,7 +8,6 @@
 
 #include "base/slice.h"
 
-#define OUTPUT_NAME_MAX 64
 #define OUTPUT_PIXELS_MAX 16384 /* width and height */
 
 /* In the order of outputs.c's table. */
@@ -34,8 +33,6 @@ struct output {
 enum output_kind output_kind_of(const char *name);
 /* "image/jpeg": types come from us, never from the worker. */
 const char *output_content_type(enum output_kind kind);
-/* Plain names of [a-z0-9.-] without a leading dot. */
-bool output_name_valid(const char *name);
 /*
  * output_open - a regular file with one name, 1..size_max bytes, that is what
  * its kind says (output_checks.h). 0, or -1 with why in *why.

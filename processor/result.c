@@ -74,7 +74,7 @@ result_check_files(const cJSON *frame, struct result *out, const char **why)
 		struct result_file f = { json_str(item, "role"),
 					 json_str(item, "file") };
 
-		if (!output_name_valid(f.role) || !output_name_valid(f.file) ||
+		if (!analysis_name_ok(f.role) || !analysis_name_ok(f.file) ||
 		    output_kind_of(f.file) == OUTPUT_KINDS ||
 		    is_listed(out, f.file))
 			return -1;

@@ -111,3 +111,12 @@ analysis_hooks_ok(const cJSON *s)
 			    ANALYSIS_ROWS_MAX) &&
 	       hook_types_ok(s);
 }
+
+bool
+analysis_name_ok(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
+
+	return n > 0 && n <= ANALYSIS_NAME_MAX && name[n] == '\0' &&
+	       name[0] != '.';
+}

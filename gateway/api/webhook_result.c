@@ -8,7 +8,6 @@
 
 #define KEY_MAX 1024
 #define FILES_MAX 64
-#define NAME_MAX 64
 
 bool
 webhook_right(struct api_call *c, bool ok, const char *what)
@@ -69,15 +68,6 @@ read_thumbnail(struct api_call *c, const struct queue_job *job,
 	return true;
 }
 
-/* As the column's check has it. */
-static bool
-is_plain(const char *name)
-{
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-");
-
-	return n > 0 && n <= NAME_MAX && name[n] == '\0' && name[0] != '.';
-}
-
 static bool
 read_file(struct api_call *c, const struct queue_job *job, const cJSON *item,
 	  struct buf *rows)
@@ -89,7 +79,8 @@ read_file(struct api_call *c, const struct queue_job *job, const cJSON *item,
 	key = json_str(item, "key");
 	if (!read_object(c, job, key, &object) ||
 	    !webhook_right(c,
-			   is_plain(name) && is_plain(role) && object.size > 0,
+			   analysis_name_ok(name) && analysis_name_ok(role) &&
+			       object.size > 0,
 			   "files"))
 		return false;
 	json_open_object(rows, NULL);

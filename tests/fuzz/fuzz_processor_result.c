@@ -2,14 +2,14 @@
  * What a worker says of a file: an accepted result names only files we would
  * publish, each once, and facts within their bounds.
  */
-#include "processor/outputs.h"
 #include "processor/result.h"
+#include "queue/analysis.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
 check_file(const char *name)
 {
-	REQUIRE(output_name_valid(name) && !strchr(name, '/'));
+	REQUIRE(analysis_name_ok(name) && !strchr(name, '/'));
 	REQUIRE(output_kind_of(name) < OUTPUT_KINDS);
 }
 

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "processor/media_protocol.h"
 #include "processor/output_checks.h"
+#include "queue/analysis.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -90,14 +91,14 @@ test_name_valid_is_a_plain_name(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
-		assert_true(output_name_valid(good[i]));
+		assert_true(analysis_name_ok(good[i]));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_false(output_name_valid(bad[i]));
+		assert_false(analysis_name_ok(bad[i]));
 	memset(longest, 'a', sizeof(longest));
-	longest[OUTPUT_NAME_MAX + 1] = '\0';
-	assert_false(output_name_valid(longest));
-	longest[OUTPUT_NAME_MAX] = '\0';
-	assert_true(output_name_valid(longest));
+	longest[ANALYSIS_NAME_MAX + 1] = '\0';
+	assert_false(analysis_name_ok(longest));
+	longest[ANALYSIS_NAME_MAX] = '\0';
+	assert_true(analysis_name_ok(longest));
 }
 
 static void
