@@ -2,6 +2,7 @@
  * What a worker says of a file: an accepted result names only files we would
  * publish, each once, and facts within their bounds.
  */
+#include "processor/outputs.h"
 #include "processor/result.h"
 #include "queue/analysis.h"
 #include "tests/fuzz/fuzz.h"
