@@ -7,8 +7,8 @@
 #include "base/random.h"
 #include "store/bytes.h"
 
-_Static_assert(STORE_VERSION_ID_MAX == BASE32_TEXT_MAX &&
-		   STORE_UPLOAD_ID_MAX == BASE32_TEXT_MAX,
+_Static_assert(STORE_VERSION_ID_MAX >= BASE32_TEXT_MAX &&
+		   STORE_UPLOAD_ID_MAX >= BASE32_TEXT_MAX,
 	       "ids are 16 bytes in base32");
 
 #define COUNTER_BITS 20

@@ -2,7 +2,7 @@
  * Listing at another S3 endpoint: ListObjectsV2. Keys travel percent-encoded,
  * since XML cannot hold all of them.
  */
-#include "store/s3_request.h"
+#include "store/s3_store.h"
 #include "base/encode.h"
 #include "base/timeval.h"
 #include "base/xml_read.h"
@@ -88,8 +88,8 @@ read_page(struct slice doc, struct reading *r)
 }
 
 enum s3_error
-s3_list(struct s3_remote *remote, const struct store_list_req *req,
-	struct arena *a, struct store_list_page *out)
+s3_list(struct store *s, const struct store_list_req *req, struct arena *a,
+	struct store_list_page *out)
 {
 	struct reading reading = { a, out, req->max_keys };
 	struct buf query = BUF_INIT;
@@ -115,7 +115,7 @@ s3_list(struct s3_remote *remote, const struct store_list_req *req,
 		return S3_ERR_INTERNAL_ERROR;
 	}
 	call.query = buf_slice(&query);
-	err = s3_request_run(remote, &call, &answer);
+	err = s3_request_run(s3_of(s)->remote, &call, &answer);
 	if (err == S3_OK && read_page(buf_slice(&answer.body), &reading) != 0)
 		err = S3_ERR_INTERNAL_ERROR;
 	http_client_answer_release(&answer);

@@ -42,11 +42,6 @@ struct s3_call {
 enum s3_error MUST_CHECK s3_request_run(struct s3_remote *r,
 					const struct s3_call *call,
 					struct http_client_answer *out);
-/* A page of keys; the delimiter is not passed on. */
-enum s3_error MUST_CHECK s3_list(struct s3_remote *r,
-				 const struct store_list_req *req,
-				 struct arena *a, struct store_list_page *out);
-
 /* Hex SHA-256 of nothing. */
 extern const char S3_EMPTY_SHA256[];
 

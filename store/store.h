@@ -24,10 +24,11 @@
 
 #define STORE_KEY_MAX 1024u /* bytes of UTF-8, NUL refused */
 #define STORE_BUCKET_MAX 63u
-#define STORE_ETAG_MAX 48		  /* md5 hex, "-10000" and NUL */
-#define STORE_VERSION_ID_MAX 27		  /* Crockford base32 and NUL; "null" */
+#define STORE_ETAG_MAX 48 /* md5 hex, "-10000" and NUL */
+/* With the NUL. Ours are 26 characters, AWS's 32, others' may be longer. */
+#define STORE_VERSION_ID_MAX 129
 #define STORE_PUT_BYTES_MAX 5368709120ull /* one PutObject, 5 GiB */
-#define STORE_UPLOAD_ID_MAX 27		  /* as a version id */
+#define STORE_UPLOAD_ID_MAX 513		  /* with the NUL */
 #define STORE_PARTS_MAX 10000u
 #define STORE_OBJECT_BYTES_MAX (STORE_PARTS_MAX * STORE_PUT_BYTES_MAX)
 #define STORE_PART_BYTES_MIN 5242880ull /* all but the last, 5 MiB */
@@ -160,6 +161,9 @@ struct store_put_req {
 	uint64_t size; /* bytes announced, UINT64_MAX when unknown */
 	uint64_t
 	    size_max; /* ENTITY_TOO_LARGE past it; 0: STORE_PUT_BYTES_MAX */
+	/* enum hash_alg of the checksum that the commit will bring, 0: not
+	 * known. A remote backend announces it before the bytes. */
+	uint16_t checksum_alg;
 	struct slice storage_class; /* empty: STANDARD */
 	struct store_headers headers;
 	struct store_headers tags;
@@ -573,10 +577,11 @@ struct store_local_conf {
 struct store *store_open_local(const struct store_local_conf *conf,
 			       char err[512]);
 /*
- * store_open_s3 - another S3 endpoint as the store (thin for now: put, get,
- * remove). @sign is auth's SigV4 signer, handed in because siblings do not
- * include each other: it appends "Name: value\r\n" header lines for the
- * request to out. Returns NULL with one line in err.
+ * store_open_s3 - another S3 endpoint as the store: AWS, an S3 cluster,
+ * another Reelgate. @sign is auth's SigV4 signer, handed in because siblings
+ * do not include each other: it appends "Name: value\r\n" header lines for
+ * the request to out. Returns NULL with one line in err; nothing is asked
+ * from the endpoint yet.
  */
 struct store_s3_conf {
 	const char *endpoint; /* http://127.0.0.1:9000 */
@@ -585,6 +590,11 @@ struct store_s3_conf {
 		    struct slice payload_hash,
 		    const struct store_headers *headers, struct buf *out);
 	void *sign_ctx;
+	/* A local store that keeps outbox and intents, owned from then on;
+	 * NULL: no events, no notification documents. */
+	struct store *journal;
+	/* Account id of buckets of which the journal knows no other owner. */
+	const char *owner;
 	/* Where puts over 8 MiB wait for their commit; NULL: the system's. */
 	const char *spool_dir;
 };

@@ -91,7 +91,7 @@ test_upload_get_tells_what_create_was_told(void **state)
 	char id[STORE_UPLOAD_ID_MAX];
 
 	create_req(f, &req, id);
-	assert_int_equal(strlen(id), STORE_UPLOAD_ID_MAX - 1);
+	assert_int_equal(strlen(id), BASE32_TEXT_MAX - 1);
 	fixture_reopen(f);
 	assert_int_equal(
 	    store_upload_get(f->s, BUCKET, KEY, slice_str(id), &f->a, &u),

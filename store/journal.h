@@ -1,0 +1,41 @@
+/*
+ * journal.h - what a local store keeps for a backend whose objects lie
+ * elsewhere: intents, each a change that was about to become visible there,
+ * and, through store.h, the outbox that they become events in.
+ *
+ * Intent and event change places in one transaction, so a change is an open
+ * intent or an event, never both and never neither.
+ * Threads: any.
+ */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "store/store.h"
+
+struct journal_intent {
+	uint64_t id; /* rising with time; 0: none */
+	/* As far as it is known: etag empty when it is not. time_us is when
+	 * it was begun; seq is 0, its id is that of the event to come. */
+	struct store_event event;
+};
+
+/* Durable before it returns. @event: bucket, key, size, ETag, names; time and
+ * id are set. The slices of *out are the caller's. */
+enum s3_error MUST_CHECK journal_intend(struct store *journal,
+					const struct store_event *event,
+					struct journal_intent *out);
+/*
+ * journal_settle - the intent ends: as the event @event (its seq into *seq),
+ * or as nothing when that is NULL. S3_OK with *seq 0 for an intent that was
+ * settled before. @seq may be NULL.
+ */
+enum s3_error MUST_CHECK journal_settle(struct store *journal, uint64_t id,
+					const struct store_event *event,
+					uint64_t *seq);
+/* Open intents with an id beyond @after, at most @max, ascending. */
+enum s3_error MUST_CHECK journal_intents(struct store *journal, uint64_t after,
+					 size_t max, struct arena *a,
+					 struct journal_intent **out,
+					 size_t *n);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * s3_store.h - private to the s3 backend: the store at another S3 endpoint,
+ * and the operations that fill its table, a file per subject.
+ *
+ * Buckets, objects, versions, uploads and tags are the endpoint's truth. What
+ * it has no place for is kept in the journal, a local store (journal.h): the
+ * outbox, what was begun and not settled, notification documents, and the
+ * owners of buckets. Without a journal there are no events.
+ */
+#ifndef STORE_S3_STORE_H
+#define STORE_S3_STORE_H
+
+#include "store/journal.h"
+#include "store/s3_request.h"
+
+struct s3_store {
+	struct store base;
+	struct s3_remote *remote;
+	struct store *journal; /* NULL: none */
+	char *owner; /* account id of buckets that are nobody else's */
+	char *spool_dir;
+};
+
+static inline struct s3_store *
+s3_of(struct store *s)
+{
+	return (struct s3_store *)s;
+}
+
+/* ---- an object as the endpoint describes it (s3_record.c) --------------- */
+
+/* ETag and version id from an answer's headers. */
+void s3_copy_ids(const struct http_client_answer *a, struct store_object *out);
+/* The record from the headers of a GET or HEAD, its slices in @a. */
+enum s3_error MUST_CHECK s3_record_of(const struct http_client_answer *answer,
+				      struct slice key, struct arena *a,
+				      struct store_object *out);
+/* If-Match and If-None-Match as headers to be sent; their number. */
+size_t s3_cond_headers(const struct store_cond *cond,
+		       struct store_header out[2]);
+
+/* ---- changes and their events (s3_journal.c) ---------------------------- */
+
+/*
+ * s3_intend - just before the request, or its last bytes, that make a change
+ * visible. @expected: key, size and ETag as far as they are known. S3_OK
+ * without a journal.
+ */
+enum s3_error MUST_CHECK s3_intend(struct s3_store *s, struct slice bucket,
+				   const struct store_object *expected,
+				   const struct store_note *note,
+				   struct journal_intent *out);
+/*
+ * s3_settle - after the answer: S3_OK appends the event, with what @made says
+ * of the object (NULL: as expected) and its content type; sets made->seq and
+ * epoch. A refusal drops the intent. An outcome that nobody knows
+ * (SERVICE_UNAVAILABLE, INTERNAL_ERROR: no answer came) is asked from the
+ * endpoint. Returns the outcome as the caller may report it.
+ */
+enum s3_error MUST_CHECK s3_settle(struct s3_store *s,
+				   const struct journal_intent *intent,
+				   enum s3_error outcome,
+				   struct store_object *made);
+
+/* ---- operations, as store_ops has them ---------------------------------- */
+
+enum s3_error s3_put_begin(struct store *s, const struct store_put_req *req,
+			   struct store_put **out);
+enum s3_error s3_put_write(struct store_put *put, const void *p, size_t n);
+enum s3_error s3_put_commit(struct store_put *put,
+			    const struct store_put_final *fin,
+			    struct store_object *out);
+void s3_put_abort(struct store_put *put);
+enum s3_error s3_get(struct store *s, const struct store_ref *ref,
+		     const struct store_cond *cond, struct arena *a,
+		     struct store_object *out, struct store_read **read);
+enum s3_error s3_read_at(struct store_read *r, uint64_t offset, void *p,
+			 size_t n);
+void s3_read_close(struct store_read *r);
+enum s3_error s3_remove(struct store *s, struct slice bucket,
+			struct store_removal *v, size_t n,
+			const struct store_note *note);
+enum s3_error s3_list(struct store *s, const struct store_list_req *req,
+		      struct arena *a, struct store_list_page *out);
+enum s3_error s3_upload_abort(struct store *s, struct slice bucket,
+			      struct slice key, struct slice id);
+
+#endif
