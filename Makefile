@@ -51,7 +51,8 @@ GATEWAY_OBJ   := $(filter-out %/main.o,$(foreach d,gateway gateway/http \
 		   gateway/s3 gateway/s3/op gateway/api,$(call objs,$(d)))) \
 		 $(BUILD)/gen/openapi.o
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
-MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media))
+MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media) \
+		   $(call objs,processor/media/*))
 TOOLS_OBJ     := $(filter-out %/reelgate.o,$(call objs,tools))
 
 PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
@@ -108,7 +109,7 @@ $(foreach d,tools gateway processor processor/media,$(call objs,$(d))): \
 # model are opened at run time, so nothing is linked.
 SPHINX_MODEL := $(shell pkg-config --variable=modeldir pocketsphinx 2>/dev/null)
 ifneq ($(SPHINX_MODEL),)
-$(BUILD)/processor/media/recogniser.o: CPPFLAGS += \
+$(BUILD)/processor/media/speech/recogniser.o: CPPFLAGS += \
 	-DPOCKETSPHINX_MODEL='"$(SPHINX_MODEL)"' $(patsubst -I%,-isystem %,\
 	$(shell pkg-config --cflags pocketsphinx))
 endif

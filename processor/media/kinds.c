@@ -2,14 +2,14 @@
  * The table of kinds.
  */
 #include "processor/media/kinds.h"
-#include "processor/media/analyze.h"
-#include "processor/media/captions.h"
-#include "processor/media/clips.h"
-#include "processor/media/hls.h"
-#include "processor/media/moments.h"
-#include "processor/media/probe.h"
-#include "processor/media/storyboard.h"
-#include "processor/media/storyboard_keys.h"
+#include "processor/media/pass/analyze.h"
+#include "processor/media/speech/captions.h"
+#include "processor/media/encode/clips.h"
+#include "processor/media/encode/hls.h"
+#include "processor/media/stills/moments.h"
+#include "processor/media/probe/probe.h"
+#include "processor/media/stills/storyboard.h"
+#include "processor/media/stills/storyboard_keys.h"
 
 /* clang-format off */
 static const struct media_kind kinds[] = {

@@ -3,7 +3,7 @@
  * written, lock the doors, and only then look at the input.
  */
 #include "processor/media/job.h"
-#include "processor/media/input.h"
+#include "processor/media/input/input.h"
 #include "processor/media/kinds.h"
 #include "processor/media/opening.h"
 #include "processor/media/sandbox.h"

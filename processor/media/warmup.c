@@ -3,11 +3,11 @@
  * JPEG and WebP. It takes about a millisecond.
  */
 #include "processor/media/warmup.h"
-#include "processor/media/faces.h"
-#include "processor/media/picture.h"
-#include "processor/media/sniff.h"
-#include "processor/media/source.h"
-#include "processor/media/still.h"
+#include "processor/media/vision/faces.h"
+#include "processor/media/stills/picture.h"
+#include "processor/media/input/sniff.h"
+#include "processor/media/input/source.h"
+#include "processor/media/stills/still.h"
 
 #include <malloc.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  * The XML of cascades: what is accepted keeps its bounds, and may be asked
  * about a picture.
  */
-#include "processor/media/cascade.h"
+#include "processor/media/vision/cascade.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { W = 48, H = 40 };

@@ -2,7 +2,7 @@
  * Units of H.264 and HEVC: the first byte chooses the codec, the next the
  * bytes of extradata, the rest is a packet. Units lie within the packet.
  */
-#include "processor/media/nal.h"
+#include "processor/media/encode/nal.h"
 #include "tests/fuzz/fuzz.h"
 
 int

@@ -4,9 +4,9 @@
  * demuxer is one of the few.
  */
 #include "base/io.h"
-#include "processor/media/boxes.h"
-#include "processor/media/input.h"
-#include "processor/media/sniff.h"
+#include "processor/media/input/boxes.h"
+#include "processor/media/input/input.h"
+#include "processor/media/input/sniff.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>

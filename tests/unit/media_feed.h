@@ -5,7 +5,7 @@
 #define TESTS_UNIT_MEDIA_FEED_H
 
 #include "base/json.h"
-#include "processor/media/analyser.h"
+#include "processor/media/pass/analyser.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -3,9 +3,9 @@
  * truth is known.
  */
 #include "tests/unit/media_feed.h"
-#include "processor/media/mono.h"
-#include "processor/media/pitch.h"
-#include "processor/media/speech.h"
+#include "processor/media/audio/mono.h"
+#include "processor/media/audio/pitch.h"
+#include "processor/media/speech/speech.h"
 
 #define RATE 44100
 

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/media_feed.h"
 #include "base/io.h"
-#include "processor/media/faces.h"
+#include "processor/media/vision/faces.h"
 
 /* One stage of one pattern: the middle cell is brighter than all others. */
 static const char good[] =

@@ -1,7 +1,7 @@
 /*
  * The ladder of renditions and the beginnings of segments.
  */
-#include "processor/media/hls_plan.h"
+#include "processor/media/encode/hls_plan.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /*
  * Units in packets, and what a packet begins with by its own bytes.
  */
-#include "processor/media/nal.h"
+#include "processor/media/encode/nal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
  * What packets tell, over a day and with damaged time stamps.
  */
 #include "base/json.h"
-#include "processor/media/packets.h"
-#include "processor/media/steps.h"
+#include "processor/media/pass/packets.h"
+#include "processor/media/pass/steps.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,9 +2,9 @@
  * What a frame goes through on its way to a picture: turns, tones, sizes,
  * and the hash.
  */
-#include "processor/media/picture.h"
-#include "processor/media/thumbhash.h"
-#include "processor/media/ycc.h"
+#include "processor/media/stills/picture.h"
+#include "processor/media/stills/thumbhash.h"
+#include "processor/media/stills/ycc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
  * The loudness meter beside libebur128 on noise that comes and goes, for
  * every number of channels; the true peak beside it too.
  */
-#include "processor/media/r128.h"
-#include "processor/media/true_peak.h"
+#include "processor/media/audio/r128.h"
+#include "processor/media/audio/true_peak.h"
 
 #include <ebur128.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /*
  * Signatures, and the boxes of an MP4 over extents.
  */
-#include "processor/media/boxes.h"
-#include "processor/media/input.h"
-#include "processor/media/sniff.h"
+#include "processor/media/input/boxes.h"
+#include "processor/media/input/input.h"
+#include "processor/media/input/sniff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * The storyboard's tiles over long times, and how they lie on the sheets.
  */
-#include "processor/media/storyboard.h"
+#include "processor/media/stills/storyboard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
  * Scores, segments, hooks and clips from findings made up by hand.
  */
 #include "tests/unit/media_feed.h"
-#include "processor/media/score.h"
-#include "processor/media/suggest.h"
+#include "processor/media/suggest/score.h"
+#include "processor/media/suggest/suggest.h"
 
 #define SECONDS 120
 #define HOPS (SECONDS * 1000 / 32)

@@ -2,7 +2,7 @@
  * Words with times as captions, JSON and keywords.
  */
 #include "base/json.h"
-#include "processor/media/transcript.h"
+#include "processor/media/speech/transcript.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * The picture analysers on synthetic pictures: motion, thumbnails.
  */
 #include "tests/unit/media_feed.h"
-#include "processor/media/thumbs.h"
+#include "processor/media/stills/thumbs.h"
 
 static uint8_t
 noise(int x, int y, unsigned seed)
