@@ -40,7 +40,8 @@
 	X(UPLOAD, "upload")   \
 	X(PART, "part")       \
 	X(OUTBOX, "outbox")   \
-	X(GC, "gc")
+	X(GC, "gc")           \
+	X(INTENTS, "intents")
 
 enum local_table {
 #define X(name, text) TABLE_##name,
@@ -138,6 +139,7 @@ struct local {
 	int lock_fd;		   /* index/, locked */
 	MDB_env *env;
 	_Atomic(MDB_txn *) idle[8]; /* read transactions, reset */
+	/* 0: an older store that was opened for reading has none. */
 	MDB_dbi dbi[TABLE_COUNT];
 	char deployment_id[40];
 	char epoch[40];

@@ -265,6 +265,21 @@ event_row(struct check *c, struct slice key, struct slice value)
 }
 
 static void
+intent_row(struct check *c, struct slice key, struct slice value)
+{
+	struct store_event e;
+	struct arena a;
+
+	arena_init(&a, 1u << 20);
+	if (record_event_decode(value, &a, &e) != 0)
+		bad_record(c, TABLE_INTENTS, "intent", be_get(key.p, 8));
+	arena_release(&a);
+	if (be_get(key.p, 8) > c->st.version_clock)
+		check_found(c, "intent", "intent %016llx was never given out",
+			    (unsigned long long)be_get(key.p, 8));
+}
+
+static void
 due_row(struct check *c, struct slice key, struct slice value)
 {
 	enum record_kind what;
@@ -380,11 +395,14 @@ check_index(struct check *c)
 		{ TABLE_PART, 10, part_row },
 		{ TABLE_OUTBOX, 8, event_row },
 		{ TABLE_GC, 16, due_row },
+		{ TABLE_INTENTS, 8, intent_row },
 	};
 	int rc = check_groups_begin(c), worst = rc;
 
 	_Static_assert(ARRAY_LEN(tables) == TABLE_COUNT, "a row per table");
 	for (size_t i = 0; rc != ENOMEM && i < ARRAY_LEN(tables); i++) {
+		if (!c->ls.dbi[tables[i].table])
+			continue;
 		rc = check_table(c, &tables[i]);
 		if (tables[i].table == TABLE_BUCKET)
 			check_buckets_end(c);

@@ -238,6 +238,10 @@ open_tables_readonly(struct local *ls, struct local_state *st, char err[512])
 		return local_fail(err, "index: %s", mdb_strerror(rc));
 	for (enum local_table t = 0; rc == 0 && t < TABLE_COUNT; t++) {
 		rc = mdb_dbi_open(txn, local_table_name(t), 0, &ls->dbi[t]);
+		if (rc == MDB_NOTFOUND && t == TABLE_INTENTS) {
+			ls->dbi[t] = 0; /* of a store from before it */
+			rc = 0;
+		}
 		if (rc != 0)
 			local_fail(err, "table %s: %s", local_table_name(t),
 				   mdb_strerror(rc));

@@ -1,13 +1,14 @@
 /*
  * The s3 backend: opening, closing, the table of its operations.
  */
-#include "store/s3_store.h"
+#include "store/s3_settler.h"
 
 static void
 close_store(struct store *s)
 {
 	struct s3_store *s3 = s3_of(s);
 
+	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);
 	store_close(s3->journal);
 	free(s3->owner);
@@ -26,6 +27,10 @@ static const struct store_ops s3_ops = {
 	.remove = s3_remove,
 	.list = s3_list,
 	.upload_abort = s3_upload_abort,
+	.events = s3_events,
+	.events_wait = s3_events_wait,
+	.events_ack = s3_events_ack,
+	.info = s3_info,
 	.close = close_store,
 };
 
@@ -41,10 +46,12 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	s->spool_dir = strdup(conf->spool_dir ? conf->spool_dir : P_tmpdir);
 	s->owner = strdup(conf->owner ? conf->owner : "");
 	s->remote = s->spool_dir && s->owner ? s3_remote_open(conf, err) : NULL;
-	if (!s->remote) {
-		close_store(&s->base);
-		return NULL;
-	}
 	s->journal = conf->journal;
-	return &s->base;
+	if (s->remote && s->journal)
+		s->settler = s3_settler_start(s, err);
+	if (s->remote && (s->settler || !s->journal))
+		return &s->base;
+	s->journal = NULL; /* still the caller's */
+	close_store(&s->base);
+	return NULL;
 }

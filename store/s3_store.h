@@ -13,10 +13,12 @@
 #include "store/journal.h"
 #include "store/s3_request.h"
 
+struct s3_settler;
 struct s3_store {
 	struct store base;
 	struct s3_remote *remote;
-	struct store *journal; /* NULL: none */
+	struct store *journal;	    /* NULL: none */
+	struct s3_settler *settler; /* of a journal */
 	char *owner; /* account id of buckets that are nobody else's */
 	char *spool_dir;
 };
@@ -43,8 +45,10 @@ size_t s3_cond_headers(const struct store_cond *cond,
 
 /*
  * s3_intend - just before the request, or its last bytes, that make a change
- * visible. @expected: key, size and ETag as far as they are known. S3_OK
- * without a journal.
+ * visible. @expected: key, size, ETag and content type as far as they are
+ * known; the version id only where one was named. The event name of a removal
+ * is ObjectRemoved:Delete, also where a delete marker comes of it. All slices
+ * and @expected must last until s3_settle(). S3_OK without a journal.
  */
 enum s3_error MUST_CHECK s3_intend(struct s3_store *s, struct slice bucket,
 				   const struct store_object *expected,
@@ -52,15 +56,24 @@ enum s3_error MUST_CHECK s3_intend(struct s3_store *s, struct slice bucket,
 				   struct journal_intent *out);
 /*
  * s3_settle - after the answer: S3_OK appends the event, with what @made says
- * of the object (NULL: as expected) and its content type; sets made->seq and
- * epoch. A refusal drops the intent. An outcome that nobody knows
+ * of the object (NULL: as expected; of a removal version id and whether it is
+ * a delete marker) and sets made->seq and epoch, 0 while the event is still to
+ * come. A refusal drops the intent. An outcome that nobody knows
  * (SERVICE_UNAVAILABLE, INTERNAL_ERROR: no answer came) is asked from the
- * endpoint. Returns the outcome as the caller may report it.
+ * endpoint: S3_OK with *made filled when the change is seen there. Returns the
+ * outcome as the caller may report it. An intent without id is none.
  */
 enum s3_error MUST_CHECK s3_settle(struct s3_store *s,
 				   const struct journal_intent *intent,
 				   enum s3_error outcome,
 				   struct store_object *made);
+
+/* What the journal answers for the store; NOT_IMPLEMENTED without one. */
+enum s3_error s3_events(struct store *s, uint64_t after, size_t max,
+			struct arena *a, struct store_event **out, size_t *n);
+enum s3_error s3_events_wait(struct store *s, uint64_t after, int timeout_ms);
+enum s3_error s3_events_ack(struct store *s, uint64_t seq);
+enum s3_error s3_info(struct store *s, struct store_info *out);
 
 /* ---- operations, as store_ops has them ---------------------------------- */
 

@@ -421,6 +421,8 @@ struct store_past {
 	uint64_t last_seq;
 };
 
+#define STORE_UNKNOWN UINT64_MAX
+
 struct store_info {
 	char deployment_id[40]; /* UUID made with the store */
 	char epoch[40];		/* UUID, new after a restore */
@@ -429,7 +431,7 @@ struct store_info {
 	size_t n_pasts;
 	uint64_t objects; /* versions, without delete markers */
 	uint64_t bytes;	  /* of them */
-	uint64_t buckets;
+	uint64_t buckets; /* all three STORE_UNKNOWN of a remote backend */
 	uint64_t last_seq;
 	uint64_t acked_seq;
 	/* Of the file system, the fuller one where index and blobs have one

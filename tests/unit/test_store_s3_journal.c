@@ -1,0 +1,430 @@
+/*
+ * Changes of the s3 backend as intents and events: settled by the answer, or,
+ * when none came, by what a scripted endpoint says is there.
+ */
+#include "tests/unit/http_script.h"
+#include "tests/unit/store_fixture.h"
+
+#include "store/local.h"
+#include "store/s3_settler.h"
+
+#define HEAD_OK(more)                                                       \
+	"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: Mon, 23 Nov 2026 "   \
+	"12:00:00 GMT\r\nContent-Type: video/mp4\r\nx-amz-version-id: v9\r" \
+	"\n" more "\r\n"
+#define MISSING(more) "HTTP/1.1 404 X\r\nContent-Length: 0\r\n" more "\r\n"
+#define ETAG "8d777f385d3dfec8815d20f7496026dc"
+
+static struct http_script script;
+
+static int
+sign(void *ctx, const char *method, struct slice host, struct slice path,
+     struct slice query, struct slice payload_hash,
+     const struct store_headers *headers, struct buf *out)
+{
+	(void)ctx, (void)method, (void)host, (void)path, (void)query;
+	(void)payload_hash, (void)headers, (void)out;
+	return 0;
+}
+
+/* The fixture's store becomes the journal of one at the scripted endpoint. */
+static struct s3_store *
+begin(struct fixture *f, const char *const *answers, size_t n)
+{
+	struct store_s3_conf conf = { .sign = sign,
+				      .journal = f->s,
+				      .owner = "root-of-all" };
+	char endpoint[64], err[512] = "";
+	struct store *s;
+
+	assert_int_equal(http_script_start(&script, answers, n), 0);
+	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u",
+		 script.port);
+	conf.endpoint = endpoint;
+	s = store_open_s3(&conf, err);
+	if (!s)
+		fail_msg("%s", err);
+	return s3_of(s);
+}
+
+/* Closes both, and opens the journal alone. */
+static void
+end(struct fixture *f, struct s3_store *s, size_t requests)
+{
+	assert_int_equal(script.served, requests);
+	store_close(&s->base);
+	http_script_stop(&script);
+	f->s = NULL;
+	fixture_reopen(f);
+}
+
+static size_t
+open_intents(struct store *journal)
+{
+	struct journal_intent *v;
+	struct arena a;
+	size_t n;
+
+	arena_init(&a, 1 << 20);
+	assert_int_equal(journal_intents(journal, 0, 100, &a, &v, &n), S3_OK);
+	arena_release(&a);
+	return n;
+}
+
+static struct store_event *
+one_event(struct fixture *f)
+{
+	struct store_event *e;
+	size_t n;
+
+	assert_int_equal(store_events(f->s, 0, 100, &f->a, &e, &n), S3_OK);
+	assert_int_equal(n, 1);
+	return e;
+}
+
+static void
+no_event(struct fixture *f)
+{
+	struct store_info info;
+
+	assert_int_equal(store_info(f->s, &info), S3_OK);
+	assert_int_equal(info.last_seq, 0);
+}
+
+static const struct store_header mp4 = { { "content-type", 12 },
+					 { "video/mp4", 9 } };
+
+static const struct store_object expected = {
+	.key = { "a b.mp4", 7 },
+	.size = 4,
+	.etag = ETAG,
+	.headers = { &mp4, 1 },
+};
+
+static struct journal_intent
+intend(struct s3_store *s, const struct store_object *o, const char *event)
+{
+	const struct store_note note = fixture_note(event);
+	struct journal_intent i;
+
+	assert_int_equal(s3_intend(s, BUCKET, o, &note, &i), S3_OK);
+	assert_int_equal(open_intents(s->journal), 1);
+	return i;
+}
+
+static bool
+asked(size_t i, const char *text)
+{
+	return slice_find(buf_slice(&script.request[i]), slice_str(text)) >= 0;
+}
+
+/* ---- answered ----------------------------------------------------------- */
+
+static void
+test_an_answer_makes_the_event(void **state)
+{
+	static const char *const none[] = { "" };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct journal_intent i = intend(s, &expected, "ObjectCreated:Put");
+	struct store_object made = { .size = 4,
+				     .etag = ETAG,
+				     .version_id = "v1" };
+	struct store_event *e;
+	struct store_info info;
+
+	assert_int_equal(s3_settle(s, &i, S3_OK, &made), S3_OK);
+	assert_int_equal(made.seq, 1);
+	assert_int_equal(store_info(&s->base, &info), S3_OK);
+	assert_string_equal(made.epoch, info.epoch);
+	assert_true(
+	    info.objects == STORE_UNKNOWN && info.bytes == STORE_UNKNOWN &&
+	    info.buckets == STORE_UNKNOWN && info.spare_bytes == UINT64_MAX);
+	assert_int_equal(store_events_wait(&s->base, 0, 1000), S3_OK);
+	assert_int_equal(store_events_ack(&s->base, 1), S3_OK);
+	assert_int_equal(open_intents(s->journal), 0);
+	end(f, s, 0);
+	e = one_event(f);
+	assert_string_equal(e->id, i.event.id);
+	assert_true(slice_eq(e->bucket, BUCKET));
+	assert_true(slice_eq_str(e->bucket_owner, "root-of-all"));
+	assert_true(slice_eq_str(e->key, "a b.mp4"));
+	assert_true(slice_eq_str(e->version_id, "v1"));
+	assert_true(slice_eq_str(e->content_type, "video/mp4"));
+	assert_true(slice_eq_str(e->etag, ETAG));
+	assert_true(slice_eq_str(e->principal_id, "tester"));
+	assert_int_equal(e->size, 4);
+}
+
+static void
+test_a_refusal_makes_none(void **state)
+{
+	static const char *const none[] = { "" };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct journal_intent i = intend(s, &expected, "ObjectCreated:Put");
+
+	assert_int_equal(s3_settle(s, &i, S3_ERR_PRECONDITION_FAILED, NULL),
+			 S3_ERR_PRECONDITION_FAILED);
+	assert_int_equal(open_intents(s->journal), 0);
+	end(f, s, 0);
+	no_event(f);
+}
+
+static void
+test_without_a_journal_there_are_no_events(void **state)
+{
+	struct store_s3_conf conf = { .sign = sign,
+				      .endpoint = "http://127.0.0.1:9" };
+	char err[512];
+	struct store *s = store_open_s3(&conf, err);
+	const struct store_note note = fixture_note("ObjectCreated:Put");
+	struct journal_intent i;
+	struct store_info info;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(s3_intend(s3_of(s), BUCKET, &expected, &note, &i),
+			 S3_OK);
+	assert_int_equal(i.id, 0);
+	assert_int_equal(
+	    s3_settle(s3_of(s), &i, S3_ERR_SERVICE_UNAVAILABLE, NULL),
+	    S3_ERR_SERVICE_UNAVAILABLE);
+	assert_int_equal(store_info(s, &info), S3_ERR_NOT_IMPLEMENTED);
+	store_close(s);
+}
+
+/* A removal's event says nothing of the object, a marker's its id. */
+static void
+test_removals_are_told_as_ever(void **state)
+{
+	static const struct {
+		const char *named; /* version id asked for */
+		struct store_object made;
+		const char *event, *version, *etag;
+	} cases[] = {
+		{ "",
+		  { .version_id = "" },
+		  "ObjectRemoved:Delete",
+		  "null",
+		  "" },
+		{ "",
+		  { .version_id = "m1", .is_delete_marker = true },
+		  "ObjectRemoved:DeleteMarkerCreated",
+		  "m1",
+		  "d41d8cd98f00b204e9800998ecf8427e" },
+		{ "v3",
+		  { .version_id = "v3", .is_delete_marker = true },
+		  "ObjectRemoved:Delete",
+		  "v3",
+		  "" },
+	};
+	static const char *const none[] = { "" };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct store_event *e;
+	size_t n;
+
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		struct store_object o = { .key = SLICE("k") };
+		struct store_object made = cases[k].made;
+		struct journal_intent i;
+
+		snprintf(o.version_id, sizeof(o.version_id), "%s",
+			 cases[k].named);
+		i = intend(s, &o, "ObjectRemoved:Delete");
+		assert_int_equal(s3_settle(s, &i, S3_OK, &made), S3_OK);
+	}
+	end(f, s, 0);
+	assert_int_equal(store_events(f->s, 0, 100, &f->a, &e, &n), S3_OK);
+	assert_int_equal(n, ARRAY_LEN(cases));
+	for (size_t k = 0; k < n; k++) {
+		assert_true(slice_eq_str(e[k].event_name, cases[k].event));
+		assert_true(slice_eq_str(e[k].version_id, cases[k].version));
+		assert_true(slice_eq_str(e[k].etag, cases[k].etag));
+		assert_int_equal(e[k].size, 0);
+	}
+}
+
+/* ---- no answer ---------------------------------------------------------- */
+
+struct sighting {
+	const char *answer; /* to the HEAD */
+	const char *event;
+	const char *etag; /* expected; "": not known */
+	enum s3_sight sight;
+};
+
+#define NEW "Last-Modified: Mon, 23 Nov 2026 12:00:00 GMT\r\n"
+#define OLD "Last-Modified: Mon, 23 Nov 2026 11:59:00 GMT\r\n"
+#define OURS "ETag: \"" ETAG "\"\r\n"
+#define OTHER "ETag: \"11111111111111111111111111111111\"\r\n"
+#define LONGER                                                            \
+	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Mon, 23 Nov 2026 " \
+	"12:00:00 GMT\r\n"
+
+/* Their clock is far from ours: times count by the Date of the answer. */
+static void
+test_what_is_there_decides(void **state)
+{
+	static const struct sighting cases[] = {
+		{ HEAD_OK(OURS NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
+		{ HEAD_OK(OURS OLD), "ObjectCreated:Put", ETAG, S3_SEEN },
+		{ HEAD_OK(OTHER NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
+		{ HEAD_OK(OTHER OLD), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
+		{ LONGER OTHER NEW "\r\n", "ObjectCreated:Put", ETAG,
+		  S3_NOT_SEEN },
+		{ HEAD_OK(OTHER NEW), "ObjectCreated:Copy", "", S3_SEEN },
+		{ HEAD_OK(OTHER OLD), "ObjectCreated:Copy", "", S3_NOT_SEEN },
+		{ MISSING(""), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
+		{ MISSING(""), "ObjectRemoved:Delete", "", S3_SEEN },
+		{ MISSING("x-amz-delete-marker: true\r\n"),
+		  "ObjectRemoved:Delete", "", S3_SEEN },
+		{ HEAD_OK(OTHER OLD), "ObjectRemoved:Delete", "", S3_NOT_SEEN },
+		{ HEAD_OK(OTHER OLD), "ObjectTagging:Put", "", S3_SEEN },
+		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
+		  "ObjectCreated:Put", ETAG, S3_NO_ANSWER },
+		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
+		  "ObjectRemoved:Delete", "", S3_NO_ANSWER },
+	};
+	const char *answers[ARRAY_LEN(cases)];
+	struct fixture *f = *state;
+	struct s3_store *s;
+
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++)
+		answers[k] = cases[k].answer;
+	s = begin(f, answers, ARRAY_LEN(cases));
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		struct journal_intent i = {
+			.id = 1,
+			.event = { .event_name = slice_str(cases[k].event),
+				   .bucket = BUCKET,
+				   .key = SLICE("a b"),
+				   .size = 4,
+				   .time_us = time_now_us(),
+				   .etag = slice_str(cases[k].etag) }
+		};
+		struct store_object seen;
+
+		if (s3_look(s, &i, &f->a, &seen) != cases[k].sight)
+			fail_msg("case %zu", k);
+		assert_true(asked(k, "HEAD /videos/a%20b HTTP/1.1\r\n"));
+		assert_true(seen.is_delete_marker ==
+			    (strstr(cases[k].answer, "marker") != NULL));
+	}
+	end(f, s, ARRAY_LEN(cases));
+}
+
+static void
+test_a_lost_answer_is_asked_for(void **state)
+{
+	static const char *const answers[] = { HEAD_OK(OURS NEW) };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, answers, 1);
+	struct journal_intent i = intend(s, &expected, "ObjectCreated:Put");
+	struct store_object made = { 0 };
+
+	assert_int_equal(s3_settle(s, &i, S3_ERR_SERVICE_UNAVAILABLE, &made),
+			 S3_OK);
+	assert_int_equal(made.seq, 1);
+	assert_string_equal(made.etag, ETAG);
+	assert_string_equal(made.version_id, "v9");
+	end(f, s, 1);
+	assert_true(slice_eq_str(one_event(f)->version_id, "v9"));
+}
+
+/* A request may arrive after its caller gave up. */
+static void
+test_what_comes_late_is_told(void **state)
+{
+	static const char *const answers[] = { MISSING(""), MISSING(""),
+					       HEAD_OK(OURS NEW) };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, answers, 3);
+	struct journal_intent i = intend(s, &expected, "ObjectCreated:Put");
+
+	assert_int_equal(s3_settle(s, &i, S3_ERR_INTERNAL_ERROR, NULL),
+			 S3_ERR_INTERNAL_ERROR);
+	assert_int_equal(open_intents(s->journal), 1);
+	assert_int_equal(store_events_wait(&s->base, 0, 10000), S3_OK);
+	assert_int_equal(open_intents(s->journal), 0);
+	end(f, s, 3);
+	assert_string_equal(one_event(f)->id, i.event.id);
+}
+
+/* ---- at start ----------------------------------------------------------- */
+
+/* The process ended between the change and its answer. */
+static void
+test_open_intents_are_settled_at_start(void **state)
+{
+	static const char *const none[] = { "" };
+	static const char *const answers[] = { HEAD_OK(OURS NEW) };
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct journal_intent i = intend(s, &expected, "ObjectCreated:Put");
+
+	end(f, s, 0);
+	s = begin(f, answers, 1);
+	assert_int_equal(store_events_wait(&s->base, 0, 10000), S3_OK);
+	assert_int_equal(open_intents(s->journal), 0);
+	end(f, s, 1);
+	assert_string_equal(one_event(f)->id, i.event.id);
+}
+
+static int
+run_age(struct writer_op *op, struct writer_txn *t)
+{
+	struct buf row = BUF_INIT;
+	struct store_event e = { .event_name = SLICE("ObjectCreated:Put"),
+				 .bucket = BUCKET,
+				 .key = SLICE("k"),
+				 .etag = SLICE(ETAG),
+				 .time_us =
+				     time_now_us() - S3_INTENT_FINAL_US };
+	const uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 1 };
+	int rc;
+
+	(void)op;
+	record_event_encode(&row, &e);
+	rc = local_row_put(t->ls, t->txn, TABLE_INTENTS, slice_mem(key, 8),
+			   buf_slice(&row));
+	buf_release(&row);
+	return rc;
+}
+
+static void
+test_an_old_one_that_is_not_there_ends(void **state)
+{
+	static const char *const answers[] = { MISSING("") };
+	struct fixture *f = *state;
+	struct writer_op op = { .run = run_age };
+	struct s3_store *s;
+
+	assert_int_equal(writer_run(local_of(f->s), &op), S3_OK);
+	assert_int_equal(open_intents(f->s), 1);
+	s = begin(f, answers, 1);
+	for (int ms = 0; open_intents(s->journal) && ms < 10000; ms += 10)
+		usleep(10000);
+	assert_int_equal(open_intents(s->journal), 0);
+	end(f, s, 1);
+	no_event(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(test_an_answer_makes_the_event),
+		STORE_TEST(test_a_refusal_makes_none),
+		STORE_TEST(test_without_a_journal_there_are_no_events),
+		STORE_TEST(test_removals_are_told_as_ever),
+		STORE_TEST(test_what_is_there_decides),
+		STORE_TEST(test_a_lost_answer_is_asked_for),
+		STORE_TEST(test_what_comes_late_is_told),
+		STORE_TEST(test_open_intents_are_settled_at_start),
+		STORE_TEST(test_an_old_one_that_is_not_there_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
