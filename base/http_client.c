@@ -1,18 +1,23 @@
 /*
- * libcurl's easy interface, set up anew for every call on a handle that keeps
- * its connections. Callbacks bound everything that comes from the other side.
+ * libcurl's multi interface with one easy handle, driven by the thread that
+ * asks: no callback runs but inside a call of ours. Bytes to be sent are taken
+ * straight from the caller's memory, bytes received go straight into it; what
+ * arrives beyond that waits in `spare`, and when that is full libcurl waits.
  */
 #include "base/http_client.h"
+#include "base/timeval.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define STALL_SECONDS 30L
-#define STALL_BYTES_PER_S 1024L
+#define STALL_US (30 * US_PER_S)
+#define STALL_BYTES (30u << 10)
 #define CONNECTION_AGE_S 20L
+#define CONNECTIONS_KEPT 4L
 #define HEADERS_MAX (64u << 10)
 #define EXPECT_ABOVE (1u << 20)
+#define BUFFER_BYTES (256u << 10) /* each of libcurl's two, and spare */
 
 _Static_assert(sizeof(((struct http_client_answer *)0)->error) >=
 		   CURL_ERROR_SIZE,
@@ -20,15 +25,27 @@ _Static_assert(sizeof(((struct http_client_answer *)0)->error) >=
 
 struct http_client {
 	CURL *easy;
-};
+	CURLM *multi;
+	struct buf spare; /* received, from spare_at on not yet asked for */
+	size_t spare_at;
 
-/* What the callbacks of one call share. */
-struct transfer {
-	const struct http_client_call *call;
+	/* the exchange that is open */
+	struct curl_slist *headers;
 	struct http_client_answer *out;
-	CURL *easy;
-	uint64_t sent;
-	uint64_t received;
+	const struct http_client_body *body; /* NULL: none */
+	uint64_t sent;			     /* bytes of body libcurl took */
+	struct slice give;		     /* to be sent now */
+	char *into;			     /* where received bytes go ... */
+	size_t into_n;			     /* ... and how many */
+	bool wants_body;		     /* libcurl asked in vain */
+	bool has_paused;		     /* either direction */
+	bool answered;			     /* final status and headers came */
+	bool done;			     /* rc is the outcome */
+	CURLcode rc;
+
+	int64_t deadline_us;
+	int64_t waited_us; /* since moved_before was looked at */
+	curl_off_t moved_before;
 };
 
 static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
@@ -47,12 +64,16 @@ http_client_new(void)
 
 	pthread_once(&setup_once, setup);
 	c = setup_result == CURLE_OK ? calloc(1, sizeof(*c)) : NULL;
-	if (c)
-		c->easy = curl_easy_init();
-	if (c && !c->easy) {
-		free(c);
-		c = NULL;
+	if (!c)
+		return NULL;
+	c->spare.max = BUFFER_BYTES;
+	c->easy = curl_easy_init();
+	c->multi = curl_multi_init();
+	if (!c->easy || !c->multi) {
+		http_client_free(c);
+		return NULL;
 	}
+	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	return c;
 }
 
@@ -62,95 +83,113 @@ http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	curl_easy_cleanup(c->easy);
+	curl_multi_cleanup(c->multi);
+	buf_release(&c->spare);
 	free(c);
 }
 
-void
-http_client_answer_release(struct http_client_answer *a)
-{
-	buf_release(&a->headers);
-	buf_release(&a->body);
-}
+/* ---- libcurl calls ------------------------------------------------------ */
 
-struct slice
-http_client_header(const struct http_client_answer *a, const char *name)
-{
-	struct slice rest = buf_slice(&a->headers), line, found = SLICE_EMPTY;
-	ptrdiff_t colon;
-
-	while (rest.n && slice_cut(&rest, '\n', &line)) {
-		colon = slice_chr(line, ':');
-		if (colon >= 0 &&
-		    slice_ieq_str(slice_head(line, (size_t)colon), name))
-			found = slice_trim(slice_from(line, (size_t)colon + 1));
-	}
-	return found;
-}
-
-/* Each status line starts over, so that only the final answer is kept. */
+/* Each status line starts over, so that only the final answer is kept; what
+ * stands behind the body of a chunked answer is not looked at. */
 static size_t
 on_header(char *p, size_t size, size_t n, void *user)
 {
-	struct transfer *t = user;
+	struct http_client *c = user;
 	struct slice line = slice_mem(p, size * n);
+	long status = 0;
 
+	if (c->answered)
+		return line.n;
 	if (slice_starts(line, SLICE("HTTP/"))) {
-		buf_clear(&t->out->headers);
+		buf_clear(&c->out->headers);
 		return line.n;
 	}
 	while (line.n &&
 	       (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r'))
 		line.n--;
 	if (line.n) {
-		buf_put(&t->out->headers, line);
-		buf_putc(&t->out->headers, '\n');
+		buf_put(&c->out->headers, line);
+		buf_putc(&c->out->headers, '\n');
+		return buf_ok(&c->out->headers) ? size * n : 0;
 	}
-	return buf_ok(&t->out->headers) ? size * n : 0;
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status / 100 != 1) {
+		c->out->status = (unsigned)status;
+		c->answered = true;
+	}
+	return size * n;
 }
 
 static size_t
 on_answer(char *p, size_t size, size_t n, void *user)
 {
-	struct transfer *t = user;
-	long status = 0;
+	struct http_client *c = user;
+	size_t now, rest;
 
 	n *= size;
-	t->received += n;
-	if (t->received > t->call->answer_max)
-		return 0;
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (t->call->sink && status / 100 == 2)
-		return t->call->sink(t->call->sink_ctx, p, n) == 0 ? n : 0;
-	buf_add(&t->out->body, p, n);
-	return buf_ok(&t->out->body) ? n : 0;
+	now = n < c->into_n ? n : c->into_n;
+	rest = n - now;
+	if (rest > c->spare.max - c->spare.n) {
+		c->has_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (now)
+		memcpy(c->into, p, now);
+	c->into += now;
+	c->into_n -= now;
+	buf_add(&c->spare, p + now, rest);
+	return buf_ok(&c->spare) ? n : 0;
+}
+
+/* The next bytes of a body that its caller brings. */
+static size_t
+take_given(struct http_client *c, char *p, size_t n)
+{
+	if (n > c->give.n)
+		n = c->give.n;
+	if (n == 0) {
+		c->wants_body = true;
+		c->has_paused = true;
+		return CURL_READFUNC_PAUSE;
+	}
+	memcpy(p, c->give.p, n);
+	c->give = slice_from(c->give, n);
+	c->sent += n;
+	return n;
 }
 
 static size_t
 on_body(char *p, size_t size, size_t n, void *user)
 {
-	struct transfer *t = user;
-	const struct http_client_body *body = t->call->body;
+	struct http_client *c = user;
 
 	n *= size;
-	if (n > body->size - t->sent)
-		n = (size_t)(body->size - t->sent);
-	if (n && body->read_at(body->ctx, t->sent, p, n) != 0)
+	if (n > c->body->size - c->sent)
+		n = (size_t)(c->body->size - c->sent);
+	if (n == 0)
+		return 0;
+	if (!c->body->read_at)
+		return take_given(c, p, n);
+	if (c->body->read_at(c->body->ctx, c->sent, p, n) != 0)
 		return CURL_READFUNC_ABORT;
-	t->sent += n;
+	c->sent += n;
 	return n;
 }
 
-/* libcurl sends a body again when a kept connection turns out dead. */
+/* A kept connection had died, so libcurl asks anew on another. */
 static int
 on_rewind(void *user, curl_off_t offset, int origin)
 {
-	struct transfer *t = user;
+	struct http_client *c = user;
 
-	if (origin != SEEK_SET || offset < 0)
+	if (origin != SEEK_SET || offset < 0 || !c->body->read_at)
 		return CURL_SEEKFUNC_FAIL;
-	t->sent = (uint64_t)offset;
+	c->sent = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
 }
+
+/* ---- setting up --------------------------------------------------------- */
 
 static struct curl_slist *
 list_add(struct curl_slist *list, const char *line)
@@ -193,12 +232,14 @@ header_list(const struct http_client_call *call)
 	return list;
 }
 
-/* Options of every call. Their values are constants libcurl knows; a failure
- * could only be memory, which curl_easy_perform() meets again. */
+/* Options of every exchange. Their values are constants libcurl knows; a
+ * failure could only be memory, which the transfer meets again. */
 static void
-set_common(CURL *easy, struct transfer *t)
+set_common(struct http_client *c)
 {
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->out->error);
+	CURL *easy = c->easy;
+
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->out->error);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 			 (long)CURL_HTTP_VERSION_1_1);
@@ -207,44 +248,106 @@ set_common(CURL *easy, struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES_PER_S);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_AGE_S);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
 }
 
 static void
-set_body(CURL *easy, struct transfer *t)
+set_body(struct http_client *c, const char *method)
 {
-	const struct http_client_body *body = t->call->body;
+	CURL *easy = c->easy;
 
-	if (strcmp(t->call->method, "HEAD") == 0)
+	if (strcmp(method, "HEAD") == 0)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-	if (body) {
+	if (c->body) {
 		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
+				 (long)BUFFER_BYTES);
 		curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
-				 (curl_off_t)body->size);
+				 (curl_off_t)c->body->size);
 		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body);
-		curl_easy_setopt(easy, CURLOPT_READDATA, t);
+		curl_easy_setopt(easy, CURLOPT_READDATA, c);
 		curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-		curl_easy_setopt(easy, CURLOPT_SEEKDATA, t);
+		curl_easy_setopt(easy, CURLOPT_SEEKDATA, c);
 	}
-	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->call->method);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static void
+clear(struct http_client *c)
+{
+	buf_clear(&c->spare);
+	c->spare_at = 0;
+	c->headers = NULL;
+	c->sent = 0;
+	c->give = SLICE_EMPTY;
+	c->into = NULL;
+	c->into_n = 0;
+	c->wants_body = c->has_paused = c->answered = c->done = false;
+	c->rc = CURLE_OK;
+	c->deadline_us = INT64_MAX;
+	c->waited_us = 0;
+	c->moved_before = 0;
+}
+
+enum http_client_error
+http_client_begin(struct http_client *c, const struct http_client_call *call,
+		  struct http_client_answer *out)
+{
+	CURLcode rc;
+
+	*out = (struct http_client_answer){ .headers = BUF_MAX(HEADERS_MAX) };
+	clear(c);
+	c->out = out;
+	c->body = call->body;
+	c->headers = header_list(call);
+	if (!c->headers) {
+		snprintf(out->error, sizeof(out->error), "out of memory");
+		return HTTP_CLIENT_INTERNAL;
+	}
+	if (call->timeout_ms)
+		c->deadline_us = time_mono_us() + call->timeout_ms * 1000ll;
+	curl_easy_reset(c->easy);
+	set_common(c);
+	set_body(c, call->method);
+	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+	if (call->ca_file)
+		curl_easy_setopt(c->easy, CURLOPT_CAINFO, call->ca_file);
+	rc = curl_easy_setopt(c->easy, CURLOPT_URL, call->url);
+	if (rc == CURLE_OK && curl_multi_add_handle(c->multi, c->easy) == 0)
+		return HTTP_CLIENT_OK;
+	snprintf(out->error, sizeof(out->error), "%s",
+		 curl_easy_strerror(rc ? rc : CURLE_OUT_OF_MEMORY));
+	curl_slist_free_all(c->headers);
+	return HTTP_CLIENT_INTERNAL;
+}
+
+/* ---- driving ------------------------------------------------------------ */
+
+static void
+finish(struct http_client *c, CURLcode rc, const char *text)
+{
+	char *error = c->out->error;
+
+	c->done = true;
+	c->rc = rc;
+	if (rc != CURLE_OK && (text || !error[0]))
+		snprintf(error, sizeof(c->out->error), "%s",
+			 text ? text : curl_easy_strerror(rc));
 }
 
 static enum http_client_error
-classify(CURLcode rc)
+outcome(const struct http_client *c)
 {
-	switch (rc) {
+	long request_bytes = 0;
+
+	switch (c->rc) {
 	case CURLE_OK:
 		return HTTP_CLIENT_OK;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_SSL_CONNECT_ERROR:
-		return HTTP_CLIENT_UNREACHABLE;
 	case CURLE_WRITE_ERROR:
 	case CURLE_ABORTED_BY_CALLBACK:
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -253,40 +356,153 @@ classify(CURLcode rc)
 	case CURLE_FAILED_INIT:
 	case CURLE_URL_MALFORMAT:
 	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_SSL_CACERT_BADFILE:
 		return HTTP_CLIENT_INTERNAL;
 	default:
-		return HTTP_CLIENT_BROKEN;
+		curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE,
+				  &request_bytes);
+		return request_bytes ? HTTP_CLIENT_BROKEN
+				     : HTTP_CLIENT_UNREACHABLE;
+	}
+}
+
+/* What can be done without waiting. */
+static void
+step(struct http_client *c)
+{
+	CURLMsg *m;
+	int n;
+
+	if (time_mono_us() >= c->deadline_us) {
+		finish(c, CURLE_OPERATION_TIMEDOUT, "the deadline passed");
+		return;
+	}
+	if (c->has_paused) {
+		c->has_paused = c->wants_body = false;
+		curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	}
+	if (curl_multi_perform(c->multi, &n) != CURLM_OK)
+		finish(c, CURLE_FAILED_INIT, NULL);
+	while ((m = curl_multi_info_read(c->multi, &n)))
+		if (m->msg == CURLMSG_DONE)
+			finish(c, m->data.result, NULL);
+}
+
+/* Waiting is measured alone: how long the caller takes is its affair. */
+static void
+measure(struct http_client *c, int64_t waited_us)
+{
+	curl_off_t up = 0, down = 0;
+
+	c->waited_us += waited_us;
+	if (c->waited_us < STALL_US)
+		return;
+	curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	if (up + down - c->moved_before < STALL_BYTES)
+		finish(c, CURLE_OPERATION_TIMEDOUT, "no progress for 30 s");
+	c->moved_before = up + down;
+	c->waited_us = 0;
+}
+
+static void
+wait_for_it(struct http_client *c)
+{
+	int64_t now = time_mono_us(), most = STALL_US - c->waited_us;
+
+	if (most > c->deadline_us - now)
+		most = c->deadline_us > now ? c->deadline_us - now : 0;
+	if (curl_multi_poll(c->multi, NULL, 0, (int)(most / 1000) + 1, NULL) !=
+	    CURLM_OK)
+		finish(c, CURLE_FAILED_INIT, NULL);
+	measure(c, time_mono_us() - now);
+}
+
+/* ---- the caller's side -------------------------------------------------- */
+
+/* Of an exchange whose body is not whole yet. */
+static enum http_client_error
+sending(const struct http_client *c)
+{
+	if (c->answered)
+		return HTTP_CLIENT_ANSWERED;
+	return c->done ? outcome(c) : HTTP_CLIENT_OK;
+}
+
+enum http_client_error
+http_client_await(struct http_client *c)
+{
+	for (;;) {
+		if (!c->wants_body)
+			step(c);
+		if (c->wants_body || c->answered || c->done)
+			return sending(c);
+		wait_for_it(c);
 	}
 }
 
 enum http_client_error
-http_client_run(struct http_client *c, const struct http_client_call *call,
-		struct http_client_answer *out)
+http_client_send(struct http_client *c, const void *p, size_t n)
 {
-	struct transfer t = { .call = call, .out = out, .easy = c->easy };
-	struct curl_slist *headers = header_list(call);
-	long status = 0;
-	CURLcode rc;
-
-	*out = (struct http_client_answer){ .headers = BUF_MAX(HEADERS_MAX) };
-	if (!headers) {
-		snprintf(out->error, sizeof(out->error), "out of memory");
+	if (n > c->body->size - c->sent)
 		return HTTP_CLIENT_INTERNAL;
+	c->give = slice_mem(p, n);
+	while (c->give.n && !c->answered && !c->done) {
+		step(c);
+		if (c->give.n && !c->answered && !c->done)
+			wait_for_it(c);
 	}
-	curl_easy_reset(c->easy);
-	set_common(c->easy, &t);
-	set_body(c->easy, &t);
-	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	rc = curl_easy_setopt(c->easy, CURLOPT_URL, call->url);
-	if (rc == CURLE_OK)
-		rc = curl_easy_perform(c->easy);
-	if (rc == CURLE_OK)
-		curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-	else if (!out->error[0])
-		snprintf(out->error, sizeof(out->error), "%s",
-			 curl_easy_strerror(rc));
-	out->status = (unsigned)status;
-	curl_slist_free_all(headers);
-	return classify(rc);
+	c->give = SLICE_EMPTY;
+	return c->sent < c->body->size ? sending(c) : HTTP_CLIENT_OK;
+}
+
+enum http_client_error
+http_client_answer(struct http_client *c)
+{
+	while (!c->answered && !c->done) {
+		step(c);
+		if (c->wants_body) {
+			finish(c, CURLE_FAILED_INIT, "the body is not whole");
+			return HTTP_CLIENT_INTERNAL;
+		}
+		if (!c->answered && !c->done)
+			wait_for_it(c);
+	}
+	return c->answered ? HTTP_CLIENT_OK : outcome(c);
+}
+
+enum http_client_error
+http_client_read(struct http_client *c, void *p, size_t n, size_t *got)
+{
+	size_t now = c->spare.n - c->spare_at;
+
+	if (now > n)
+		now = n;
+	if (now)
+		memcpy(p, c->spare.p + c->spare_at, now);
+	c->spare_at += now;
+	if (c->spare_at == c->spare.n) {
+		buf_clear(&c->spare);
+		c->spare_at = 0;
+	}
+	c->into = (char *)p + now;
+	c->into_n = n - now;
+	while (c->into_n && !c->done) {
+		step(c);
+		if (c->into_n && !c->done)
+			wait_for_it(c);
+	}
+	*got = n - c->into_n;
+	c->into_n = 0;
+	return *got == n || !c->done ? HTTP_CLIENT_OK : outcome(c);
+}
+
+void
+http_client_end(struct http_client *c)
+{
+	if (c->answered && !c->done)
+		step(c); /* the end of the answer may be there already */
+	curl_multi_remove_handle(c->multi, c->easy);
+	curl_slist_free_all(c->headers);
+	clear(c);
 }
