@@ -60,6 +60,10 @@ PROGRAMS := $(addprefix $(BUILD)/bin/,reelgate reelgate-gateway \
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 	    $(wildcard tests/unit/test_*.c))
 
+# The contract of the store, on its other backend, with a gateway behind it.
+S3_UNITS := $(patsubst %,$(BUILD)/tests/test_store_%_s3,\
+	    contract versions multipart copy list)
+
 POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
@@ -164,6 +168,10 @@ $(BUILD)/tests/test_processor_%: $(BUILD)/tests/unit/test_processor_%.o \
 $(BUILD)/tests/test_tools_%: $(BUILD)/tests/unit/test_tools_%.o \
 		$(BUILD)/libtools.a $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
+$(S3_UNITS): | $(BUILD)/bin/reelgate-gateway
+$(BUILD)/tests/unit/test_store_%_s3.o: tests/unit/test_store_%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -DFIXTURE_S3 -MMD -MP -c -o $@ $<
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/libcore.a
 	$(link) $^ -lcmocka $(LIBS.core)
 

@@ -1,6 +1,7 @@
 /*
  * The s3 backend: opening, closing, the table of its operations.
  */
+#include "store/s3_bucket.h"
 #include "store/s3_settler.h"
 
 static void
@@ -10,6 +11,7 @@ close_store(struct store *s)
 
 	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);
+	s3_buckets_free(s3->buckets);
 	store_close(s3->journal);
 	free(s3->owner);
 	free(s3->spool_dir);
@@ -17,6 +19,13 @@ close_store(struct store *s)
 }
 
 static const struct store_ops s3_ops = {
+	.bucket_create = s3_bucket_create,
+	.bucket_head = s3_bucket_head,
+	.bucket_delete = s3_bucket_delete,
+	.bucket_list = s3_bucket_list,
+	.bucket_versioning = s3_bucket_versioning,
+	.config_get = s3_config_get,
+	.config_put = s3_config_put,
 	.put_begin = s3_put_begin,
 	.put_write = s3_put_write,
 	.put_commit = s3_put_commit,
@@ -26,6 +35,8 @@ static const struct store_ops s3_ops = {
 	.read_close = s3_read_close,
 	.remove = s3_remove,
 	.list = s3_list,
+	.list_versions = s3_list_versions,
+	.upload_list = s3_upload_list,
 	.upload_abort = s3_upload_abort,
 	.events = s3_events,
 	.events_wait = s3_events_wait,
@@ -45,7 +56,10 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	s->base.ops = &s3_ops;
 	s->spool_dir = strdup(conf->spool_dir ? conf->spool_dir : P_tmpdir);
 	s->owner = strdup(conf->owner ? conf->owner : "");
-	s->remote = s->spool_dir && s->owner ? s3_remote_open(conf, err) : NULL;
+	s->buckets = s3_buckets_new();
+	s->remote = s->spool_dir && s->owner && s->buckets
+			? s3_remote_open(conf, err)
+			: NULL;
 	s->journal = conf->journal;
 	if (s->remote && s->journal)
 		s->settler = s3_settler_start(s, err);

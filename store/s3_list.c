@@ -1,124 +1,151 @@
 /*
- * Listing at another S3 endpoint: ListObjectsV2. Keys travel percent-encoded,
- * since XML cannot hold all of them.
+ * Listing of objects at another S3 endpoint: ListObjectsV2.
  */
-#include "store/s3_store.h"
-#include "base/encode.h"
+#include "store/s3_listing.h"
 #include "base/timeval.h"
-#include "base/xml_read.h"
 
-/* 1,000 keys of 1,024 bytes, each of three characters, and what is beside. */
-#define ANSWER_MAX (4u << 20)
+/* ---- an object in a list, of any kind ----------------------------------- */
 
-struct reading {
-	struct arena *arena;
-	struct store_list_page *page;
-	size_t room;
+int
+s3_listed_time(void *ctx, struct slice text)
+{
+	struct store_object *o = s3_listing_last(ctx);
+
+	return time_parse_iso(text, &o->mtime_us);
+}
+
+int
+s3_listed_size(void *ctx, struct slice text)
+{
+	struct store_object *o = s3_listing_last(ctx);
+
+	return slice_u64(text, &o->size);
+}
+
+int
+s3_listed_etag(void *ctx, struct slice text)
+{
+	struct store_object *o = s3_listing_last(ctx);
+
+	return s3_text_etag(text, o->etag, sizeof(o->etag));
+}
+
+int
+s3_listed_class(void *ctx, struct slice text)
+{
+	const struct s3_listing *l = ctx;
+	struct store_object *o = s3_listing_last(ctx);
+
+	if (!slice_eq_str(text, "STANDARD"))
+		o->storage_class = arena_copy(l->arena, text);
+	return 0;
+}
+
+/* The first that is known; AWS may name several. */
+int
+s3_listed_algorithm(void *ctx, struct slice text)
+{
+	struct store_object *o = s3_listing_last(ctx);
+
+	if (!o->checksum_alg)
+		o->checksum_alg = (uint16_t)s3_sum_by_name(text);
+	return 0;
+}
+
+int
+s3_listed_sum_type(void *ctx, struct slice text)
+{
+	struct store_object *o = s3_listing_last(ctx);
+
+	o->checksum_composite = slice_eq_str(text, "COMPOSITE");
+	return 0;
+}
+
+/* ---- ListObjectsV2 ------------------------------------------------------ */
+
+#define ROOT "ListBucketResult"
+static const struct xml_rule rules[] = {
+	S3_LISTING_RULES(ROOT),
+	{ ROOT "/NextContinuationToken", NULL, s3_listing_token },
+	{ ROOT "/Contents", s3_listing_item, NULL },
+	{ ROOT "/Contents/Key", NULL, s3_listing_name },
+	S3_LISTED_RULES(ROOT "/Contents"),
 };
 
-static struct store_list_entry *
-last(struct reading *r)
+/* Its names ascend, as those of every query. */
+static void
+put_query(void *ctx, const struct s3_listing *l, bool first, struct buf *q)
 {
-	return &r->page->entries[r->page->n - 1];
+	const struct store_list_req *req = ctx;
+
+	if (!first)
+		s3_query_put(q, "continuation-token", l->token);
+	if (req->delimiter.n)
+		s3_query_put(q, "delimiter", req->delimiter);
+	s3_query_put(q, "encoding-type", SLICE("url"));
+	s3_query_put(q, "list-type", SLICE("2"));
+	s3_query_u64(q, "max-keys", req->max_keys);
+	s3_query_put(q, "prefix", req->prefix);
+	if (first && req->start_after.n)
+		s3_query_put(q, "start-after", s3_listing_bound(l, l->arena));
 }
 
-static int
-begin_entry(void *ctx)
+/* Nothing is asked for: is there such a bucket? */
+enum s3_error
+s3_list_nothing(struct store *s, struct slice bucket, struct arena *a)
 {
-	struct reading *r = ctx;
+	struct store_bucket b;
 
-	if (r->page->n == r->room)
-		return -1;
-	r->page->n++;
-	return 0;
+	return s3_bucket_head(s, bucket, a, &b);
 }
 
-static int
-take_key(void *ctx, struct slice text)
+struct store_list_entry *
+s3_listed_objects(struct arena *a, const struct s3_listed *v, size_t n)
 {
-	struct reading *r = ctx;
-	struct buf key = BUF_INIT;
-	int rc = uri_decode(&key, text, true);
+	struct store_list_entry *out = arena_array(a, n, sizeof(*out));
 
-	last(r)->name = arena_copy(r->arena, buf_slice(&key));
-	if (!buf_ok(&key))
-		rc = -1;
-	buf_release(&key);
-	return rc;
-}
-
-static int
-take_time(void *ctx, struct slice text)
-{
-	return time_parse_iso(text, &last(ctx)->object.mtime_us);
-}
-
-static int
-take_size(void *ctx, struct slice text)
-{
-	return slice_u64(text, &last(ctx)->object.size);
-}
-
-static int
-take_truncated(void *ctx, struct slice text)
-{
-	struct reading *r = ctx;
-
-	r->page->truncated = slice_eq(text, SLICE("true"));
-	return 0;
-}
-
-static int
-read_page(struct slice doc, struct reading *r)
-{
-	static const struct xml_rule rules[] = {
-		{ "ListBucketResult/IsTruncated", NULL, take_truncated },
-		{ "ListBucketResult/Contents", begin_entry, NULL },
-		{ "ListBucketResult/Contents/Key", NULL, take_key },
-		{ "ListBucketResult/Contents/LastModified", NULL, take_time },
-		{ "ListBucketResult/Contents/Size", NULL, take_size },
-	};
-
-	if (xml_read(doc, rules, ARRAY_LEN(rules), r) != 0 ||
-	    (r->page->truncated && !r->page->n))
-		return -1;
-	if (r->page->truncated)
-		r->page->next = last(r)->name;
-	return 0;
+	for (size_t i = 0; out && i < n; i++) {
+		out[i].is_prefix = v[i].is_prefix;
+		out[i].name = v[i].name;
+		if (v[i].is_prefix)
+			continue;
+		out[i].object = *(const struct store_object *)v[i].item;
+		out[i].object.key = v[i].name;
+	}
+	return out;
 }
 
 enum s3_error
 s3_list(struct store *s, const struct store_list_req *req, struct arena *a,
 	struct store_list_page *out)
 {
-	struct reading reading = { a, out, req->max_keys };
-	struct buf query = BUF_INIT;
-	struct s3_call call = {
-		.method = "GET",
-		.bucket = req->bucket,
-		.payload_hash = S3_EMPTY_SHA256,
-		.answer_max = ANSWER_MAX,
-	};
-	struct http_client_answer answer;
+	struct store_list_req sent = *req;
+	struct s3_listing listing;
+	struct s3_listing_ask ask = { .rules = rules,
+				      .n_rules = ARRAY_LEN(rules),
+				      .query = put_query,
+				      .ctx = &sent };
+	struct s3_listed *v;
 	enum s3_error err;
 
-	if (req->delimiter.n || !req->max_keys)
-		return S3_ERR_NOT_IMPLEMENTED;
-	out->entries = arena_array(a, req->max_keys, sizeof(*out->entries));
-	buf_printf(&query, "encoding-type=url&list-type=2&max-keys=%u&prefix=",
-		   (unsigned)req->max_keys);
-	uri_encode(&query, req->prefix, false);
-	buf_puts(&query, "&start-after=");
-	uri_encode(&query, req->start_after, false);
-	if (!out->entries || !buf_ok(&query)) {
-		buf_release(&query);
+	if (!req->max_keys || !s3_listing_text(req->prefix))
+		return s3_list_nothing(s, req->bucket, a);
+	if (!s3_listing_text(req->delimiter))
+		sent.delimiter = SLICE_EMPTY;
+	ask.call = s3_get_call(req->bucket);
+	if (s3_listing_init(&listing, a, sizeof(struct store_object),
+			    req->max_keys) != 0)
 		return S3_ERR_INTERNAL_ERROR;
+	listing.after = req->start_after;
+	listing.after_is_prefix = req->start_is_prefix;
+	err = s3_listing_page(s3_of(s), &listing, &ask, &v, &out->n);
+	if (err != S3_OK)
+		return err;
+	out->entries = s3_listed_objects(a, v, out->n);
+	out->truncated = listing.truncated;
+	if (out->truncated) {
+		out->next = v[out->n - 1].name;
+		out->next_is_prefix = v[out->n - 1].is_prefix;
 	}
-	call.query = buf_slice(&query);
-	err = s3_request_run(s3_of(s)->remote, &call, &answer);
-	if (err == S3_OK && read_page(buf_slice(&answer.body), &reading) != 0)
-		err = S3_ERR_INTERNAL_ERROR;
-	http_client_answer_release(&answer);
-	buf_release(&query);
-	return a->err ? S3_ERR_INTERNAL_ERROR : err;
+	return a->err ? S3_ERR_INTERNAL_ERROR : S3_OK;
 }

@@ -187,8 +187,10 @@ build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
 	buf_puts(url, r->endpoint);
 	path_at = url->n;
 	buf_putc(url, '/');
-	buf_put(url, call->bucket);
-	buf_putc(url, '/');
+	if (call->bucket.n) { /* else about the account */
+		buf_put(url, call->bucket);
+		buf_putc(url, '/');
+	}
 	uri_encode(url, call->key, true);
 	path_end = url->n;
 	if (call->query.n) {

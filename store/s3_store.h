@@ -17,6 +17,7 @@ struct s3_settler;
 struct s3_store {
 	struct store base;
 	struct s3_remote *remote;
+	struct s3_buckets *buckets; /* s3_bucket.h */
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
 	char *owner; /* account id of buckets that are nobody else's */
@@ -77,6 +78,22 @@ enum s3_error s3_info(struct store *s, struct store_info *out);
 
 /* ---- operations, as store_ops has them ---------------------------------- */
 
+enum s3_error s3_bucket_create(struct store *s, struct slice name,
+			       struct slice owner, struct slice region);
+enum s3_error s3_bucket_head(struct store *s, struct slice name,
+			     struct arena *a, struct store_bucket *out);
+enum s3_error s3_bucket_delete(struct store *s, struct slice name);
+enum s3_error s3_bucket_list(struct store *s, struct slice owner,
+			     struct arena *a, struct store_bucket **out,
+			     size_t *n);
+enum s3_error s3_bucket_versioning(struct store *s, struct slice name,
+				   enum store_versioning v);
+enum s3_error s3_config_get(struct store *s, struct slice bucket,
+			    enum store_config which, struct arena *a,
+			    struct slice *out);
+enum s3_error s3_config_put(struct store *s, struct slice bucket,
+			    enum store_config which, struct slice document);
+
 enum s3_error s3_put_begin(struct store *s, const struct store_put_req *req,
 			   struct store_put **out);
 enum s3_error s3_put_write(struct store_put *put, const void *p, size_t n);
@@ -95,6 +112,13 @@ enum s3_error s3_remove(struct store *s, struct slice bucket,
 			const struct store_note *note);
 enum s3_error s3_list(struct store *s, const struct store_list_req *req,
 		      struct arena *a, struct store_list_page *out);
+enum s3_error s3_list_versions(struct store *s,
+			       const struct store_versions_req *req,
+			       struct arena *a,
+			       struct store_versions_page *out);
+enum s3_error s3_upload_list(struct store *s,
+			     const struct store_uploads_req *req,
+			     struct arena *a, struct store_uploads_page *out);
 enum s3_error s3_upload_abort(struct store *s, struct slice bucket,
 			      struct slice key, struct slice id);
 

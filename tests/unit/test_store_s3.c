@@ -331,7 +331,8 @@ list(const char *after, struct store_list_page *page)
 }
 
 #define PAGE                                                              \
-	"<ListBucketResult><IsTruncated>true</IsTruncated><Contents>"     \
+	"<ListBucketResult><IsTruncated>true</IsTruncated>"               \
+	"<EncodingType>url</EncodingType><Contents>"                      \
 	"<Key>d/a%20b</Key><LastModified>2024-01-02T03:04:05.000Z"        \
 	"</LastModified><Size>7</Size></Contents><Contents><Key>d/%C3%A9" \
 	"</Key><Size>0</Size></Contents></ListBucketResult>"
@@ -373,7 +374,8 @@ test_list_refuses_an_answer_that_is_none(void **state)
 		"<ListBucketResult>" KEY KEY KEY "</ListBucketResult>",
 		"<ListBucketResult><IsTruncated>true</IsTruncated>"
 		"</ListBucketResult>",
-		"<ListBucketResult><Contents><Key>%zz</Key></Contents>"
+		"<ListBucketResult><EncodingType>url</EncodingType>"
+		"<Contents><Key>%zz</Key></Contents>"
 		"</ListBucketResult>",
 		"<Other/>",
 		"no XML at all",
