@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/s3_error.h"
+#include "base/signer.h"
 
 #define ACCESS_KEY_MAX 129 /* bytes, with NUL */
 #define SECRET_KEY_MAX 128
@@ -122,6 +123,8 @@ int MUST_CHECK auth_sign(const struct auth_request *req,
 			 const struct auth_signer *signer,
 			 struct slice payload_hash, int64_t now_us,
 			 struct buf *out);
+/* The same behind the contract of base/signer.h. @signer outlives it. */
+struct signer auth_signer_as(const struct auth_signer *signer);
 /*
  * auth_presign - appends to out the query string (without '?') that makes req
  * valid for expires_s seconds from now_us. req->raw_query holds further

@@ -12,14 +12,12 @@
  * A lone LF is taken for CRLF: one common client ends trailer lines so, and
  * puts an empty line before the trailer's signature.
  */
-#include "auth/auth.h"
+#include "auth/sigv4.h"
 #include "base/encode.h"
 
 #define INNER_CHUNK_MIN 8192u /* all but the last */
 #define LINE_MAX_BYTES 1024u
 #define TRAILER_VALUE_MAX 256u
-#define EMPTY_SHA256 \
-	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 enum state { CHUNK_HEAD, CHUNK_DATA, CHUNK_END, TRAILER, LAST_LINE, DONE };
 
@@ -37,7 +35,7 @@ struct auth_chunked {
 	uint64_t chunk_no; /* counts from 1 */
 	struct hash hash;  /* of this chunk */
 	char sent[SHA256_HEX_MAX];
-	char previous[SHA256_HEX_MAX];
+	struct signer_chain chain;
 	char value[TRAILER_VALUE_MAX];
 	size_t value_n;
 };
@@ -50,51 +48,16 @@ struct report {
 
 /* ---- signatures --------------------------------------------------------- */
 
-static void
-sign_part(const struct auth_identity *id, const char *kind,
-	  const char previous[SHA256_HEX_MAX], const char *middle,
-	  const uint8_t digest[SHA256_BYTES], char out[SHA256_HEX_MAX])
-{
-	char text[512], hex[SHA256_HEX_MAX];
-	uint8_t mac[SHA256_BYTES];
-	int n;
-
-	hex_encode(digest, SHA256_BYTES, hex);
-	n = snprintf(text, sizeof(text),
-		     "AWS4-HMAC-SHA256-%s\n%s\n%s\n%s\n%s%s", kind,
-		     id->amz_date, id->scope, previous, middle, hex);
-	hmac_sha256(id->signing_key, SHA256_BYTES, text, (size_t)n, mac);
-	hex_encode(mac, sizeof(mac), out);
-}
-
-static void
-chunk_signature(const struct auth_identity *id,
-		const char previous[SHA256_HEX_MAX],
-		const uint8_t sha256_of_chunk[32], char out[SHA256_HEX_MAX])
-{
-	sign_part(id, "PAYLOAD", previous, EMPTY_SHA256 "\n", sha256_of_chunk,
-		  out);
-}
-
-static void
-trailer_signature(const struct auth_identity *id,
-		  const char previous[SHA256_HEX_MAX],
-		  const uint8_t sha256_of_trailer[32], char out[SHA256_HEX_MAX])
-{
-	sign_part(id, "TRAILER", previous, "", sha256_of_trailer, out);
-}
-
-/* c->sent against what we compute; the chain goes on from it. */
+/* What was sent against what the chain has come to. */
 static enum s3_error
-check_signature(struct auth_chunked *c, const char ours[SHA256_HEX_MAX])
+check_signature(const struct auth_chunked *c)
 {
 	uint8_t a[SHA256_BYTES], b[SHA256_BYTES];
 
 	if (hex_decode(slice_str(c->sent), a, sizeof(a)) != 0 ||
-	    hex_decode(slice_str(ours), b, sizeof(b)) != 0 ||
+	    hex_decode(slice_str(c->chain.previous), b, sizeof(b)) != 0 ||
 	    !bytes_equal(a, b, sizeof(a)))
 		return S3_ERR_SIGNATURE_DOES_NOT_MATCH;
-	memcpy(c->previous, ours, sizeof(c->previous));
 	return S3_OK;
 }
 
@@ -174,14 +137,13 @@ static enum s3_error
 end_chunk(struct auth_chunked *c)
 {
 	uint8_t digest[HASH_BYTES_MAX];
-	char ours[SHA256_HEX_MAX];
 
 	if (!c->is_signed)
 		return S3_OK;
 	hash_final(&c->hash, digest);
 	hash_release(&c->hash);
-	chunk_signature(c->conf.id, c->previous, digest, ours);
-	return check_signature(c, ours);
+	sigv4_sign_chunk(&c->chain, digest);
+	return check_signature(c);
 }
 
 static enum s3_error
@@ -215,7 +177,6 @@ static enum s3_error
 check_trailer_signature(struct auth_chunked *c)
 {
 	char text[sizeof(c->trailer_name) + TRAILER_VALUE_MAX + 2];
-	char ours[SHA256_HEX_MAX];
 	uint8_t digest[SHA256_BYTES];
 	int n = 0;
 
@@ -223,9 +184,9 @@ check_trailer_signature(struct auth_chunked *c)
 		n = snprintf(text, sizeof(text), "%s:%.*s\n", c->trailer_name,
 			     (int)c->value_n, c->value);
 	sha256(text, (size_t)n, digest);
-	trailer_signature(c->conf.id, c->previous, digest, ours);
+	sigv4_sign_trailer(&c->chain, digest);
 	c->state = LAST_LINE;
-	return check_signature(c, ours);
+	return check_signature(c);
 }
 
 static bool
@@ -369,7 +330,7 @@ auth_chunked_new(const struct auth_chunked_conf *conf)
 	c->conf = *conf;
 	c->is_signed = conf->id->payload != AUTH_PAYLOAD_UNSIGNED_TRAILER;
 	c->has_trailer = conf->id->payload != AUTH_PAYLOAD_CHUNKS;
-	memcpy(c->previous, conf->id->seed_signature, SHA256_HEX_MAX);
+	sigv4_chain_of(conf->id, &c->chain);
 	for (size_t i = 0; i < name.n; i++)
 		c->trailer_name[i] = name.p[i] >= 'A' && name.p[i] <= 'Z'
 					 ? (char)(name.p[i] - 'A' + 'a')

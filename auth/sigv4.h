@@ -79,6 +79,16 @@ void sigv4_signature(const uint8_t key[SHA256_BYTES],
 /* "47 45 54": what AWS shows to find invisible differences. */
 struct slice sigv4_spaced_hex(struct arena *a, struct slice s);
 
+/* ---- inside a body (sigv4_chunk.c) -------------------------------------- */
+
+/* Each moves chain->previous on to the signature of the next part. */
+void sigv4_sign_chunk(struct signer_chain *chain,
+		      const uint8_t sha256[SHA256_BYTES]);
+void sigv4_sign_trailer(struct signer_chain *chain,
+			const uint8_t sha256[SHA256_BYTES]);
+/* From the seed that a verified request gave. */
+void sigv4_chain_of(const struct auth_identity *id, struct signer_chain *out);
+
 /* ---- signing (sigv4_sign.c) -------------------------------------------- */
 
 /* The scope of a day ("20130524..."); false for a secret no key record could

@@ -18,23 +18,25 @@ sigv4_signer_scope(const struct auth_signer *signer, const char *date,
 	       signer->secret_key.n < sizeof(((struct auth_key *)0)->secret);
 }
 
+/* Where the signatures of a chunked body begin: the request's own, and what
+ * it was made with. */
 static int
 sign_form(const struct sigv4_form *form, const struct auth_signer *signer,
 	  const struct sigv4_scope *scope, const char *amz_date,
-	  struct arena *a, char signature[SHA256_HEX_MAX])
+	  struct arena *a, struct signer_chain *out)
 {
-	uint8_t key[SHA256_BYTES];
-	struct slice canonical, text;
+	struct slice canonical, text, name = sigv4_scope_text(scope, a);
 
 	if (sigv4_canonical_request(form, a, &canonical) != 0)
 		return -1;
-	text = sigv4_string_to_sign(slice_str(amz_date),
-				    sigv4_scope_text(scope, a), canonical, a);
-	if (a->err)
+	text = sigv4_string_to_sign(slice_str(amz_date), name, canonical, a);
+	if (a->err || name.n >= sizeof(out->scope))
 		return -1;
-	sigv4_signing_key(signer->access_key, signer->secret_key, scope, key);
-	sigv4_signature(key, text, signature);
-	secret_wipe(key, sizeof(key));
+	sigv4_signing_key(signer->access_key, signer->secret_key, scope,
+			  out->key);
+	sigv4_signature(out->key, text, out->previous);
+	snprintf(out->amz_date, sizeof(out->amz_date), "%.16s", amz_date);
+	snprintf(out->scope, sizeof(out->scope), "%.*s", SLICE_ARG(name));
 	return 0;
 }
 
@@ -63,9 +65,9 @@ extend_headers(const struct auth_request *req, const char *amz_date,
 static int
 sign(const struct auth_request *req, const struct auth_signer *signer,
      struct slice payload_hash, int64_t now_us, struct arena *a,
-     struct buf *out)
+     struct signer_chain *chain, struct buf *out)
 {
-	char amz_date[TIME_TEXT_MAX], signature[SHA256_HEX_MAX];
+	char amz_date[TIME_TEXT_MAX];
 	struct auth_request all;
 	struct sigv4_query query;
 	struct sigv4_scope scope;
@@ -79,17 +81,16 @@ sign(const struct auth_request *req, const struct auth_signer *signer,
 	    sigv4_query_parse(req->raw_query, a, &query) != 0)
 		return -1;
 	form.signed_headers = sigv4_header_names(&all, a);
-	if (sign_form(&form, signer, &scope, amz_date, a, signature) != 0)
+	if (sign_form(&form, signer, &scope, amz_date, a, chain) != 0)
 		return -1;
 	buf_printf(out,
 		   "Authorization: " SIGV4_ALGORITHM
-		   " Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%s\r\n"
+		   " Credential=%.*s/%s, SignedHeaders=%.*s, Signature=%s\r\n"
 		   "x-amz-date: %s\r\n"
 		   "x-amz-content-sha256: %.*s\r\n",
-		   SLICE_ARG(signer->access_key),
-		   SLICE_ARG(sigv4_scope_text(&scope, a)),
-		   SLICE_ARG(form.signed_headers), signature, amz_date,
-		   SLICE_ARG(payload_hash));
+		   SLICE_ARG(signer->access_key), chain->scope,
+		   SLICE_ARG(form.signed_headers), chain->previous,
+		   chain->amz_date, SLICE_ARG(payload_hash));
 	return a->err || !buf_ok(out) ? -1 : 0;
 }
 
@@ -97,13 +98,76 @@ int
 auth_sign(const struct auth_request *req, const struct auth_signer *signer,
 	  struct slice payload_hash, int64_t now_us, struct buf *out)
 {
+	struct signer_chain chain;
 	struct arena a;
 	int rc;
 
 	arena_init(&a, SIGN_ARENA_MAX);
-	rc = sign(req, signer, payload_hash, now_us, &a, out);
+	rc = sign(req, signer, payload_hash, now_us, &a, &chain, out);
 	arena_release(&a);
+	secret_wipe(&chain, sizeof(chain));
 	return rc;
+}
+
+/* ---- as the sender's contract has it ------------------------------------ */
+
+/* "Name: value\r\n" lines. */
+static int
+split_headers(struct slice lines, struct arena *a, struct auth_request *req)
+{
+	struct slice line;
+	struct auth_header *h;
+	ptrdiff_t colon;
+	size_t n = 0;
+
+	for (size_t i = 0; i < lines.n; i++)
+		n += lines.p[i] == '\n';
+	h = arena_array(a, n + 1, sizeof(*h));
+	req->headers = h;
+	while (h && lines.n && slice_cut(&lines, '\n', &line)) {
+		colon = slice_chr(line, ':');
+		if (colon < 0)
+			return -1;
+		if (line.p[line.n - 1] == '\r')
+			line.n--;
+		h[req->n_headers].name = slice_head(line, (size_t)colon);
+		h[req->n_headers++].value =
+		    slice_trim(slice_from(line, (size_t)colon + 1));
+	}
+	return h ? 0 : -1;
+}
+
+static int
+sign_for_sender(const void *ctx, const struct signer_request *r,
+		struct signer_chain *chain, struct buf *out)
+{
+	struct auth_signer signer = *(const struct auth_signer *)ctx;
+	struct auth_request req = { .method = slice_str(r->method),
+				    .raw_path = r->path,
+				    .raw_query = r->query };
+	struct signer_chain seed;
+	struct arena a;
+	int rc;
+
+	if (r->region.n)
+		signer.region = r->region;
+	arena_init(&a, SIGN_ARENA_MAX);
+	rc = split_headers(r->headers, &a, &req);
+	if (rc == 0)
+		rc = sign(&req, &signer, r->payload_hash, r->now_us, &a, &seed,
+			  out);
+	if (rc == 0 && chain)
+		*chain = seed;
+	arena_release(&a);
+	secret_wipe(&seed, sizeof(seed));
+	return rc;
+}
+
+struct signer
+auth_signer_as(const struct auth_signer *signer)
+{
+	return (struct signer){ sign_for_sender, sigv4_sign_chunk,
+				sigv4_sign_trailer, signer };
 }
 
 /* req's own parameters and those of the signature, encoded. */
@@ -133,7 +197,8 @@ static int
 presign(const struct auth_request *req, const struct auth_signer *signer,
 	uint32_t expires_s, int64_t now_us, struct arena *a, struct buf *out)
 {
-	char amz_date[TIME_TEXT_MAX], signature[SHA256_HEX_MAX];
+	char amz_date[TIME_TEXT_MAX];
+	struct signer_chain chain;
 	struct sigv4_query query;
 	struct sigv4_scope scope;
 	struct sigv4_form form = { .req = req,
@@ -152,10 +217,11 @@ presign(const struct auth_request *req, const struct auth_signer *signer,
 	raw = presigned_query(req->raw_query, credential, amz_date, expires_s,
 			      form.signed_headers, a);
 	if (a->err || sigv4_query_parse(raw, a, &query) != 0 ||
-	    sign_form(&form, signer, &scope, amz_date, a, signature) != 0)
+	    sign_form(&form, signer, &scope, amz_date, a, &chain) != 0)
 		return -1;
 	sigv4_query_put(out, &query);
-	buf_printf(out, "&X-Amz-Signature=%s", signature);
+	buf_printf(out, "&X-Amz-Signature=%s", chain.previous);
+	secret_wipe(&chain, sizeof(chain));
 	return buf_ok(out) ? 0 : -1;
 }
 

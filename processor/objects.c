@@ -9,33 +9,6 @@
 #define COPY_BYTES (1u << 20)
 #define ENDPOINT_MAX 512
 
-static int
-sign(void *ctx, const char *method, struct slice host, struct slice path,
-     struct slice query, struct slice payload_hash,
-     const struct store_headers *headers, struct buf *out)
-{
-	struct auth_header *list = calloc(headers->n + 1, sizeof(*list));
-	struct auth_request req = {
-		.method = slice_str(method),
-		.raw_path = path,
-		.raw_query = query,
-		.headers = list,
-		.n_headers = headers->n + 1,
-	};
-	int rc = -1;
-
-	if (list) {
-		list[0] = (struct auth_header){ SLICE("Host"), host };
-		for (size_t i = 0; i < headers->n; i++)
-			list[i + 1] =
-			    (struct auth_header){ headers->v[i].name,
-						  headers->v[i].value };
-		rc = auth_sign(&req, ctx, payload_hash, time_now_us(), out);
-	}
-	free(list);
-	return rc;
-}
-
 /* Where the S3 is now: 0, or -1 when no gateway runs here. */
 static int
 find_endpoint(const struct conf *c, char out[ENDPOINT_MAX])
@@ -56,8 +29,8 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 	     char err[512])
 {
 	bool aws = c->aws_access_key_id[0] && c->aws_secret_access_key[0];
-	struct store_s3_conf conf = { .sign = sign,
-				      .sign_ctx = &o->signer,
+	struct store_s3_conf conf = { .signer = auth_signer_as(&o->signer),
+				      .region = c->aws_region,
 				      .spool_dir = spool_dir };
 	char endpoint[ENDPOINT_MAX];
 

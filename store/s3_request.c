@@ -181,6 +181,13 @@ static int
 build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
       struct buf *headers)
 {
+	struct signer_request sign = {
+		.method = call->method,
+		.query = call->query,
+		.payload_hash = slice_str(call->payload_hash),
+		.now_us = time_now_us(),
+	};
+	struct buf lines = BUF_INIT;
 	size_t path_at, path_end;
 	int rc;
 
@@ -207,10 +214,11 @@ build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
 			   SLICE_ARG(call->headers.v[i].name),
 			   SLICE_ARG(call->headers.v[i].value));
 	}
-	rc = r->conf.sign(r->conf.sign_ctx, call->method, r->host,
-			  slice_mem(url->p + path_at, path_end - path_at),
-			  call->query, slice_str(call->payload_hash),
-			  &call->headers, headers);
+	sign.path = slice_mem(url->p + path_at, path_end - path_at);
+	sign.headers = buf_slice(headers);
+	rc = r->conf.signer.sign(r->conf.signer.ctx, &sign, NULL, &lines);
+	buf_put(headers, buf_slice(&lines));
+	buf_release(&lines);
 	return rc == 0 && buf_ok(headers) ? 0 : -1;
 }
 

@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/s3_error.h"
+#include "base/signer.h"
 
 #define STORE_KEY_MAX 1024u /* bytes of UTF-8, NUL refused */
 #define STORE_BUCKET_MAX 63u
@@ -580,18 +581,23 @@ struct store *store_open_local(const struct store_local_conf *conf,
 			       char err[512]);
 /*
  * store_open_s3 - another S3 endpoint as the store: AWS, an S3 cluster,
- * another Reelgate. @sign is auth's SigV4 signer, handed in because siblings
- * do not include each other: it appends "Name: value\r\n" header lines for
- * the request to out. Returns NULL with one line in err; nothing is asked
- * from the endpoint yet.
+ * another Reelgate. Returns NULL with one line in err; nothing is asked from
+ * the endpoint yet.
  */
 struct store_s3_conf {
-	const char *endpoint; /* http://127.0.0.1:9000 */
-	int (*sign)(void *ctx, const char *method, struct slice host,
-		    struct slice path, struct slice query,
-		    struct slice payload_hash,
-		    const struct store_headers *headers, struct buf *out);
-	void *sign_ctx;
+	const char *endpoint; /* http://127.0.0.1:9000; "": AWS of the region */
+	const char *region;   /* "": us-east-1 */
+	/* How a bucket is named. Left to us: in the host at AWS, in the path
+	 * elsewhere, and there too when its name has a dot. */
+	enum store_s3_style {
+		STORE_S3_STYLE_AUTO,
+		STORE_S3_STYLE_PATH,
+		STORE_S3_STYLE_HOST
+	} style;
+	const char *ca_file; /* PEM, for https; NULL or "": the system's */
+	/* auth's, handed in because siblings do not include each other; what
+	 * it points to outlives the store */
+	struct signer signer;
 	/* A local store that keeps outbox and intents, owned from then on;
 	 * NULL: no events, no notification documents. */
 	struct store *journal;
