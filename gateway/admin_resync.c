@@ -13,6 +13,7 @@ struct resync {
 	struct admin_command *c;
 	struct store_info info;
 	struct rule_cache rules;
+	int64_t asked_us; /* before anything was read */
 };
 
 static int
@@ -79,6 +80,8 @@ describe(struct resync *r, const char *bucket, const char *key,
 		.size = o->size,
 		.content_type = arena_cstr(a, type),
 		.etag = o->etag,
+		.modified_us = o->mtime_us,
+		.asked_us = r->asked_us,
 	};
 	return !a->err;
 }
@@ -99,6 +102,8 @@ resync_page(struct resync *r, const char *bucket,
 	bool *users;
 	size_t n = 0, made;
 
+	if (queue_clock(c->conf->queue, &r->asked_us) != QUEUE_OK)
+		return refuse(r, "the database does not answer");
 	if (store_list(c->store, &req, &c->arena, &page) != S3_OK)
 		return refuse(r, "the bucket could not be read");
 	objects = arena_array(&c->arena, page.n, sizeof(*objects));

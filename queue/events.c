@@ -4,6 +4,7 @@
  */
 #include "base/buf.h"
 #include "queue/pg.h"
+#include "queue/sightings.h"
 
 enum queue_error
 queue_events_aside(struct queue *q, const char *deployment, const char *epoch,
@@ -75,7 +76,19 @@ queue_events_cleanup(struct queue *q, int days, size_t *n)
 
 /* ---- objects without their events ---------------------------------------- */
 
-enum { EPOCH, SEQ, VERSION, BUCKET, KEY, SIZE, TYPE, ETAG, USERS, ARRAYS };
+enum {
+	EPOCH,
+	SEQ,
+	VERSION,
+	BUCKET,
+	KEY,
+	SIZE,
+	TYPE,
+	ETAG,
+	MODIFIED,
+	USERS,
+	ARRAYS
+};
 
 static void
 put_object(struct buf b[ARRAYS], const struct queue_object *o, bool users)
@@ -88,39 +101,65 @@ put_object(struct buf b[ARRAYS], const struct queue_object *o, bool users)
 	pg_array_int(&b[SIZE], (int64_t)o->size);
 	pg_array_text(&b[TYPE], o->content_type);
 	pg_array_text(&b[ETAG], o->etag);
+	pg_array_int(&b[MODIFIED], o->modified_us);
 	pg_array_text(&b[USERS], users ? "t" : "f");
+}
+
+/* Those that our outbox knows, in one statement. */
+static enum queue_error
+ingest(struct queue *q, const char *deployment, struct buf b[ARRAYS],
+       size_t *made)
+{
+	static const struct pg_stmt stmt = {
+		"videos_ingest",
+		"SELECT videos_ingest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
+		" ARRAY(SELECT 'epoch'::timestamptz + u * interval '1 us'"
+		"  FROM unnest($10::bigint[]) WITH ORDINALITY t (u, place)"
+		"  ORDER BY place), $11)"
+	};
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	bool ok = true;
+	PGresult *r;
+
+	pg_text(&args, deployment);
+	for (size_t i = 0; i < ARRAYS; i++) {
+		pg_array(&args, &b[i]);
+		ok = ok && buf_ok(&b[i]);
+	}
+	if (!ok)
+		return QUEUE_INTERNAL;
+	err = pg_run(q, NULL, &stmt, &args, &r);
+	if (err)
+		return err;
+	*made += (size_t)pg_get_int(r, 0, 0, 0);
+	PQclear(r);
+	return QUEUE_OK;
 }
 
 enum queue_error
 queue_resync(struct queue *q, const struct queue_object *objects,
 	     const bool *users, size_t n, size_t *made)
 {
-	static const struct pg_stmt stmt = {
-		"videos_ingest", "SELECT videos_ingest($1, $2, $3, $4, $5, $6,"
-				 " $7, $8, $9, $10)"
-	};
 	struct buf b[ARRAYS] = { 0 };
-	struct pg_args args = { 0 };
-	enum queue_error err = QUEUE_INTERNAL;
-	bool ok = true;
-	PGresult *r;
+	enum queue_error err = QUEUE_OK;
+	size_t told = 0;
+	bool news;
 
 	*made = 0;
-	if (n == 0)
-		return QUEUE_OK;
-	for (size_t i = 0; i < n; i++)
-		put_object(b, &objects[i], users[i]);
-	pg_text(&args, objects[0].deployment);
-	for (size_t i = 0; i < ARRAYS; i++) {
-		pg_array(&args, &b[i]);
-		ok = ok && buf_ok(&b[i]);
+	for (size_t i = 0; i < n && !err; i++) {
+		if (objects[i].seq) {
+			put_object(b, &objects[i], users[i]);
+			told++;
+			continue;
+		}
+		err = queue_object_seen(q, &objects[i], users[i], &news);
+		*made += !err && news;
+		if (err == QUEUE_CONFLICT)
+			err = QUEUE_OK;
 	}
-	if (ok)
-		err = pg_run(q, NULL, &stmt, &args, &r);
-	if (!err) {
-		*made = (size_t)pg_get_int(r, 0, 0, 0);
-		PQclear(r);
-	}
+	if (!err && told)
+		err = ingest(q, objects[0].deployment, b, made);
 	for (size_t i = 0; i < ARRAYS; i++)
 		buf_release(&b[i]);
 	return err;

@@ -211,14 +211,18 @@ enum queue_error MUST_CHECK queue_load_get(struct queue *q,
 struct queue_object {
 	const char *deployment;
 	const char *epoch;
-	uint64_t seq; /* 0: the store gave none, the ETag names the content */
+	uint64_t seq; /* 0: the store gave none: it was seen, not told of */
 	const char *version_id;
 	const char *bucket;
 	const char *key;
 	uint64_t size;
 	const char *content_type;
 	const char *etag;
+	int64_t modified_us; /* its last change, by the store's clock */
+	int64_t asked_us;    /* of what was seen: queue_clock() before asking */
 };
+/* The time by the database's clock. */
+enum queue_error MUST_CHECK queue_clock(struct queue *q, int64_t *us);
 
 struct queue_video {
 	const char *id;
@@ -244,7 +248,8 @@ struct queue_video {
  * queue_complete_upload - the video and its jobs of an uploaded object, the
  * same ids however often and in whatever order with the relay it is called
  * (same dedupe_key). @title NULL: as it is, at first the file name.
- * NOT_FOUND when the user has no intent for the key.
+ * NOT_FOUND when the user has no intent for the key; CONFLICT when an object
+ * that was seen may be older than what the video speaks of: ask anew.
  */
 enum queue_error MUST_CHECK queue_complete_upload(
     struct queue *q, const char *user, const struct queue_object *object,
@@ -252,7 +257,8 @@ enum queue_error MUST_CHECK queue_complete_upload(
     struct queue_video *video, char process_job[UUID_TEXT_MAX],
     char ai_job[UUID_TEXT_MAX]);
 /* Videos and jobs of objects that have none: *made counts them. users[i]: the
- * key of objects[i] names its user, as in struct queue_event. */
+ * key of objects[i] names its user, as in struct queue_event. Objects that may
+ * be older than what their video speaks of are left out. */
 enum queue_error MUST_CHECK queue_resync(struct queue *q,
 					 const struct queue_object *objects,
 					 const bool *users, size_t n,

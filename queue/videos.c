@@ -58,28 +58,29 @@ check_intent(struct pg_tx *tx, const struct queue_object *object)
 }
 
 static enum queue_error
-ingest(struct pg_tx *tx, const struct queue_object *object,
+ingest(struct pg_tx *tx, const struct queue_object *o,
        char video[UUID_TEXT_MAX])
 {
-	static const struct pg_stmt stmt = {
+	static const struct pg_stmt told = {
 		"video_ingest",
 		"SELECT id FROM video_ingest($1, $2, $3, $4, $5, $6, $7, $8,"
-		" $9)"
+		" $9, to_timestamp($10))"
 	};
 	struct pg_args args = { 0 };
 	PGresult *r;
 	enum queue_error err;
 
-	pg_text(&args, object->deployment);
-	pg_text(&args, object->epoch);
-	pg_int(&args, (int64_t)object->seq);
-	pg_text(&args, object->version_id);
-	pg_text(&args, object->bucket);
-	pg_text(&args, object->key);
-	pg_int(&args, (int64_t)object->size);
-	pg_text(&args, object->content_type);
-	pg_text(&args, object->etag);
-	err = pg_exec(tx, &stmt, &args, &r);
+	pg_text(&args, o->deployment);
+	pg_text(&args, o->epoch);
+	pg_int(&args, (int64_t)o->seq);
+	pg_text(&args, o->version_id);
+	pg_text(&args, o->bucket);
+	pg_text(&args, o->key);
+	pg_int(&args, (int64_t)o->size);
+	pg_text(&args, o->content_type);
+	pg_text(&args, o->etag);
+	pg_time(&args, o->modified_us);
+	err = pg_exec(tx, &told, &args, &r);
 	if (!err)
 		pg_get_uuid(r, 0, 0, video);
 	PQclear(r);
@@ -125,7 +126,8 @@ queue_complete_upload(struct queue *q, const char *user,
 	if (!err)
 		err = pg_become_service(&tx);
 	if (!err)
-		err = ingest(&tx, object, id);
+		err = object->seq ? ingest(&tx, object, id)
+				  : videos_seen(&tx, object, true, id, NULL);
 	if (!err)
 		err = name_video(&tx, id, file_name, title, &r);
 	err = pg_finish(&tx, err);

@@ -15,5 +15,11 @@ enum queue_error MUST_CHECK videos_begin_owned(struct queue *q,
 					       const char *user,
 					       const char *video,
 					       struct pg_tx *tx);
+/* Gives an object without a sequence its video. *made, if not NULL: its
+ * content is news. */
+enum queue_error MUST_CHECK videos_seen(struct pg_tx *tx,
+					const struct queue_object *object,
+					bool users, char video[UUID_TEXT_MAX],
+					bool *made);
 
 #endif

@@ -243,6 +243,14 @@ fill(struct api *api, const struct api_conf *conf)
 	const struct conf *c = conf->conf;
 
 	api->conf = *conf;
+	api->sighting =
+	    (struct sighting_conf){ .store = conf->store,
+				    .queue = conf->queue,
+				    .deployment = api->deployment_id,
+				    .bucket = c->aws_s3_bucket,
+				    .max_bytes = c->max_upload_bytes,
+				    .remote = strcmp(c->backend, "s3") == 0,
+				    .account = conf->account };
 	api->signer = (struct auth_signer){
 		.access_key = slice_str(conf_root_access_key(c)),
 		.secret_key = slice_str(conf_root_secret_key(c)),

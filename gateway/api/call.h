@@ -18,6 +18,7 @@
 #include "gateway/api/limits.h"
 #include "gateway/api/live.h"
 #include "gateway/http/http.h"
+#include "gateway/sighting.h"
 
 #include <stdatomic.h>
 
@@ -55,6 +56,7 @@ extern const size_t api_routes_n;
 struct api {
 	struct api_conf conf;
 	char deployment_id[40];
+	struct sighting_conf sighting;
 	struct auth_signer signer;
 	struct auth_jwt_conf jwt;
 	struct jwks_source *keys;	  /* NULL: none are configured */

@@ -7,25 +7,24 @@
 
 /* The object as the store has it: false when answered. */
 static bool
-uploaded_object(struct api_call *c, const char *key, struct store_object *out)
+uploaded_object(struct api_call *c, const char *key, struct queue_object *out)
 {
-	struct slice bucket = slice_str(c->api->conf.conf->aws_s3_bucket);
-	uint64_t max = c->api->conf.conf->max_upload_bytes;
-	enum s3_error err =
-	    store_get(c->api->conf.store, &STORE_REF(bucket, slice_str(key)),
-		      NULL, &c->arena, out, NULL);
-
-	if (err == S3_OK && out->size > max)
-		upload_fail_too_large(c, 400, max);
-	else if (err == S3_OK && !api_video_type(store_headers_get(
-				     &out->headers, "content-type")))
-		api_fail(c, 400, "Only video files are allowed");
-	else if (err == S3_OK)
+	switch (sighting_look(&c->api->sighting, key, &c->arena, out)) {
+	case SIGHTING_OBJECT:
 		return true;
-	else if (err == S3_ERR_NO_SUCH_KEY || err == S3_ERR_NO_SUCH_BUCKET)
+	case SIGHTING_TOO_LARGE:
+		upload_fail_too_large(c, 400,
+				      c->api->conf.conf->max_upload_bytes);
+		break;
+	case SIGHTING_NO_VIDEO:
+		api_fail(c, 400, "Only video files are allowed");
+		break;
+	case SIGHTING_ABSENT:
 		api_fail(c, 409, "The file has not been uploaded yet");
-	else
+		break;
+	default:
 		api_unavailable(c, "The object store is not available");
+	}
 	return false;
 }
 
@@ -33,30 +32,19 @@ bool
 upload_complete(struct api_call *c, const char *key, const char *file_name,
 		const char *title, struct upload_result *out)
 {
+	enum queue_error err = QUEUE_CONFLICT;
 	struct queue_object object;
-	struct store_object stored;
 
-	if (!uploaded_object(c, key, &stored))
-		return false;
-	object = (struct queue_object){
-		.deployment = c->api->deployment_id,
-		.epoch = stored.epoch,
-		.seq = stored.seq,
-		.version_id = stored.version_id,
-		.bucket = c->api->conf.conf->aws_s3_bucket,
-		.key = key,
-		.size = stored.size,
-		.content_type =
-		    arena_cstr(&c->arena, store_headers_get(&stored.headers,
-							    "content-type")),
-		.etag = stored.etag
-	};
-	return api_queue_ok(c,
-			    queue_complete_upload(
-				c->api->conf.queue, c->user, &object, file_name,
-				title && *title ? title : NULL, &c->arena,
-				&out->video, out->process_job, out->ai_job),
-			    UPLOAD_NOT_FOUND,
+	/* replaced between the look and the database: look again */
+	for (int i = 0; i < SIGHTING_TRIES && err == QUEUE_CONFLICT; i++) {
+		if (!uploaded_object(c, key, &object))
+			return false;
+		err = queue_complete_upload(
+		    c->api->conf.queue, c->user, &object, file_name,
+		    title && *title ? title : NULL, &c->arena, &out->video,
+		    out->process_job, out->ai_job);
+	}
+	return api_queue_ok(c, err, UPLOAD_NOT_FOUND,
 			    "The file has been replaced meanwhile");
 }
 
