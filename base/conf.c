@@ -473,6 +473,19 @@ conf_root_secret_key(const struct conf *c)
 				   : c->root_password;
 }
 
+void
+conf_s3_upstream(const struct conf *c, char out[CONF_ENDPOINT_MAX])
+{
+	bool china = slice_starts(slice_str(c->aws_region), SLICE("cn-"));
+
+	if (c->s3_endpoint[0])
+		snprintf(out, CONF_ENDPOINT_MAX, "%s", c->s3_endpoint);
+	else
+		snprintf(out, CONF_ENDPOINT_MAX,
+			 "https://s3.%.64s.amazonaws.com%s", c->aws_region,
+			 china ? ".cn" : "");
+}
+
 struct slice
 conf_s3_public_url(const struct conf *c)
 {

@@ -36,7 +36,7 @@ admin_backup(struct admin_command *c)
 		return -1;
 	}
 	log_info("backup_begun", "the index is being copied");
-	err = store_backup_begin(c->store, c->passed);
+	err = store_backup_begin(store_journal(c->store), c->passed);
 	if (err != S3_OK) {
 		snprintf(c->err, sizeof(c->err), "the index was not copied: %s",
 			 err == S3_ERR_INSUFFICIENT_STORAGE
@@ -50,7 +50,7 @@ admin_backup(struct admin_command *c)
 	}
 	if (admin_answer_early(c) == 0)
 		wait_for_peer(c);
-	store_backup_end(c->store);
+	store_backup_end(store_journal(c->store));
 	log_info("backup_ended", "blobs are no longer held");
 	return 0;
 }

@@ -29,13 +29,13 @@ admin_scrub_start(struct admin_command *c)
 		}
 		rate = (uint64_t)asked;
 	}
-	return refused(c, store_scrub_start(c->store, rate));
+	return refused(c, store_scrub_start(store_journal(c->store), rate));
 }
 
 int
 admin_scrub_stop(struct admin_command *c)
 {
-	return refused(c, store_scrub_stop(c->store));
+	return refused(c, store_scrub_stop(store_journal(c->store)));
 }
 
 static void
@@ -69,7 +69,8 @@ admin_scrub_status(struct admin_command *c)
 	struct store_scrub_status st;
 	struct buf *b = c->answer;
 
-	if (refused(c, store_scrub_status(c->store, objects, &c->arena, &st)))
+	if (refused(c, store_scrub_status(store_journal(c->store), objects,
+					  &c->arena, &st)))
 		return -1;
 	json_put_bool(b, "running", st.running);
 	json_put_bool(b, "in_index", st.in_index);

@@ -12,6 +12,7 @@
 #include "base/service.h"
 #include "gateway/admin.h"
 #include "gateway/api/api.h"
+#include "gateway/backend.h"
 #include "gateway/lease.h"
 #include "gateway/s3/app.h"
 #include "gateway/s3/default_bucket.h"
@@ -30,12 +31,11 @@
 /* index, database, lingering sockets, a lease, the same in flight */
 #define OTHER_FILES (512 + 2 * LEASE_EXTENTS_MAX)
 #define ERR_MAX 512
-#define MS_PER_DAY (24 * 3600 * 1000LL)
 
 struct gateway {
 	struct conf conf;
 	char endpoints[PATH_MAX];
-	struct store *store;
+	struct backend backend;
 	struct s3_world *world;
 	struct queue *queue;
 	struct relay *relay;
@@ -156,40 +156,18 @@ allow_files(struct gateway *g, char err[ERR_MAX])
 static int
 open_store(struct gateway *g, char err[ERR_MAX])
 {
-	const struct store_local_conf local = {
-		.data_dir = g->conf.data,
-		.inline_max = g->conf.inline_max,
-		.map_size = g->conf.index_map_size,
-		.min_free_bytes = g->conf.min_free_bytes,
-		.min_free_is_default =
-		    conf_size_is_default(&g->conf, "REELGATE_MIN_FREE_BYTES"),
-		/* a request may read twice at once; relay, lease, sweep */
-		.max_readers = 2 * (unsigned)g->conf.max_connections + 64,
-		.upload_age_max_ms =
-		    (int64_t)g->conf.upload_age_max_days * MS_PER_DAY,
-		.scrub_bytes_per_s = g->conf.scrub_bytes_per_s,
-		.scrub_interval_ms =
-		    (int64_t)g->conf.scrub_interval_days * MS_PER_DAY,
-	};
-
-	if (strcmp(g->conf.backend, "local") != 0) {
-		snprintf(err, ERR_MAX,
-			 "REELGATE_BACKEND=%.20s: the gateway serves the local "
-			 "store only so far",
-			 g->conf.backend);
-		return -1;
-	}
-	g->store = store_open_local(&local, err);
-	return g->store ? 0 : -1;
+	return backend_open(&g->backend, &g->conf, err);
 }
 
 static int
 open_world(struct gateway *g, char err[ERR_MAX])
 {
-	g->world = s3_world_new(&g->conf, g->store, err);
+	struct store *store = g->backend.store;
+
+	g->world = s3_world_new(&g->conf, store, g->backend.root_id, err);
 	if (!g->world)
 		return -1;
-	return s3_make_default_bucket(&g->conf, g->store,
+	return s3_make_default_bucket(&g->conf, store,
 				      s3_world_account(g->world), err);
 }
 
@@ -218,7 +196,7 @@ open_queue(struct gateway *g, char err[ERR_MAX])
 static int
 start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 {
-	const struct relay_conf relay = { .store = g->store,
+	const struct relay_conf relay = { .store = g->backend.store,
 					  .queue = g->queue,
 					  .region = g->conf.aws_region,
 					  .bucket = g->conf.aws_s3_bucket };
@@ -228,7 +206,7 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 	if (!g->relay)
 		return -1;
 	rundir_path(g->conf.data, "lease.sock", path, sizeof(path));
-	g->lease = lease_start(g->store, path, err);
+	g->lease = lease_start(g->backend.store, path, err);
 	return g->lease ? 0 : -1;
 }
 
@@ -236,7 +214,7 @@ static int
 start_admin(struct gateway *g, char err[ERR_MAX])
 {
 	const struct admin_conf conf = {
-		.store = g->store,
+		.store = g->backend.store,
 		.accounts = s3_world_accounts(g->world),
 		.queue = g->queue,
 		.relay = g->relay,
@@ -267,7 +245,7 @@ static int
 start_api(struct gateway *g, char err[ERR_MAX])
 {
 	const struct api_conf api = { .conf = &g->conf,
-				      .store = g->store,
+				      .store = g->backend.store,
 				      .account = s3_world_account(g->world),
 				      .queue = g->queue,
 				      .relay = g->relay,
@@ -312,7 +290,7 @@ gateway_stop(struct gateway *g)
 	relay_stop(g->relay);
 	queue_close(g->queue);
 	s3_world_free(g->world);
-	store_close(g->store);
+	backend_close(&g->backend);
 }
 
 int

@@ -7,20 +7,15 @@
 #include "base/timeval.h"
 
 #define COPY_BYTES (1u << 20)
-#define ENDPOINT_MAX 512
 
 /* Where the S3 is now: 0, or -1 when no gateway runs here. */
 static int
-find_endpoint(const struct conf *c, char out[ENDPOINT_MAX])
+find_endpoint(const struct conf *c, char out[CONF_ENDPOINT_MAX])
 {
-	if (c->s3_endpoint[0])
-		snprintf(out, ENDPOINT_MAX, "%s", c->s3_endpoint);
-	else if (strcmp(c->backend, "s3") == 0)
-		snprintf(out, ENDPOINT_MAX, "https://s3.%.64s.amazonaws.com",
-			 c->aws_region);
-	else
+	if (!c->s3_endpoint[0] && strcmp(c->backend, "s3") != 0)
 		return rundir_endpoint(c->data, "S3_ENDPOINT", out,
-				       ENDPOINT_MAX);
+				       CONF_ENDPOINT_MAX);
+	conf_s3_upstream(c, out);
 	return 0;
 }
 
@@ -32,7 +27,7 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 	struct store_s3_conf conf = { .signer = auth_signer_as(&o->signer),
 				      .region = c->aws_region,
 				      .spool_dir = spool_dir };
-	char endpoint[ENDPOINT_MAX];
+	char endpoint[CONF_ENDPOINT_MAX];
 
 	*o = (struct objects){
 		.signer = {
@@ -175,7 +170,7 @@ objects_presign(const struct objects *o, const struct conf *c,
 				.bucket = bucket,
 				.key = key,
 				.query = SLICE_EMPTY };
-	char endpoint[ENDPOINT_MAX];
+	char endpoint[CONF_ENDPOINT_MAX];
 
 	if (url.base.n == 0) {
 		if (find_endpoint(c, endpoint) != 0)

@@ -9,6 +9,7 @@ close_store(struct store *s)
 {
 	struct s3_store *s3 = s3_of(s);
 
+	s3_watch_stop(s3->watch);
 	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);
 	s3_buckets_free(s3->buckets);
@@ -45,6 +46,27 @@ static const struct store_ops s3_ops = {
 	.close = close_store,
 };
 
+static int
+start_threads(struct s3_store *s, const struct store_s3_conf *conf,
+	      char err[512])
+{
+	if (s->journal) {
+		s->settler = s3_settler_start(s, err);
+		if (!s->settler)
+			return -1;
+	}
+	snprintf(err, 512, "out of memory");
+	if (conf->watch)
+		s->watch = s3_watch_start(s, conf->watch, conf->endpoint);
+	return !conf->watch || s->watch ? 0 : -1;
+}
+
+struct store *
+store_journal(struct store *s)
+{
+	return s->ops == &s3_ops ? s3_of(s)->journal : s;
+}
+
 struct store *
 store_open_s3(const struct store_s3_conf *conf, char err[512])
 {
@@ -61,9 +83,7 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 			? s3_remote_open(conf, err)
 			: NULL;
 	s->journal = conf->journal;
-	if (s->remote && s->journal)
-		s->settler = s3_settler_start(s, err);
-	if (s->remote && (s->settler || !s->journal))
+	if (s->remote && start_threads(s, conf, err) == 0)
 		return &s->base;
 	s->journal = NULL; /* still the caller's */
 	close_store(&s->base);

@@ -199,6 +199,7 @@ s3_info(struct store *s, struct store_info *out)
 		return err;
 	out->objects = out->bytes = out->buckets = STORE_UNKNOWN;
 	out->spare_bytes = UINT64_MAX;
+	out->trouble = s3_watch_trouble(s3_of(s)->watch);
 	if (out->space == STORE_SPACE_SOFT)
 		out->space = STORE_SPACE_OK;
 	return S3_OK;

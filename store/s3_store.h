@@ -14,12 +14,14 @@
 #include "store/s3_request.h"
 
 struct s3_settler;
+struct s3_watch;
 struct s3_store {
 	struct store base;
 	struct s3_remote *remote;
 	struct s3_buckets *buckets; /* s3_bucket.h */
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
+	struct s3_watch *watch;	    /* NULL: nobody asks how it is */
 	char *owner; /* account id of buckets that are nobody else's */
 	char *spool_dir;
 };
@@ -75,6 +77,15 @@ enum s3_error s3_events(struct store *s, uint64_t after, size_t max,
 enum s3_error s3_events_wait(struct store *s, uint64_t after, int timeout_ms);
 enum s3_error s3_events_ack(struct store *s, uint64_t seq);
 enum s3_error s3_info(struct store *s, struct store_info *out);
+
+/* ---- how the endpoint is (s3_watch.c) ------------------------------------ */
+
+/* A thread that asks for the bucket now and then; NULL: no memory. */
+struct s3_watch *s3_watch_start(struct s3_store *s, const char *bucket,
+				const char *endpoint);
+void s3_watch_stop(struct s3_watch *w); /* NULL is fine */
+/* As store_info.trouble. */
+const char *s3_watch_trouble(struct s3_watch *w);
 
 /* ---- operations, as store_ops has them ---------------------------------- */
 

@@ -443,6 +443,8 @@ struct store_info {
 	uint64_t spare_bytes;
 	enum store_space space;
 	int64_t lag_us; /* how long the oldest commit has been waited for */
+	/* Why objects cannot be reached now, a few words; NULL: they can. */
+	const char *trouble;
 };
 
 struct store_ops {
@@ -603,10 +605,16 @@ struct store_s3_conf {
 	struct store *journal;
 	/* Account id of buckets of which the journal knows no other owner. */
 	const char *owner;
+	/* The bucket that is asked for now and then, for store_info.trouble;
+	 * NULL: none. */
+	const char *watch;
 	/* Where puts over 8 MiB wait for their commit; NULL: the system's. */
 	const char *spool_dir;
 };
 struct store *store_open_s3(const struct store_s3_conf *conf, char err[512]);
+/* The local store that keeps what is kept here: @s itself, or the journal of a
+ * remote one, NULL without one. Never to be closed by itself. */
+struct store *store_journal(struct store *s);
 /* Ends all work and closes; NULL is fine. No put or read may be open. */
 void store_close(struct store *s);
 

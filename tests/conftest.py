@@ -11,13 +11,26 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 
-from gateway import Gateway  # noqa: E402
+from gateway import BACKEND, Gateway  # noqa: E402
 from hook import SECRET, Receiver  # noqa: E402
 from machine import Machine  # noqa: E402
 from pg import Postgres  # noqa: E402
 from stack import Stack  # noqa: E402
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "local_store(reason): needs objects on this machine's disk;"
+        " left out with REELGATE_TEST_BACKEND=s3")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        mark = item.get_closest_marker("local_store")
+        if mark and BACKEND == "s3":
+            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
 
 
 # ---- S3 alone ---------------------------------------------------------------

@@ -29,12 +29,15 @@ api_health_ready(struct api_call *c)
 	struct store_info info;
 	struct buf b = BUF_INIT;
 	bool store_ok = store_info(c->api->conf.store, &info) == S3_OK;
-	bool ready = store_ok && db == QUEUE_OK;
+	bool reachable = store_ok && !info.trouble;
+	bool ready = reachable && db == QUEUE_OK;
 
 	relay_status(c->api->conf.relay, &relay);
 	json_open_object(&b, NULL);
 	json_put_str(&b, "status", ready ? "ready" : "unavailable");
-	json_put_str(&b, "store", word(store_ok));
+	json_put_str(&b, "store", word(reachable));
+	if (store_ok && info.trouble)
+		json_put_str(&b, "trouble", info.trouble);
 	if (store_ok) {
 		json_open_object(&b, "space");
 		json_put_str(&b, "state", store_space_name(info.space));

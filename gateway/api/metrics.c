@@ -29,9 +29,15 @@ put_store(struct api_call *c, struct buf *b)
 
 	if (store_info(c->api->conf.store, &info) != S3_OK)
 		return;
-	gauge(b, "reelgate_store_objects", info.objects, "Objects stored.");
-	gauge(b, "reelgate_store_bytes", info.bytes, "Bytes stored.");
-	gauge(b, "reelgate_store_buckets", info.buckets, "Buckets.");
+	/* Another S3 is not asked to count. */
+	if (info.objects != STORE_UNKNOWN) {
+		gauge(b, "reelgate_store_objects", info.objects,
+		      "Objects stored.");
+		gauge(b, "reelgate_store_bytes", info.bytes, "Bytes stored.");
+		gauge(b, "reelgate_store_buckets", info.buckets, "Buckets.");
+	}
+	gauge(b, "reelgate_store_reachable", !info.trouble,
+	      "1 while the objects can be reached.");
 	gauge(b, "reelgate_store_free_bytes", info.free_bytes,
 	      "Free bytes of the store's file system, without the ballast.");
 	head(b, "reelgate_store_space", "gauge", "1 for the state of space.");
@@ -54,8 +60,8 @@ put_scrub(struct api_call *c, struct buf *b)
 {
 	struct store_scrub_status st;
 
-	if (store_scrub_status(c->api->conf.store, false, &c->arena, &st) !=
-	    S3_OK)
+	if (store_scrub_status(store_journal(c->api->conf.store), false,
+			       &c->arena, &st) != S3_OK)
 		return;
 	gauge(b, "reelgate_scrub_running", st.running,
 	      "1 while the store is read and compared.");
@@ -77,7 +83,7 @@ put_index(struct api_call *c, struct buf *b)
 {
 	struct store_index_status s;
 
-	if (store_index_status(c->api->conf.store, &s) != S3_OK)
+	if (store_index_status(store_journal(c->api->conf.store), &s) != S3_OK)
 		return;
 	gauge(b, "reelgate_index_bytes", s.bytes, "Bytes of the index's file.");
 	gauge(b, "reelgate_index_used_bytes", s.used_bytes,

@@ -50,23 +50,6 @@ read_hosts(struct s3_world *w, char *err)
 	return 0;
 }
 
-/* Root's account is as stable as the store: a digest of its id. */
-static int
-make_account(struct s3_world *w, char *err)
-{
-	struct store_info info;
-	char text[64];
-	int n;
-
-	if (store_info(w->store, &info) != S3_OK) {
-		snprintf(err, 512, "cannot read the store");
-		return -1;
-	}
-	n = snprintf(text, sizeof(text), "root%s", info.deployment_id);
-	sha256_hex(text, (size_t)n, w->account_id);
-	return 0;
-}
-
 static int
 open_accounts(struct s3_world *w, char err[512])
 {
@@ -179,7 +162,8 @@ answer_health(struct s3_request *rq)
 	      slice_eq_str(http->method, "HEAD")))
 		return false;
 	http->operation = "health";
-	live = live || store_info(rq->world->store, &info) == S3_OK;
+	live = live ||
+	       (store_info(rq->world->store, &info) == S3_OK && !info.trouble);
 	http_answer(http, live ? 200 : 503, SLICE_EMPTY);
 	return true;
 }
@@ -299,7 +283,8 @@ s3_refuse(struct http_request *http, unsigned status, const char *why)
 /* ---- life cycle --------------------------------------------------------- */
 
 struct s3_world *
-s3_world_new(const struct conf *conf, struct store *store, char err[512])
+s3_world_new(const struct conf *conf, struct store *store, const char *root_id,
+	     char err[512])
 {
 	struct s3_world *w = calloc(1, sizeof(*w));
 
@@ -309,6 +294,7 @@ s3_world_new(const struct conf *conf, struct store *store, char err[512])
 	}
 	w->conf = conf;
 	w->store = store;
+	snprintf(w->account_id, sizeof(w->account_id), "%s", root_id);
 	w->app = (struct http_app){
 		.name = "s3",
 		.ctx = w,
@@ -318,8 +304,7 @@ s3_world_new(const struct conf *conf, struct store *store, char err[512])
 		.release = s3_release,
 		.refuse = s3_refuse,
 	};
-	if (read_hosts(w, err) == 0 && make_account(w, err) == 0 &&
-	    open_accounts(w, err) == 0)
+	if (read_hosts(w, err) == 0 && open_accounts(w, err) == 0)
 		return w;
 	s3_world_free(w);
 	return NULL;

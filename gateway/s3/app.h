@@ -11,9 +11,10 @@
 
 struct s3_world;
 
-/* conf and store outlive it. NULL with one line for the user in err. */
+/* conf and store outlive it. @root_id: root's account. NULL with one line for
+ * the user in err. */
 struct s3_world *s3_world_new(const struct conf *conf, struct store *store,
-			      char err[512]);
+			      const char *root_id, char err[512]);
 void s3_world_free(struct s3_world *w); /* NULL is fine */
 /* To be given to http_server_start(); lives as long as the world. */
 const struct http_app *s3_world_app(const struct s3_world *w);

@@ -76,8 +76,16 @@ s3_make_default_bucket(const struct conf *conf, struct store *store,
 		       struct slice owner, char err[512])
 {
 	struct slice name = slice_str(conf->aws_s3_bucket);
-	enum s3_error e = make(store, name, owner, slice_str(conf->aws_region));
+	struct slice region = slice_str(conf->aws_region);
+	struct store *journal = store_journal(store);
+	enum s3_error e;
 
+	/* Elsewhere it is the operator's; the journal holds but our rule. */
+	if (journal != store)
+		e = store_bucket_create(journal, name, owner, region);
+	else
+		e = make(store, name, owner, region);
+	store = journal;
 	if (e == S3_ERR_BUCKET_ALREADY_EXISTS)
 		return 0; /* somebody else's */
 	if (e == S3_OK || e == S3_ERR_BUCKET_ALREADY_OWNED_BY_YOU)

@@ -19,7 +19,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("REELGATE_BIN", ROOT / "build/release/bin"))
 ACCESS_KEY = "TESTACCESSKEY"
 SECRET_KEY = "testsecretkey-of-the-suite"
+UPSTREAM_ACCESS_KEY = "UPSTREAMACCESSKEY"
+UPSTREAM_SECRET_KEY = "upstream-secretkey-of-the-suite"
 REGION = "us-east-1"
+# s3: each gateway that says nothing else has another one as its upstream.
+BACKEND = os.environ.get("REELGATE_TEST_BACKEND", "local")
 DEFAULT_BUCKET = "socialitix-videos"
 
 
@@ -32,7 +36,9 @@ def account_number(account_id):
 
 
 class Gateway:
-    """One gateway process. restart() keeps the data directory."""
+    """One gateway process. restart() keeps the data directory. With
+    REELGATE_BACKEND=s3 and no S3_ENDPOINT it brings its upstream, another
+    gateway that lives until close()."""
 
     def __init__(self, settings=None, data=None, args=()):
         self.own_data = data is None
@@ -41,6 +47,30 @@ class Gateway:
         self.args = args
         self.log_path = self.data.with_name(self.data.name + ".log")
         self.process = None
+        self.backend = self.settings.get("REELGATE_BACKEND", BACKEND)
+        self.upstream = None
+
+    def _start_upstream(self):
+        if self.upstream is None:
+            shared = ("AWS_REGION", "AWS_S3_BUCKET")
+            self.upstream = Gateway({
+                "REELGATE_BACKEND": "local",
+                "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
+                **{k: v for k, v in self.settings.items() if k in shared}})
+            self.upstream.start()
+        return self.upstream.url
+
+    def _upstream_settings(self):
+        return {
+            "REELGATE_BACKEND": "s3",
+            "S3_ENDPOINT": self.settings.get("S3_ENDPOINT")
+            or self._start_upstream(),
+            "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
+            "REELGATE_ROOT_USER": ACCESS_KEY,
+            "REELGATE_ROOT_PASSWORD": SECRET_KEY,
+        }
 
     def environment(self):
         keep = ("PATH", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
@@ -54,6 +84,8 @@ class Gateway:
             "REELGATE_INDEX_MAP_SIZE": "8G",
             "LOG_FORMAT": "json",
         })
+        if self.backend == "s3":
+            env.update(self._upstream_settings())
         env.update(self.settings)
         return env
 
@@ -62,7 +94,9 @@ class Gateway:
                 "--s3-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0",
                 *self.args]
 
-    def start(self, timeout=30):
+    def start(self, timeout=30, until="ready"):
+        """@until: "live" for one that is not to become ready."""
+        self.until = until
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment(), stderr=log,
@@ -97,8 +131,8 @@ class Gateway:
         self.port = int(self.url.rsplit(":", 1)[1])
         openapi.watch(self.api_url, but_not=self.url)
         try:
-            with urllib.request.urlopen(self.url + "/minio/health/ready",
-                                        timeout=5) as r:
+            with urllib.request.urlopen(
+                    f"{self.url}/minio/health/{self.until}", timeout=5) as r:
                 return r.status == 200
         except OSError:
             return False
@@ -125,6 +159,9 @@ class Gateway:
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
             self.log_path.unlink(missing_ok=True)
+        if self.upstream:
+            self.upstream.close()
+            self.upstream = None
         assert status in (0, None, -signal.SIGKILL), \
             f"gateway ended with {status}: {text[-4000:]}"
 

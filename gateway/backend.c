@@ -1,0 +1,137 @@
+/*
+ * The settings of a store made into one. The s3 backend is two stores: the
+ * journal in the data directory, and what serves.
+ */
+#include "gateway/backend.h"
+#include "base/timeval.h"
+
+#define MS_PER_DAY (24 * 3600 * 1000LL)
+
+static void
+make_root_id(struct backend *b, const char *of)
+{
+	struct buf text = BUF_INIT;
+
+	buf_printf(&text, "root%s", of);
+	sha256_hex(text.p ? text.p : "", text.n, b->root_id);
+	buf_release(&text);
+}
+
+static struct store *
+open_local(const struct conf *c, char err[512])
+{
+	const struct store_local_conf local = {
+		.data_dir = c->data,
+		.inline_max = c->inline_max,
+		.map_size = c->index_map_size,
+		.min_free_bytes = c->min_free_bytes,
+		.min_free_is_default =
+		    conf_size_is_default(c, "REELGATE_MIN_FREE_BYTES"),
+		/* a request may read twice at once; relay, lease, sweep */
+		.max_readers = 2 * (unsigned)c->max_connections + 64,
+		.upload_age_max_ms =
+		    (int64_t)c->upload_age_max_days * MS_PER_DAY,
+		.scrub_bytes_per_s = c->scrub_bytes_per_s,
+		.scrub_interval_ms =
+		    (int64_t)c->scrub_interval_days * MS_PER_DAY,
+	};
+
+	return store_open_local(&local, err);
+}
+
+static int
+serve_local(struct backend *b, const struct conf *c, char err[512])
+{
+	struct store_info info;
+
+	b->store = open_local(c, err);
+	if (!b->store)
+		return -1;
+	if (store_info(b->store, &info) != S3_OK) {
+		snprintf(err, 512, "cannot read the store");
+		return -1;
+	}
+	make_root_id(b, info.deployment_id);
+	return 0;
+}
+
+/* ---- another S3 --------------------------------------------------------- */
+
+static int
+sign(void *ctx, const char *method, struct slice host, struct slice path,
+     struct slice query, struct slice payload_hash,
+     const struct store_headers *headers, struct buf *out)
+{
+	struct auth_header *list = calloc(headers->n + 1, sizeof(*list));
+	struct auth_request req = {
+		.method = slice_str(method),
+		.raw_path = path,
+		.raw_query = query,
+		.headers = list,
+		.n_headers = headers->n + 1,
+	};
+	int rc = -1;
+
+	if (list) {
+		list[0] = (struct auth_header){ SLICE("Host"), host };
+		for (size_t i = 0; i < headers->n; i++)
+			list[i + 1] =
+			    (struct auth_header){ headers->v[i].name,
+						  headers->v[i].value };
+		rc = auth_sign(&req, ctx, payload_hash, time_now_us(), out);
+	}
+	free(list);
+	return rc;
+}
+
+static int
+serve_s3(struct backend *b, const struct conf *c, char err[512])
+{
+	char endpoint[CONF_ENDPOINT_MAX];
+	struct store_s3_conf s3 = {
+		.endpoint = endpoint,
+		.sign = sign,
+		.sign_ctx = &b->signer,
+		.owner = b->root_id,
+		.watch = c->aws_s3_bucket,
+	};
+
+	if (!c->aws_access_key_id[0]) {
+		snprintf(err, 512,
+			 "REELGATE_BACKEND=s3 needs AWS_ACCESS_KEY_ID and "
+			 "AWS_SECRET_ACCESS_KEY: the pair that signs for the "
+			 "S3 that holds the objects");
+		return -1;
+	}
+	conf_s3_upstream(c, endpoint);
+	b->signer = (struct auth_signer){
+		.access_key = slice_str(c->aws_access_key_id),
+		.secret_key = slice_str(c->aws_secret_access_key),
+		.region = slice_str(c->aws_region),
+		.service = "s3",
+	};
+	make_root_id(b, endpoint);
+	s3.journal = open_local(c, err);
+	if (!s3.journal)
+		return -1;
+	b->store = store_open_s3(&s3, err);
+	if (b->store)
+		return 0;
+	store_close(s3.journal);
+	return -1;
+}
+
+int
+backend_open(struct backend *b, const struct conf *conf, char err[512])
+{
+	*b = (struct backend){ 0 };
+	return strcmp(conf->backend, "s3") == 0 ? serve_s3(b, conf, err)
+						: serve_local(b, conf, err);
+}
+
+void
+backend_close(struct backend *b)
+{
+	store_close(b->store);
+	b->store = NULL;
+}
