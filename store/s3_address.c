@@ -1,0 +1,80 @@
+/*
+ * A bucket's address. AWS wants the bucket in the host ("Virtual hosting of
+ * buckets", Amazon S3 User Guide); a certificate for *.host does not hold for
+ * a name with a dot, so such a bucket stays in the path. Other endpoints seldom
+ * have a DNS name for each bucket.
+ */
+#include "store/s3_address.h"
+
+static const char *const schemes[] = { "https://", "http://" };
+
+/* The host of the endpoint; empty when it is no plain URL. */
+static struct slice
+endpoint_host(struct slice endpoint)
+{
+	struct slice host = SLICE_EMPTY;
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (slice_starts(endpoint, slice_str(schemes[i])))
+			host = slice_from(endpoint, strlen(schemes[i]));
+	if (slice_ends(host, SLICE("/")))
+		host.n--;
+	for (size_t i = 0; i < host.n; i++)
+		if (host.p[i] <= ' ' || strchr("/?#@\\", host.p[i]) ||
+		    (unsigned char)host.p[i] >= 0x7f)
+			return SLICE_EMPTY;
+	return host;
+}
+
+const char *
+s3_address_problem(const struct s3_address *at)
+{
+	struct slice endpoint = slice_str(at->endpoint);
+
+	if (endpoint.n && endpoint_host(endpoint).n == 0)
+		return "not a URL like https://s3.example.org";
+	return NULL;
+}
+
+static bool
+is_aws(struct slice host)
+{
+	return slice_ends(host, SLICE(".amazonaws.com")) ||
+	       slice_ends(host, SLICE(".amazonaws.com.cn"));
+}
+
+static void
+put_aws_host(struct buf *out, const char *region)
+{
+	if (!*region)
+		region = "us-east-1";
+	buf_printf(out, "s3.%s.amazonaws.com%s", region,
+		   slice_starts(slice_str(region), SLICE("cn-")) ? ".cn" : "");
+}
+
+bool
+s3_address_put(const struct s3_address *at, struct slice bucket,
+	       struct buf *out)
+{
+	struct slice endpoint = slice_str(at->endpoint);
+	struct slice host = endpoint_host(endpoint);
+	bool aws = endpoint.n == 0 || is_aws(host);
+	bool in_host = at->style == STORE_S3_STYLE_HOST ||
+		       (at->style == STORE_S3_STYLE_AUTO && aws);
+
+	if (s3_address_problem(at))
+		return false;
+	in_host = in_host && bucket.n && slice_chr(bucket, '.') < 0;
+	buf_put(out, endpoint.n
+			 ? slice_head(endpoint, (size_t)(host.p - endpoint.p))
+			 : SLICE("https://"));
+	if (in_host) {
+		buf_put(out, bucket);
+		buf_putc(out, '.');
+	}
+	if (endpoint.n)
+		buf_put(out, host);
+	else
+		put_aws_host(out, at->region);
+	return in_host;
+}

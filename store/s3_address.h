@@ -1,0 +1,27 @@
+/*
+ * s3_address.h - where a bucket of another S3 is: the one place that decides
+ * between its name in the host and in the path, for requests of the s3 backend
+ * and for URLs that are signed for others. Pure functions.
+ */
+#ifndef STORE_S3_ADDRESS_H
+#define STORE_S3_ADDRESS_H
+
+#include "store/store.h"
+
+struct s3_address {
+	const char *endpoint; /* scheme://host[:port][/]; "": AWS's */
+	const char *region;   /* "": us-east-1 */
+	enum store_s3_style style;
+};
+
+/* Of the settings: NULL, or what is wrong with the endpoint. */
+const char *s3_address_problem(const struct s3_address *at);
+/*
+ * s3_address_put - appends "scheme://host[:port]" of a bucket, without a slash
+ * behind. True: the bucket stands in the host; false: it begins the path. An
+ * endpoint with a problem appends nothing. Memory shortage is out's.
+ */
+bool s3_address_put(const struct s3_address *at, struct slice bucket,
+		    struct buf *out);
+
+#endif
