@@ -3,7 +3,6 @@
  * journal in the data directory, and what serves.
  */
 #include "gateway/backend.h"
-#include "base/timeval.h"
 
 #define MS_PER_DAY (24 * 3600 * 1000LL)
 
@@ -58,40 +57,13 @@ serve_local(struct backend *b, const struct conf *c, char err[512])
 /* ---- another S3 --------------------------------------------------------- */
 
 static int
-sign(void *ctx, const char *method, struct slice host, struct slice path,
-     struct slice query, struct slice payload_hash,
-     const struct store_headers *headers, struct buf *out)
-{
-	struct auth_header *list = calloc(headers->n + 1, sizeof(*list));
-	struct auth_request req = {
-		.method = slice_str(method),
-		.raw_path = path,
-		.raw_query = query,
-		.headers = list,
-		.n_headers = headers->n + 1,
-	};
-	int rc = -1;
-
-	if (list) {
-		list[0] = (struct auth_header){ SLICE("Host"), host };
-		for (size_t i = 0; i < headers->n; i++)
-			list[i + 1] =
-			    (struct auth_header){ headers->v[i].name,
-						  headers->v[i].value };
-		rc = auth_sign(&req, ctx, payload_hash, time_now_us(), out);
-	}
-	free(list);
-	return rc;
-}
-
-static int
 serve_s3(struct backend *b, const struct conf *c, char err[512])
 {
 	char endpoint[CONF_ENDPOINT_MAX];
 	struct store_s3_conf s3 = {
 		.endpoint = endpoint,
-		.sign = sign,
-		.sign_ctx = &b->signer,
+		.region = c->aws_region,
+		.signer = auth_signer_as(&b->signer),
 		.owner = b->root_id,
 		.watch = c->aws_s3_bucket,
 	};

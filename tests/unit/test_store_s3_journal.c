@@ -18,12 +18,10 @@
 static struct http_script script;
 
 static int
-sign(void *ctx, const char *method, struct slice host, struct slice path,
-     struct slice query, struct slice payload_hash,
-     const struct store_headers *headers, struct buf *out)
+sign(const void *ctx, const struct signer_request *req,
+     struct signer_chain *chain, struct buf *out)
 {
-	(void)ctx, (void)method, (void)host, (void)path, (void)query;
-	(void)payload_hash, (void)headers, (void)out;
+	(void)ctx, (void)req, (void)chain, (void)out;
 	return 0;
 }
 
@@ -31,7 +29,7 @@ sign(void *ctx, const char *method, struct slice host, struct slice path,
 static struct s3_store *
 begin(struct fixture *f, const char *const *answers, size_t n)
 {
-	struct store_s3_conf conf = { .sign = sign,
+	struct store_s3_conf conf = { .signer.sign = sign,
 				      .journal = f->s,
 				      .owner = "root-of-all" };
 	char endpoint[64], err[512] = "";
@@ -174,7 +172,7 @@ test_a_refusal_makes_none(void **state)
 static void
 test_without_a_journal_there_are_no_events(void **state)
 {
-	struct store_s3_conf conf = { .sign = sign,
+	struct store_s3_conf conf = { .signer.sign = sign,
 				      .endpoint = "http://127.0.0.1:9" };
 	char err[512];
 	struct store *s = store_open_s3(&conf, err);
