@@ -15,7 +15,7 @@ CHANGED = ("overwritten", "deleted")  # ways in which contents have an end
 # What a run may have failed of: the blows, not the product. A killed media
 # worker looks like one out of memory. The rest is what the contents are or
 # what their client did.
-BLOWS = {"lease expired", "worker_limits", "store_unavailable"}
+BLOWS = {"lease expired", "worker_limits", "store_unavailable", "database"}
 NOT_TAKEN = {"webhook_http_503", "webhook_no_answer"}  # by the receiver
 REFUSED = "unsupported_media"
 ENDED = {"object removed", "object replaced", "cancelled", "object_missing"}
