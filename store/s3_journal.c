@@ -3,6 +3,7 @@
  * before it can be seen, and an event after; and what else a local store
  * answers for an endpoint that cannot, its outbox and identity.
  */
+#include "store/s3_bucket.h"
 #include "store/s3_settler.h"
 
 /* As AWS has it in the event of a delete marker: MD5 of nothing. */
@@ -31,8 +32,12 @@ s3_intend(struct s3_store *s, struct slice bucket,
 		.request_id = note->request_id,
 	};
 
+	enum s3_error err = s3_bucket_check_owner(s, bucket, note);
+
 	*out = (struct journal_intent){ 0 };
-	return s->journal ? journal_intend(s->journal, &event, out) : S3_OK;
+	if (err != S3_OK || !s->journal)
+		return err;
+	return journal_intend(s->journal, &event, out);
 }
 
 bool

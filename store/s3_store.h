@@ -51,7 +51,8 @@ size_t s3_cond_headers(const struct store_cond *cond,
  * visible. @expected: key, size, ETag and content type as far as they are
  * known; the version id only where one was named. The event name of a removal
  * is ObjectRemoved:Delete, also where a delete marker comes of it. All slices
- * and @expected must last until s3_settle(). S3_OK without a journal.
+ * and @expected must last until s3_settle(). S3_OK without a journal;
+ * NO_SUCH_BUCKET when the bucket is not note->bucket_owner's by now.
  */
 enum s3_error MUST_CHECK s3_intend(struct s3_store *s, struct slice bucket,
 				   const struct store_object *expected,
@@ -121,6 +122,16 @@ void s3_read_close(struct store_read *r);
 enum s3_error s3_remove(struct store *s, struct slice bucket,
 			struct store_removal *v, size_t n,
 			const struct store_note *note);
+/* One of them, in full. */
+enum s3_error s3_remove_one(struct s3_store *s, struct slice bucket,
+			    struct store_removal *v,
+			    const struct store_note *note);
+enum s3_error s3_tags_put(struct store *s, const struct store_ref *ref,
+			  const struct store_headers *tags,
+			  const struct store_note *note,
+			  struct store_object *out);
+enum s3_error s3_copy(struct store *s, const struct store_copy_req *req,
+		      struct store_object *out);
 enum s3_error s3_list(struct store *s, const struct store_list_req *req,
 		      struct arena *a, struct store_list_page *out);
 enum s3_error s3_list_versions(struct store *s,
@@ -130,6 +141,22 @@ enum s3_error s3_list_versions(struct store *s,
 enum s3_error s3_upload_list(struct store *s,
 			     const struct store_uploads_req *req,
 			     struct arena *a, struct store_uploads_page *out);
+enum s3_error s3_upload_create(struct store *s,
+			       const struct store_upload_req *req,
+			       char id[STORE_UPLOAD_ID_MAX]);
+enum s3_error s3_upload_get(struct store *s, struct slice bucket,
+			    struct slice key, struct slice id, struct arena *a,
+			    struct store_upload *out);
+enum s3_error s3_part_copy(struct store *s,
+			   const struct store_part_copy_req *req,
+			   struct store_part *out);
+enum s3_error s3_part_list(struct store *s, struct slice bucket,
+			   struct slice key, struct slice id, uint32_t after,
+			   uint32_t max, struct arena *a,
+			   struct store_part **out, size_t *n);
+enum s3_error s3_upload_complete(struct store *s,
+				 const struct store_complete_req *req,
+				 struct store_complete_result *out);
 enum s3_error s3_upload_abort(struct store *s, struct slice bucket,
 			      struct slice key, struct slice id);
 

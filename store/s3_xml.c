@@ -193,6 +193,38 @@ s3_ask(struct s3_store *s, const struct s3_call *call,
 	return err;
 }
 
+static int
+take_code(void *ctx, struct slice text)
+{
+	*(enum s3_error *)ctx = s3_error_by_code(text);
+	return 0;
+}
+
+static const struct xml_rule error_rules[] = {
+	{ "Error/Code", NULL, take_code },
+};
+
+enum s3_error
+s3_ask_late(struct s3_store *s, const struct s3_call *call,
+	    const struct xml_rule *rules, size_t n, void *ctx,
+	    struct http_client_answer *out)
+{
+	enum s3_error err = s3_request_run(s->remote, call, out);
+	enum s3_error late = S3_OK;
+
+	if (err != S3_OK)
+		return err;
+	if (xml_read(buf_slice(&out->body), error_rules, ARRAY_LEN(error_rules),
+		     &late) == 0)
+		return late != S3_OK
+			   ? late
+			   : s3_answer_broken(call, "an error without a code");
+	if (xml_read(buf_slice(&out->body), rules, n, ctx) != 0)
+		err = s3_answer_broken(call, "the answer is not what it "
+					     "should be");
+	return err;
+}
+
 enum s3_error
 s3_tell(struct s3_store *s, const struct s3_call *call)
 {

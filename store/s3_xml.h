@@ -67,7 +67,15 @@ enum s3_error s3_answer_broken(const struct s3_call *call, const char *what);
 enum s3_error MUST_CHECK s3_ask(struct s3_store *s, const struct s3_call *call,
 				const struct xml_rule *rules, size_t n,
 				void *ctx, struct http_client_answer *out);
-/* The same, when nothing of the answer but its outcome matters. */
+/*
+ * s3_ask_late - of an operation that may take long: the endpoint begins with
+ * 200, and what goes wrong later is an <Error> in its body.
+ */
+enum s3_error MUST_CHECK s3_ask_late(struct s3_store *s,
+				     const struct s3_call *call,
+				     const struct xml_rule *rules, size_t n,
+				     void *ctx, struct http_client_answer *out);
+/* When nothing of the answer but its outcome matters. */
 enum s3_error MUST_CHECK s3_tell(struct s3_store *s,
 				 const struct s3_call *call);
 

@@ -257,13 +257,17 @@ struct store_removal {
 
 /*
  * A copy: bytes are shared, never moved. The source is the version that
- * store_get() described as @source_seq: when the name stands for another one
- * by the time of the commit, OPERATION_ABORTED, and the caller looks again.
+ * store_get() described, by @source_seq and @source_etag and with
+ * @source_size: when the name stands for another one by the time of the
+ * commit, OPERATION_ABORTED, and the caller looks again. (The local backend
+ * knows it again by the first, a remote one by the second.)
  * What the new object shall carry is given in full.
  */
 struct store_copy_req {
 	struct store_ref source;
 	uint64_t source_seq;
+	struct slice source_etag;
+	uint64_t source_size;
 	struct slice bucket;
 	struct slice key;
 	uint64_t size_max; /* as of a put */
@@ -301,8 +305,11 @@ struct store_upload {
 	int64_t initiated_us;
 	struct slice initiator;
 	struct slice storage_class;
-	struct store_headers headers; /* not in lists */
-	struct store_headers tags;    /* not in lists */
+	/* Neither in lists, nor of a remote backend: it tells no time of
+	 * beginning either but in lists, and the owner of the bucket as the
+	 * initiator. */
+	struct store_headers headers;
+	struct store_headers tags;
 	uint16_t checksum_alg;
 	bool checksum_composite;
 };
@@ -332,6 +339,8 @@ struct store_part_copy_req {
 	struct store_part_ref part;
 	struct store_ref source;
 	uint64_t source_seq; /* as in store_copy_req */
+	struct slice source_etag;
+	uint64_t source_size;
 	uint64_t offset;
 	uint64_t size;
 	uint64_t size_max;

@@ -43,7 +43,8 @@ static inline struct store *
 fixture_open(struct fixture *f, char err[512])
 {
 	struct store_s3_conf conf = { .endpoint = f->upstream.url,
-				      .sign = upstream_sign,
+				      .signer =
+					  auth_signer_as(&upstream_signer),
 				      .owner = "root",
 				      .journal =
 					  store_open_local(&f->conf, err) };

@@ -22,43 +22,18 @@
 #define UPSTREAM_KEY "UPSTREAMKEY"
 #define UPSTREAM_SECRET "secret-of-the-upstream"
 
+static const struct auth_signer upstream_signer = {
+	.access_key = { UPSTREAM_KEY, sizeof(UPSTREAM_KEY) - 1 },
+	.secret_key = { UPSTREAM_SECRET, sizeof(UPSTREAM_SECRET) - 1 },
+	.region = { "us-east-1", 9 },
+	.service = "s3",
+};
+
 struct upstream {
 	pid_t pid;
 	char dir[160];
 	char url[128];
 };
-
-static inline int
-upstream_sign(void *ctx, const char *method, struct slice host,
-	      struct slice path, struct slice query, struct slice payload_hash,
-	      const struct store_headers *headers, struct buf *out)
-{
-	static const struct auth_signer signer = {
-		.access_key = { UPSTREAM_KEY, sizeof(UPSTREAM_KEY) - 1 },
-		.secret_key = { UPSTREAM_SECRET, sizeof(UPSTREAM_SECRET) - 1 },
-		.region = { "us-east-1", 9 },
-		.service = "s3",
-	};
-	struct auth_header *list = calloc(headers->n + 1, sizeof(*list));
-	struct auth_request req = { .method = slice_str(method),
-				    .raw_path = path,
-				    .raw_query = query,
-				    .headers = list,
-				    .n_headers = headers->n + 1 };
-	int rc = -1;
-
-	(void)ctx;
-	if (list) {
-		list[0] = (struct auth_header){ SLICE("Host"), host };
-		for (size_t i = 0; i < headers->n; i++)
-			list[i + 1] =
-			    (struct auth_header){ headers->v[i].name,
-						  headers->v[i].value };
-		rc = auth_sign(&req, &signer, payload_hash, time_now_us(), out);
-	}
-	free(list);
-	return rc;
-}
 
 static inline void
 upstream_program(char path[PATH_MAX])

@@ -185,6 +185,8 @@ copy_once(struct s3_request *rq, struct copy *c, struct store_object *out)
 		req->tags = c->from.tags;
 	req->source = c->source.ref;
 	req->source_seq = c->from.seq;
+	req->source_etag = slice_str(c->from.etag);
+	req->source_size = c->from.size;
 	return s3_condition_failed(rq, store_copy(rq->world->store, req, out));
 }
 

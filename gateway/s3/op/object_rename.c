@@ -115,6 +115,8 @@ rename_once(struct s3_request *rq, struct rename *r, struct store_object *out)
 	if (err != S3_OK)
 		return err;
 	req.source_seq = r->from.seq;
+	req.source_etag = slice_str(r->from.etag);
+	req.source_size = r->from.size;
 	req.storage_class = r->from.storage_class;
 	req.headers = r->from.headers;
 	req.tags = r->from.tags;

@@ -100,6 +100,8 @@ copy_once(struct s3_request *rq, struct part_copy *c, struct store_part *out)
 	if (err != S3_OK)
 		return err;
 	c->req.source_seq = source.seq;
+	c->req.source_etag = slice_str(source.etag);
+	c->req.source_size = source.size;
 	err = choose_range(rq, &source, &c->req);
 	if (err == S3_OK)
 		err = fill_digests(c, &source, read);
@@ -120,7 +122,7 @@ answer(struct s3_request *rq, const struct part_copy *c,
 	xml_prolog(&xml);
 	xml_open_ns(&xml, "CopyPartResult", XML_NS_S3);
 	s3_xml_time(&xml, "LastModified", part->mtime_us);
-	buf_printf(&xml, "<ETag>&quot;%s&quot;</ETag>", c->etag);
+	buf_printf(&xml, "<ETag>&quot;%s&quot;</ETag>", part->etag);
 	s3_xml_checksum(rq, &xml, c->upload.checksum_alg, c->req.checksum, 0);
 	xml_close(&xml, "CopyPartResult");
 	return s3_answer_xml(rq, &xml);
