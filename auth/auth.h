@@ -136,11 +136,11 @@ int MUST_CHECK auth_presign(const struct auth_request *req,
 			    uint32_t expires_s, int64_t now_us,
 			    struct buf *out);
 
-/* An object's URL to be signed, path style. */
+/* An object's URL to be signed. */
 struct auth_url {
 	const char *method;
-	struct slice base; /* "https://host:port", without a slash behind */
-	const char *bucket;
+	struct slice base;  /* "https://host:port", without a slash behind */
+	const char *bucket; /* NULL: base's host names it */
 	const char *key;
 	struct slice query; /* further parameters, encoded, sorted */
 	const struct auth_header *headers; /* to be sent, beside host */

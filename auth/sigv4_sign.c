@@ -250,7 +250,8 @@ auth_presign_url(const struct auth_url *url, const struct auth_signer *signer,
 	struct buf path = BUF_INIT;
 	int rc = -1;
 
-	buf_printf(&path, "/%s/", url->bucket);
+	buf_printf(&path, "/%s%s", url->bucket ? url->bucket : "",
+		   url->bucket ? "/" : "");
 	uri_encode(&path, slice_str(url->key), true);
 	if (scheme < 0 || url->n_headers > AUTH_URL_HEADERS_MAX ||
 	    !buf_ok(&path))

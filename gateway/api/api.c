@@ -238,6 +238,21 @@ on_refuse(struct http_request *req, unsigned status, const char *why)
 /* ---- life --------------------------------------------------------------- */
 
 static void
+fill_signer(struct api *api, const struct conf *c)
+{
+	api->direct = strcmp(c->s3_mode, "direct") == 0;
+	api->signer = (struct auth_signer){
+		.access_key = slice_str(api->direct ? c->aws_access_key_id
+						    : conf_root_access_key(c)),
+		.secret_key = slice_str(api->direct ? c->aws_secret_access_key
+						    : conf_root_secret_key(c)),
+		.region = slice_str(c->aws_region),
+		.service = "s3"
+	};
+	conf_s3_upstream(c, api->direct_to);
+}
+
+static void
 fill(struct api *api, const struct api_conf *conf)
 {
 	const struct conf *c = conf->conf;
@@ -251,12 +266,7 @@ fill(struct api *api, const struct api_conf *conf)
 				    .max_bytes = c->max_upload_bytes,
 				    .remote = strcmp(c->backend, "s3") == 0,
 				    .account = conf->account };
-	api->signer = (struct auth_signer){
-		.access_key = slice_str(conf_root_access_key(c)),
-		.secret_key = slice_str(conf_root_secret_key(c)),
-		.region = slice_str(c->aws_region),
-		.service = "s3"
-	};
+	fill_signer(api, c);
 	api->jwt = (struct auth_jwt_conf){ .secret = slice_str(c->jwt_secret),
 					   .audience = c->jwt_audience,
 					   .issuer = c->jwt_issuer };
@@ -329,6 +339,14 @@ api_start(const struct api_conf *conf, char err[512])
 	};
 	struct store_info info;
 
+	if (!strcmp(conf->conf->s3_mode, "direct") &&
+	    strcmp(conf->conf->backend, "s3") != 0) {
+		snprintf(err, 512,
+			 "REELGATE_S3_MODE=direct is about another "
+			 "S3: it needs REELGATE_BACKEND=s3");
+		free(api);
+		return NULL;
+	}
 	if (!api || store_info(conf->store, &info) != S3_OK) {
 		snprintf(err, 512, "video API: %s",
 			 api ? "the store does not answer" : "out of memory");

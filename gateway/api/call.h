@@ -57,7 +57,11 @@ struct api {
 	struct api_conf conf;
 	char deployment_id[40];
 	struct sighting_conf sighting;
+	/* Of presigned URLs: root's pair, or with REELGATE_S3_MODE=direct the
+	 * pair of the other S3, which is at @direct_to. */
 	struct auth_signer signer;
+	bool direct;
+	char direct_to[CONF_ENDPOINT_MAX];
 	struct auth_jwt_conf jwt;
 	struct jwks_source *keys;	  /* NULL: none are configured */
 	struct webhook_keys webhook_keys; /* none: no message is accepted */

@@ -3,6 +3,7 @@
  * object they become.
  */
 #include "gateway/api/multipart.h"
+#include "base/encode.h"
 
 #include <inttypes.h>
 
@@ -30,8 +31,8 @@ sign_part(struct api_call *c, const struct multipart *m, uint32_t number,
 
 	snprintf(length, sizeof(length), "%" PRIu64, size);
 	header.value = slice_str(length);
-	buf_printf(&query, "partNumber=%u&uploadId=%s", number,
-		   m->intent.upload_id);
+	buf_printf(&query, "partNumber=%u&uploadId=", number);
+	uri_encode(&query, slice_str(m->intent.upload_id), false);
 	put.query = buf_slice(&query);
 	api_presign(c, &put, &url);
 	json_open_object(b, NULL);

@@ -1,8 +1,10 @@
 /*
- * Presigned URLs of the S3 port, path style, signed with the root pair.
+ * Presigned URLs: of the S3 port, path style, signed with the root pair; in
+ * direct mode of the other S3, as that wants it.
  */
 #include "gateway/api/call.h"
 #include "base/timeval.h"
+#include "store/s3_address.h"
 
 #define URL_STEP_US (1800 * US_PER_S)
 
@@ -60,6 +62,22 @@ put_base(const struct api_call *c, struct buf *out)
 	buf_printf(out, "http://%s", c->api->conf.s3_address);
 }
 
+/* Where the other S3 has the bucket; true: in the host. */
+static bool
+put_direct_base(const struct api_call *c, const char *bucket, struct buf *out)
+{
+	const struct conf *conf = c->api->conf.conf;
+	char named[CONF_ENDPOINT_MAX];
+	struct s3_address at = { .endpoint = c->api->direct_to,
+				 .region = conf->aws_region };
+
+	snprintf(named, sizeof(named), "%.*s",
+		 SLICE_ARG(conf_s3_public_url(conf)));
+	if (*named)
+		at.endpoint = named;
+	return s3_address_put(&at, slice_str(bucket), out);
+}
+
 void
 api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 {
@@ -71,7 +89,10 @@ api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 				.n_headers = p->n_headers };
 	struct buf base = BUF_INIT;
 
-	put_base(c, &base);
+	if (!c->api->direct)
+		put_base(c, &base);
+	else if (put_direct_base(c, p->bucket, &base))
+		url.bucket = NULL;
 	url.base = buf_slice(&base);
 	if (!buf_ok(&base) ||
 	    auth_presign_url(&url, &c->api->signer, p->expires_s, p->now_us,

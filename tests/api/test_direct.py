@@ -1,0 +1,124 @@
+"""Uploads that go straight to another S3 (REELGATE_S3_MODE=direct): a gateway
+A, which signs for its upstream B and sees no byte of them."""
+import concurrent.futures
+import subprocess
+from urllib.parse import urlsplit
+
+import pytest
+
+from gateway import BIN, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
+from stack import BUCKET, Stack
+from web import request
+
+MIB = 1 << 20
+LIMIT = 20 * MIB
+
+
+@pytest.fixture(scope="module")
+def pair(postgres):
+    s = Stack(postgres, REELGATE_BACKEND="s3", REELGATE_S3_MODE="direct",
+              MAX_UPLOAD_BYTES=str(LIMIT))
+    s.b = s.upstream.client(access_key=UPSTREAM_ACCESS_KEY,
+                            secret_key=UPSTREAM_SECRET_KEY)
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def user(pair):
+    return pair.user()
+
+
+def at(url):
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def jobs_of(pair, key):
+    return pair.rows(f"""
+        SELECT j.id, j.type FROM job_queue j JOIN videos v ON v.id = video_id
+        WHERE v.s3_key = '{key}' AND j.status <> 'cancelled'""")
+
+
+def head(pair, key):
+    try:
+        return pair.b.head_object(Bucket=BUCKET, Key=key)
+    except pair.b.exceptions.ClientError as e:
+        return e.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_put_goes_to_the_other_s3_and_complete_upload_makes_the_video(
+        pair, user):
+    upload = user.upload_url(size=5)
+    assert at(upload["uploadUrl"]) == pair.upstream.url
+    assert UPSTREAM_ACCESS_KEY in upload["uploadUrl"]
+    assert user.complete(upload).status == 409
+    # what was signed is asked for by B: length, type, method
+    assert user.put(upload, b"longer").status == 403
+    assert user.put(upload, b"bytes", **{"Content-Type": "text/plain"}
+                    ).status == 403
+    assert user.put(upload, b"bytes").status == 200
+    stored = head(pair, upload["key"])
+    assert stored["ContentType"] == "video/mp4"
+    assert stored["Metadata"]["user-id"] == user.id
+
+    first = user.complete(upload)
+    assert first.status == 201
+    assert first.json["video"]["file_size"] == 5
+    assert at(first.json["video"]["url"]) == pair.upstream.url
+    assert request("GET", first.json["video"]["url"]).body == b"bytes"
+    again = user.complete(upload)
+    assert (again.status, again.json) == (201, first.json)
+    assert len(jobs_of(pair, upload["key"])) == 2
+    assert pair.user().complete(upload).status == 404
+
+
+def test_complete_upload_from_many_at_once_makes_one(pair, user):
+    upload = user.upload()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: user.complete(upload), range(16)))
+    assert {a.status for a in answers} == {201}
+    assert len({str(a.json["jobs"]) for a in answers}) == 1
+    assert len(jobs_of(pair, upload["key"])) == 2
+
+
+def test_the_same_url_used_again_is_another_upload(pair, user):
+    upload = user.upload_url(size=5)
+    assert user.put(upload, b"first").status == 200
+    first = user.complete(upload).json
+    assert user.put(upload, b"other").status == 200
+    second = user.complete(upload).json
+    assert second["video"]["id"] == first["video"]["id"]
+    assert second["jobs"] != first["jobs"]
+    assert len(jobs_of(pair, upload["key"])) == 2
+
+
+def test_too_large_is_deleted_and_refused(pair, user):
+    upload = user.upload_url()  # no length was announced
+    assert user.put(upload, bytes(LIMIT + 1)).status == 200
+    answer = user.complete(upload)
+    assert (answer.status, answer.json) == (
+        400, {"error": "File size exceeds 20MB limit"})
+    assert head(pair, upload["key"]) == 404
+    assert user.complete(upload).status == 404
+    assert not pair.rows(
+        f"SELECT 1 FROM videos WHERE s3_key = '{upload['key']}'")
+
+    exact = user.upload_url()
+    assert user.put(exact, bytes(LIMIT)).status == 200
+    assert user.complete(exact).status == 201
+
+
+@pytest.mark.parametrize("settings, says", [
+    ({"REELGATE_S3_MODE": "spool"}, "none of proxy|direct"),
+    ({"REELGATE_S3_MODE": "direct", "REELGATE_BACKEND": "local"},
+     "REELGATE_S3_MODE=direct is about another S3: it needs"
+     " REELGATE_BACKEND=s3"),
+])
+def test_settings_that_are_refused(tmp_path, settings, says):
+    done = subprocess.run(
+        [BIN / "reelgate-gateway", "--data", tmp_path, "--s3-listen",
+         "127.0.0.1:0", "--api-listen", "127.0.0.1:0"], env=settings,
+        capture_output=True, text=True, timeout=30)
+    assert done.returncode == 78
+    assert says in done.stderr
