@@ -11,8 +11,8 @@
 #include <pthread.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define STALL_US (30 * US_PER_S)
-#define STALL_BYTES (30u << 10)
+#define STALL_MS 30000
+#define STALL_BYTES_PER_MS 1
 #define CONNECTION_AGE_S 20L
 #define CONNECTIONS_KEPT 4L
 #define HEADERS_MAX (64u << 10)
@@ -33,17 +33,19 @@ struct http_client {
 	struct curl_slist *headers;
 	struct http_client_answer *out;
 	const struct http_client_body *body; /* NULL: none */
-	uint64_t sent;			     /* bytes of body libcurl took */
-	struct slice give;		     /* to be sent now */
-	char *into;			     /* where received bytes go ... */
-	size_t into_n;			     /* ... and how many */
-	bool wants_body;		     /* libcurl asked in vain */
-	bool has_paused;		     /* either direction */
-	bool answered;			     /* final status and headers came */
-	bool done;			     /* rc is the outcome */
+	bool once;
+	uint64_t sent;	   /* bytes of body libcurl took */
+	struct slice give; /* to be sent now */
+	char *into;	   /* where received bytes go ... */
+	size_t into_n;	   /* ... and how many */
+	bool wants_body;   /* libcurl asked in vain */
+	bool has_paused;   /* either direction */
+	bool answered;	   /* final status and headers came */
+	bool done;	   /* rc is the outcome */
 	CURLcode rc;
 
 	int64_t deadline_us;
+	int64_t stall_ms;
 	int64_t waited_us; /* since moved_before was looked at */
 	curl_off_t moved_before;
 };
@@ -183,7 +185,7 @@ on_rewind(void *user, curl_off_t offset, int origin)
 {
 	struct http_client *c = user;
 
-	if (origin != SEEK_SET || offset < 0 || !c->body->read_at)
+	if (origin != SEEK_SET || offset < 0 || !c->body->read_at || c->once)
 		return CURL_SEEKFUNC_FAIL;
 	c->sent = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
@@ -280,7 +282,7 @@ set_body(struct http_client *c, const char *method)
 static void
 clear(struct http_client *c)
 {
-	buf_clear(&c->spare);
+	buf_release(&c->spare); /* many clients wait with nothing to do */
 	c->spare_at = 0;
 	c->headers = NULL;
 	c->sent = 0;
@@ -304,11 +306,13 @@ http_client_begin(struct http_client *c, const struct http_client_call *call,
 	clear(c);
 	c->out = out;
 	c->body = call->body;
+	c->once = call->once;
 	c->headers = header_list(call);
 	if (!c->headers) {
 		snprintf(out->error, sizeof(out->error), "out of memory");
 		return HTTP_CLIENT_INTERNAL;
 	}
+	c->stall_ms = call->stall_ms ? call->stall_ms : STALL_MS;
 	if (call->timeout_ms)
 		c->deadline_us = time_mono_us() + call->timeout_ms * 1000ll;
 	curl_easy_reset(c->easy);
@@ -395,12 +399,12 @@ measure(struct http_client *c, int64_t waited_us)
 	curl_off_t up = 0, down = 0;
 
 	c->waited_us += waited_us;
-	if (c->waited_us < STALL_US)
+	if (c->waited_us < c->stall_ms * 1000)
 		return;
 	curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &up);
 	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
-	if (up + down - c->moved_before < STALL_BYTES)
-		finish(c, CURLE_OPERATION_TIMEDOUT, "no progress for 30 s");
+	if (up + down - c->moved_before < c->stall_ms * STALL_BYTES_PER_MS)
+		finish(c, CURLE_OPERATION_TIMEDOUT, "no progress for too long");
 	c->moved_before = up + down;
 	c->waited_us = 0;
 }
@@ -408,7 +412,9 @@ measure(struct http_client *c, int64_t waited_us)
 static void
 wait_for_it(struct http_client *c)
 {
-	int64_t now = time_mono_us(), most = STALL_US - c->waited_us;
+	int64_t now = time_mono_us(), most;
+
+	most = c->stall_ms * 1000 - c->waited_us;
 
 	if (most > c->deadline_us - now)
 		most = c->deadline_us > now ? c->deadline_us - now : 0;

@@ -48,7 +48,9 @@ struct http_client_call {
 	/* "Name: value\r\n" lines; Content-Length is added from the body. */
 	struct slice headers;
 	const struct http_client_body *body; /* NULL: none */
+	bool once; /* never sent again, even if a kept connection had died */
 	int timeout_ms; /* for the whole exchange; 0: only the stall limit */
+	int stall_ms;	/* waiting with less than 1 KiB/s; 0: 30 s */
 	/* PEM file of the authorities to be believed; NULL: the system's */
 	const char *ca_file;
 	/* Of http_client_run(): body bytes accepted of the answer; more is
@@ -63,7 +65,7 @@ struct http_client_call {
 struct http_client_answer {
 	unsigned status;    /* 0: there was none */
 	struct buf headers; /* "name: value\n" lines as received */
-	struct buf body;    /* of http_client_run() */
+	struct buf body;    /* when it is collected */
 	char error[256];    /* what went wrong, for a log line */
 };
 
@@ -87,8 +89,8 @@ void http_client_answer_release(struct http_client_answer *a);
 
 /*
  * http_client_begin - starts an exchange; nothing is waited for. Exactly one
- * http_client_end() follows an HTTP_CLIENT_OK. @call->url, ->body and what it
- * reads from, and @out must live until then; @out is filled from scratch.
+ * http_client_end() follows an HTTP_CLIENT_OK. @call->body, what it reads from
+ * and @out must live until then; @out is filled from scratch.
  * Of every error below the text is in out->error.
  */
 enum http_client_error MUST_CHECK
@@ -111,6 +113,9 @@ enum http_client_error MUST_CHECK http_client_answer(struct http_client *c);
 enum http_client_error MUST_CHECK http_client_read(struct http_client *c,
 						   void *p, size_t n,
 						   size_t *got);
+/* The rest of the body into out->body; HTTP_CLIENT_REFUSED past max bytes. */
+enum http_client_error MUST_CHECK http_client_collect(
+    struct http_client *c, struct http_client_answer *out, uint64_t max);
 /* An exchange that is not whole is cut short: the other side sees it. */
 void http_client_end(struct http_client *c);
 

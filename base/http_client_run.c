@@ -35,33 +35,42 @@ refuse(struct http_client_answer *out, const char *why)
 	return HTTP_CLIENT_REFUSED;
 }
 
-/* The answer's body to where the call wants it. */
-static enum http_client_error
-take_body(struct http_client *c, const struct http_client_call *call,
-	  struct http_client_answer *out)
+static int
+take(void *ctx, const void *p, size_t n)
 {
-	bool to_sink = call->sink && out->status / 100 == 2;
-	enum http_client_error rc = HTTP_CLIENT_OK;
-	uint64_t left = call->answer_max;
-	char *p = buf_reserve(&out->body, READ_STEP);
-	size_t got = READ_STEP;
+	struct buf *body = ctx;
 
+	buf_add(body, p, n);
+	return buf_ok(body) ? 0 : -1;
+}
+
+static enum http_client_error
+take_body(struct http_client *c, struct http_client_answer *out, uint64_t max,
+	  int (*sink)(void *ctx, const void *p, size_t n), void *ctx)
+{
+	enum http_client_error rc = HTTP_CLIENT_OK;
+	size_t got = READ_STEP;
+	char *p = malloc(READ_STEP);
+
+	if (!p)
+		return HTTP_CLIENT_INTERNAL;
 	while (rc == HTTP_CLIENT_OK && got == READ_STEP) {
-		if (!p)
-			return HTTP_CLIENT_INTERNAL;
 		rc = http_client_read(c, p, READ_STEP, &got);
-		if (got > left)
-			return refuse(out, "a longer answer than is accepted");
-		left -= got;
-		if (!to_sink) {
-			out->body.n += got;
-			out->body.p[out->body.n] = '\0';
-			p = buf_reserve(&out->body, READ_STEP);
-		} else if (got && call->sink(call->sink_ctx, p, got) != 0) {
-			return refuse(out, "not wanted");
-		}
+		if (got > max)
+			rc = refuse(out, "a longer answer than is accepted");
+		else if (got && sink(ctx, p, got) != 0)
+			rc = refuse(out, "the answer was not taken");
+		max -= got;
 	}
+	free(p);
 	return rc;
+}
+
+enum http_client_error
+http_client_collect(struct http_client *c, struct http_client_answer *out,
+		    uint64_t max)
+{
+	return take_body(c, out, max, take, &out->body);
 }
 
 enum http_client_error
@@ -73,8 +82,11 @@ http_client_run(struct http_client *c, const struct http_client_call *call,
 	if (rc != HTTP_CLIENT_OK)
 		return rc;
 	rc = http_client_answer(c);
-	if (rc == HTTP_CLIENT_OK)
-		rc = take_body(c, call, out);
+	if (rc == HTTP_CLIENT_OK && call->sink && out->status / 100 == 2)
+		rc = take_body(c, out, call->answer_max, call->sink,
+			       call->sink_ctx);
+	else if (rc == HTTP_CLIENT_OK)
+		rc = http_client_collect(c, out, call->answer_max);
 	http_client_end(c);
 	if (rc != HTTP_CLIENT_OK)
 		out->status = 0;

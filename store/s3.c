@@ -9,6 +9,7 @@ close_store(struct store *s)
 {
 	struct s3_store *s3 = s3_of(s);
 
+	s3_remote_stop(s3->remote);
 	s3_watch_stop(s3->watch);
 	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);

@@ -83,8 +83,7 @@ read_step(struct s3_read *r, uint64_t offset, void *p, size_t n)
 		.key = r->key,
 		.headers = { headers, ARRAY_LEN(headers) },
 		.payload_hash = S3_EMPTY_SHA256,
-		.into = p,
-		.into_n = n,
+		.answer_max = n,
 	};
 	struct http_client_answer answer;
 	enum s3_error err;
@@ -94,8 +93,10 @@ read_step(struct s3_read *r, uint64_t offset, void *p, size_t n)
 		 (unsigned long long)(offset + n - 1));
 	headers[1].value = slice_str(range);
 	err = s3_request_run(s3_of(r->base.store)->remote, &call, &answer);
-	if (err == S3_OK && answer.status != 206)
+	if (err == S3_OK && (answer.status != 206 || answer.body.n != n))
 		err = S3_ERR_INTERNAL_ERROR;
+	if (err == S3_OK)
+		memcpy(p, answer.body.p, n);
 	http_client_answer_release(&answer);
 	return err;
 }

@@ -1,311 +1,341 @@
 /*
  * Requests of the s3 backend. Every try is signed anew, since a signature is
- * bound to its time. Clients (connections) wait in a small stack under one
- * lock; nothing else is shared.
+ * bound to its time; between two tries no connection is held.
  */
 #include "store/s3_request.h"
 #include "base/encode.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "base/timeval.h"
-#include "base/xml_read.h"
-
-#include <pthread.h>
+#include "store/s3_remote.h"
 
 #define TRIES 5
-#define BACKOFF_FIRST_US 100000u
-#define BACKOFF_MAX_US 20000000u
+#define BACKOFF_FIRST_US 100000
+#define BACKOFF_MAX_US (20 * US_PER_S)
+#define SLOT_WAIT_US (5 * US_PER_S)
+#define TIMEOUT_US (60 * US_PER_S)
 #define ERROR_BODY_MAX (64u << 10)
 #define URL_MAX (16u << 10)
+#define HEADERS_MAX (96u << 10)
 
 const char S3_EMPTY_SHA256[] =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-struct s3_remote {
-	char *endpoint; /* scheme://host[:port], no slash behind */
-	struct slice host;
-	struct store_s3_conf conf;
-	pthread_mutex_t lock; /* of idle, n_idle */
-	struct http_client *idle[S3_REQUEST_CLIENTS];
-	size_t n_idle;
+/* One try, on its way. */
+struct
+try {
+	char region[S3_REGION_MAX];
+	struct buf url;
+	struct buf headers;
+	int64_t until_us;
 };
 
-/* The host of "scheme://host[:port][/]"; empty when it is anything else. */
-static struct slice
-endpoint_host(struct slice endpoint)
-{
-	static const char *const schemes[] = { "http://", "https://" };
+/* ---- one try ------------------------------------------------------------ */
 
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		struct slice scheme = slice_str(schemes[i]), host;
-
-		if (!slice_starts(endpoint, scheme))
-			continue;
-		host = slice_from(endpoint, scheme.n);
-		if (slice_ends(host, SLICE("/")))
-			host.n--;
-		for (size_t k = 0; k < host.n; k++)
-			if (host.p[k] <= ' ' || strchr("/?#@\\", host.p[k]))
-				return SLICE_EMPTY;
-		return host;
-	}
-	return SLICE_EMPTY;
-}
-
-struct s3_remote *
-s3_remote_open(const struct store_s3_conf *conf, char err[512])
-{
-	struct slice host = endpoint_host(slice_str(conf->endpoint));
-	struct s3_remote *r;
-
-	if (host.n == 0) {
-		snprintf(err, 512,
-			 "S3_ENDPOINT: \"%.300s\" is not a URL like "
-			 "http://127.0.0.1:9000",
-			 conf->endpoint);
-		return NULL;
-	}
-	r = calloc(1, sizeof(*r));
-	if (r)
-		r->endpoint = strndup(
-		    conf->endpoint, (size_t)(host.p + host.n - conf->endpoint));
-	if (!r || !r->endpoint) {
-		free(r);
-		snprintf(err, 512, "out of memory");
-		return NULL;
-	}
-	r->conf = *conf;
-	r->host = slice_mem(r->endpoint + (host.p - conf->endpoint), host.n);
-	pthread_mutex_init(&r->lock, NULL);
-	return r;
-}
-
-void
-s3_remote_close(struct s3_remote *r)
-{
-	if (!r)
-		return;
-	while (r->n_idle)
-		http_client_free(r->idle[--r->n_idle]);
-	pthread_mutex_destroy(&r->lock);
-	free(r->endpoint);
-	free(r);
-}
-
-static struct http_client *
-client_take(struct s3_remote *r)
-{
-	struct http_client *c = NULL;
-
-	pthread_mutex_lock(&r->lock);
-	if (r->n_idle)
-		c = r->idle[--r->n_idle];
-	pthread_mutex_unlock(&r->lock);
-	return c ? c : http_client_new();
-}
-
-static void
-client_give(struct s3_remote *r, struct http_client *c)
-{
-	pthread_mutex_lock(&r->lock);
-	if (r->n_idle < S3_REQUEST_CLIENTS) {
-		r->idle[r->n_idle++] = c;
-		c = NULL;
-	}
-	pthread_mutex_unlock(&r->lock);
-	http_client_free(c);
-}
-
+/* The URL, and what of it is signed: host and path. */
 static int
-take_code(void *ctx, struct slice text)
+put_url(const struct s3_remote *r, const struct s3_call *call, struct try *t,
+	struct slice *host, struct slice *path)
 {
-	*(enum s3_error *)ctx = s3_error_by_code(text);
-	return 0;
-}
+	const struct s3_address at = s3_region_address(r, t->region);
+	bool in_host = s3_address_put(&at, call->bucket, &t->url);
+	size_t path_at = t->url.n, path_end;
 
-/* A HEAD's failure has no body, so its status must do. */
-static const struct {
-	unsigned status;
-	enum s3_error err;
-} by_status[] = {
-	{ 304, S3_ERR_NOT_MODIFIED },
-	{ 403, S3_ERR_ACCESS_DENIED },
-	{ 404, S3_ERR_NO_SUCH_KEY },
-	{ 412, S3_ERR_PRECONDITION_FAILED },
-	{ 416, S3_ERR_INVALID_RANGE },
-	{ 429, S3_ERR_SLOW_DOWN },
-	{ 503, S3_ERR_SERVICE_UNAVAILABLE },
-	{ 507, S3_ERR_INSUFFICIENT_STORAGE },
-};
-
-static enum s3_error
-answer_error(const struct http_client_answer *a)
-{
-	static const struct xml_rule rules[] = { { "Error/Code", NULL,
-						   take_code } };
-	enum s3_error err = S3_OK;
-
-	if (a->status / 100 == 2)
-		return S3_OK;
-	if (a->body.n &&
-	    xml_read(buf_slice(&a->body), rules, ARRAY_LEN(rules), &err) == 0 &&
-	    err != S3_OK)
-		return err;
-	for (size_t i = 0; i < ARRAY_LEN(by_status); i++)
-		if (by_status[i].status == a->status)
-			return by_status[i].err;
-	return S3_ERR_INTERNAL_ERROR;
-}
-
-/* Where a body of exactly `room` bytes goes. */
-struct into {
-	char *p;
-	size_t room;
-};
-
-static int
-take_body(void *ctx, const void *p, size_t n)
-{
-	struct into *into = ctx;
-
-	if (n > into->room)
+	buf_putc(&t->url, '/');
+	if (call->bucket.n && !in_host) {
+		buf_put(&t->url, call->bucket);
+		buf_putc(&t->url, '/');
+	}
+	uri_encode(&t->url, call->key, true);
+	path_end = t->url.n;
+	if (call->query.n) {
+		buf_putc(&t->url, '?');
+		buf_put(&t->url, call->query);
+	}
+	if (!buf_ok(&t->url))
 		return -1;
-	memcpy(into->p, p, n);
-	into->p += n;
-	into->room -= n;
+	*host = slice_mem(t->url.p, path_at);
+	*host = slice_from(*host, (size_t)slice_find(*host, SLICE("://")) + 3);
+	*path = slice_mem(t->url.p + path_at, path_end - path_at);
 	return 0;
 }
 
 static int
-build(const struct s3_remote *r, const struct s3_call *call, struct buf *url,
-      struct buf *headers)
+build(struct s3_exchange *x, struct try *t)
 {
+	struct s3_remote *r = x->remote;
+	const struct s3_call *call = x->call;
 	struct signer_request sign = {
 		.method = call->method,
 		.query = call->query,
 		.payload_hash = slice_str(call->payload_hash),
-		.now_us = time_now_us(),
+		.region = slice_str(t->region),
+		.now_us = s3_remote_now(r),
 	};
 	struct buf lines = BUF_INIT;
-	size_t path_at, path_end;
-	int rc;
+	struct slice host;
+	int rc = -1;
 
-	buf_puts(url, r->endpoint);
-	path_at = url->n;
-	buf_putc(url, '/');
-	if (call->bucket.n) { /* else about the account */
-		buf_put(url, call->bucket);
-		buf_putc(url, '/');
-	}
-	uri_encode(url, call->key, true);
-	path_end = url->n;
-	if (call->query.n) {
-		buf_putc(url, '?');
-		buf_put(url, call->query);
-	}
-	if (!buf_ok(url))
+	if (put_url(r, call, t, &host, &sign.path) != 0)
 		return -1;
-	buf_printf(headers, "Host: %.*s\r\n", SLICE_ARG(r->host));
+	buf_printf(&t->headers, "Host: %.*s\r\n", SLICE_ARG(host));
 	for (size_t i = 0; i < call->headers.n; i++) {
 		if (slice_chr(call->headers.v[i].value, '\n') >= 0)
 			return -1; /* would be a header of its own */
-		buf_printf(headers, "%.*s: %.*s\r\n",
+		buf_printf(&t->headers, "%.*s: %.*s\r\n",
 			   SLICE_ARG(call->headers.v[i].name),
 			   SLICE_ARG(call->headers.v[i].value));
 	}
-	sign.path = slice_mem(url->p + path_at, path_end - path_at);
-	sign.headers = buf_slice(headers);
-	rc = r->conf.signer.sign(r->conf.signer.ctx, &sign, NULL, &lines);
-	buf_put(headers, buf_slice(&lines));
+	sign.headers = buf_slice(&t->headers);
+	if (buf_ok(&t->headers))
+		rc = r->signer.sign(r->signer.ctx, &sign, &x->chain, &lines);
+	buf_put(&t->headers, buf_slice(&lines));
 	buf_release(&lines);
-	return rc == 0 && buf_ok(headers) ? 0 : -1;
+	return rc == 0 && buf_ok(&t->headers) ? 0 : -1;
+}
+
+static void
+close_client(struct s3_exchange *x)
+{
+	if (!x->client)
+		return;
+	http_client_end(x->client);
+	s3_slot_give(x->remote, x->client);
+	x->client = NULL;
+}
+
+static int
+left_ms(const struct try *t)
+{
+	int64_t left = t->until_us - time_mono_us();
+
+	return left < 1000 ? 1 : (int)(left / 1000);
 }
 
 static enum http_client_error
-try_once(struct s3_remote *r, const struct s3_call *call,
-	 struct http_client_answer *out)
+begin(struct s3_exchange *x, struct try *t, bool streams)
 {
-	struct into into = { call->into, call->into_n };
-	struct buf url = BUF_MAX(URL_MAX), headers = BUF_MAX(URL_MAX);
-	struct http_client *client = client_take(r);
-	enum http_client_error rc = HTTP_CLIENT_INTERNAL;
 	struct http_client_call http = {
-		.method = call->method,
-		.body = call->body,
-		.answer_max = call->into_n + ERROR_BODY_MAX + call->answer_max,
-		.sink = call->into ? take_body : NULL,
-		.sink_ctx = &into,
+		.method = x->call->method,
+		.body = x->call->body,
+		.once = s3_is_conditional_change(x->call),
+		.timeout_ms = streams ? 0 : left_ms(t),
+		.stall_ms = x->call->timeout_ms,
+		.ca_file = x->remote->ca_file,
 	};
+	struct http_client *client;
+	enum http_client_error rc = HTTP_CLIENT_INTERNAL;
 
-	*out = (struct http_client_answer){ 0 };
-	if (client && build(r, call, &url, &headers) == 0) {
-		http.url = url.p;
-		http.headers = buf_slice(&headers);
-		rc = http_client_run(client, &http, out);
+	x->answer = (struct http_client_answer){ 0 };
+	client = s3_slot_take(x->remote, SLOT_WAIT_US);
+	if (!client) {
+		snprintf(x->answer.error, sizeof(x->answer.error),
+			 "all %u connections are in use", S3_SLOTS);
+		return HTTP_CLIENT_UNREACHABLE;
 	}
-	if (rc == HTTP_CLIENT_OK && out->status / 100 == 2 && into.room)
-		rc = HTTP_CLIENT_BROKEN; /* a shorter body than asked for */
-	if (client)
-		client_give(r, client);
-	if (headers.p)
-		secret_wipe(headers.p, headers.n);
-	buf_release(&url);
-	buf_release(&headers);
+	if (build(x, t) == 0) {
+		http.url = t->url.p;
+		http.headers = buf_slice(&t->headers);
+		rc = http_client_begin(client, &http, &x->answer);
+	}
+	if (rc == HTTP_CLIENT_OK)
+		x->client = client;
+	else
+		s3_slot_give(x->remote, client);
 	return rc;
 }
 
-static bool
-worth_repeating(enum http_client_error rc, unsigned status)
+/* The answer with its body; the connection is free then. */
+static enum http_client_error
+collect(struct s3_exchange *x)
 {
-	static const unsigned busy[] = { 429, 500, 502, 503, 504 };
+	enum http_client_error rc = http_client_answer(x->client);
 
-	for (size_t i = 0; rc == HTTP_CLIENT_OK && i < ARRAY_LEN(busy); i++)
-		if (busy[i] == status)
-			return true;
-	return rc == HTTP_CLIENT_UNREACHABLE || rc == HTTP_CLIENT_BROKEN;
+	if (rc == HTTP_CLIENT_OK)
+		rc = http_client_collect(x->client, &x->answer,
+					 ERROR_BODY_MAX + x->call->answer_max);
+	close_client(x);
+	return rc;
 }
 
-/* Full jitter: anything up to the bound, which doubles. */
-static void
-back_off(unsigned try)
+/* x->client is left when something is to be streamed. */
+static enum http_client_error
+try_once(struct s3_exchange *x, struct try *t, bool streams)
 {
-	uint32_t r, bound = BACKOFF_FIRST_US << try;
-	struct timespec ts;
+	bool sends = streams && x->call->body && !x->call->body->read_at;
+	enum http_client_error rc;
+
+	t->url = (struct buf)BUF_MAX(URL_MAX);
+	t->headers = (struct buf)BUF_MAX(HEADERS_MAX);
+	s3_region_of(x->remote, x->call->bucket, t->region);
+	rc = begin(x, t, streams);
+	secret_release(&t->headers);
+	buf_release(&t->url);
+	if (rc != HTTP_CLIENT_OK)
+		return rc;
+	if (sends) {
+		rc = http_client_await(x->client);
+		if (rc == HTTP_CLIENT_OK)
+			return rc;
+	}
+	if (rc == HTTP_CLIENT_OK || rc == HTTP_CLIENT_ANSWERED)
+		rc = http_client_answer(x->client);
+	if (rc == HTTP_CLIENT_OK && streams && !sends &&
+	    x->answer.status / 100 == 2)
+		return rc;
+	if (rc == HTTP_CLIENT_OK)
+		return collect(x);
+	close_client(x);
+	return rc;
+}
+
+/* ---- several ------------------------------------------------------------ */
+
+/* Full jitter: anything up to the bound, which doubles. */
+static int64_t
+back_off_us(unsigned try)
+{
+	int64_t bound = (int64_t)BACKOFF_FIRST_US << try;
+	uint32_t r;
 
 	if (bound > BACKOFF_MAX_US)
 		bound = BACKOFF_MAX_US;
 	random_bytes(&r, sizeof(r));
-	r %= bound + 1;
-	ts.tv_sec = r / US_PER_S;
-	ts.tv_nsec = (long)(r % US_PER_S) * 1000;
-	nanosleep(&ts, NULL);
+	return r % (bound + 1);
+}
+
+/* What the answer taught, which makes the same request another. */
+static bool
+learn(struct s3_exchange *x, const struct try *t, const struct s3_failure *f)
+{
+	if (f->their_time_us != INT64_MIN) {
+		s3_remote_adopt_time(x->remote, f->their_time_us);
+		return true;
+	}
+	return f->region[0] && s3_region_learn(x->remote, x->call->bucket,
+					       t->region, slice_str(f->region));
+}
+
+static bool
+wait_for_next(struct s3_exchange *x, const struct try *t,
+	      const struct s3_failure *f, unsigned try)
+{
+	int64_t us = back_off_us(try);
+
+	if (us < f->wait_us)
+		us = f->wait_us;
+	return time_mono_us() + us < t->until_us && s3_token_take(x->remote) &&
+	       s3_remote_sleep(x->remote, us);
+}
+
+static enum s3_error
+run(struct s3_exchange *x, bool streams)
+{
+	int timeout_ms = x->call->timeout_ms;
+	struct try t = { .until_us =
+			     time_mono_us() +
+			     (timeout_ms ? timeout_ms * 1000ll : TIMEOUT_US) };
+	bool learnt = false, arrived = false;
+	struct s3_failure f;
+	unsigned try = 0;
+
+	for (;;) {
+		enum http_client_error rc = try_once(x, &t, streams);
+
+		if (x->client)
+			return S3_OK; /* something is to be streamed */
+		s3_judge(x->call, rc, &x->answer, &f);
+		if (f.err == S3_OK)
+			return S3_OK;
+		arrived = arrived || rc == HTTP_CLIENT_BROKEN;
+		if (!learnt && learn(x, &t, &f))
+			learnt = true;
+		else if (!f.again || ++try == TRIES ||
+			 !wait_for_next(x, &t, &f, try - 1))
+			break;
+		http_client_answer_release(&x->answer);
+	}
+	if (f.err == S3_ERR_SLOW_DOWN && arrived)
+		f.err =
+		    S3_ERR_SERVICE_UNAVAILABLE; /* an earlier try may have */
+	s3_failure_log(x->remote, x->call, &x->answer, &f);
+	return f.err;
 }
 
 enum s3_error
 s3_request_run(struct s3_remote *r, const struct s3_call *call,
 	       struct http_client_answer *out)
 {
+	struct s3_exchange x = { .remote = r, .call = call };
+	enum s3_error err = run(&x, false);
+
+	*out = x.answer;
+	secret_wipe(&x.chain, sizeof(x.chain));
+	return err;
+}
+
+/* ---- streams ------------------------------------------------------------ */
+
+enum s3_error
+s3_exchange_open(struct s3_remote *r, const struct s3_call *call,
+		 struct s3_exchange *x)
+{
+	*x = (struct s3_exchange){ .remote = r, .call = call };
+	return run(x, true);
+}
+
+void
+s3_exchange_close(struct s3_exchange *x)
+{
+	close_client(x);
+	http_client_answer_release(&x->answer);
+	secret_wipe(&x->chain, sizeof(x->chain));
+	*x = (struct s3_exchange){ 0 };
+}
+
+/* After the first byte nothing is repeated. */
+static enum s3_error
+conclude(struct s3_exchange *x, enum http_client_error rc)
+{
+	struct s3_failure f;
+
+	s3_judge(x->call, rc, &x->answer, &f);
+	if (f.err != S3_OK)
+		s3_failure_log(x->remote, x->call, &x->answer, &f);
+	return f.err;
+}
+
+enum s3_error
+s3_exchange_finish(struct s3_exchange *x)
+{
+	return x->client ? conclude(x, collect(x)) : S3_ERR_INTERNAL_ERROR;
+}
+
+enum s3_error
+s3_exchange_send(struct s3_exchange *x, const void *p, size_t n)
+{
 	enum http_client_error rc;
 	enum s3_error err;
 
-	for (unsigned try = 0;; try++) {
-		rc = try_once(r, call, out);
-		if (!worth_repeating(rc, out->status) || try + 1 == TRIES)
-			break;
-		http_client_answer_release(out);
-		back_off(try);
-	}
+	if (!x->client)
+		return S3_ERR_INTERNAL_ERROR;
+	rc = http_client_send(x->client, p, n);
 	if (rc == HTTP_CLIENT_OK)
-		err = answer_error(out);
-	else if (rc == HTTP_CLIENT_REFUSED || rc == HTTP_CLIENT_INTERNAL)
-		err = S3_ERR_INTERNAL_ERROR;
-	else
-		err = S3_ERR_SERVICE_UNAVAILABLE;
-	if (s3_error_info(err)->status >= 500)
-		log_warn("s3_request", "%s %s/%.*s/%.*s: %s %u %s",
-			 call->method, r->endpoint, SLICE_ARG(call->bucket),
-			 SLICE_ARG(call->key), s3_error_info(err)->code,
-			 out->status, out->error);
-	return err;
+		return S3_OK;
+	if (rc != HTTP_CLIENT_ANSWERED)
+		return conclude(x, rc);
+	err = s3_exchange_finish(x);
+	/* of what it has not seen it can say nothing good */
+	return err == S3_OK ? S3_ERR_INTERNAL_ERROR : err;
+}
+
+enum s3_error
+s3_exchange_read(struct s3_exchange *x, void *p, size_t n, size_t *got)
+{
+	*got = 0;
+	if (!x->client)
+		return S3_ERR_INTERNAL_ERROR;
+	return http_client_read(x->client, p, n, got) == HTTP_CLIENT_OK
+		   ? S3_OK
+		   : S3_ERR_SERVICE_UNAVAILABLE;
 }
