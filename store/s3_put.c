@@ -145,13 +145,41 @@ put_read_at(void *ctx, uint64_t offset, void *p, size_t n)
 	return 0;
 }
 
+/* One request, told before and after. */
+static enum s3_error
+send(struct s3_put *put, const struct s3_call *call,
+     const struct store_put_final *fin, struct store_object *made)
+{
+	struct s3_store *s = s3_of(put->base.store);
+	struct store_object expected = { .key = put->key,
+					 .size = put->size,
+					 .headers = { put->headers,
+						      put->n_headers } };
+	struct http_client_answer answer = { 0 };
+	struct journal_intent intent;
+	enum s3_error err;
+
+	snprintf(expected.etag, sizeof(expected.etag), "%.*s",
+		 SLICE_ARG(fin->etag));
+	err = s3_intend(s, put->bucket, &expected, &fin->note, &intent);
+	if (err != S3_OK)
+		return err;
+	err = s3_request_run(s->remote, call, &answer);
+	*made = (struct store_object){ .size = put->size,
+				       .mtime_us = time_now_us() };
+	if (err == S3_OK)
+		s3_copy_ids(&answer, made);
+	http_client_answer_release(&answer);
+	return s3_settle(s, &intent, err, made);
+}
+
 enum s3_error
 s3_put_commit(struct store_put *base, const struct store_put_final *fin,
 	      struct store_object *out)
 {
 	struct s3_put *put = (struct s3_put *)base;
 	struct http_client_body body = { put->size, put_read_at, put };
-	struct http_client_answer answer = { 0 };
+	struct store_object made;
 	uint8_t digest[HASH_BYTES_MAX];
 	char hex[SHA256_HEX_MAX];
 	struct s3_call call = {
@@ -164,19 +192,13 @@ s3_put_commit(struct store_put *base, const struct store_put_final *fin,
 	};
 	enum s3_error err = S3_ERR_INCOMPLETE_BODY;
 
-	(void)fin; /* the other side makes ETag and event */
 	if (put->announced == UINT64_MAX || put->announced == put->size) {
 		hash_final(&put->sha256, digest);
 		hex_encode(digest, SHA256_BYTES, hex);
-		err =
-		    s3_request_run(s3_of(base->store)->remote, &call, &answer);
+		err = send(put, &call, fin, &made);
 	}
-	if (err == S3_OK && out) {
-		*out = (struct store_object){ .size = put->size,
-					      .mtime_us = time_now_us() };
-		s3_copy_ids(&answer, out);
-	}
-	http_client_answer_release(&answer);
+	if (err == S3_OK && out)
+		*out = made;
 	s3_put_abort(base);
 	return err;
 }

@@ -8,7 +8,9 @@
 #include "tools/command.h"
 #include "base/credentials.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/rundir.h"
+#include "base/timeval.h"
 #include "queue/queue.h"
 #include "tools/datadir.h"
 #include "tools/health.h"
@@ -24,6 +26,7 @@
 
 #define START_MS 60000
 #define READY_MS 120000
+#define TROUBLE_US (2 * US_PER_S)
 #define DATABASE_TRIES 30
 
 struct up {
@@ -37,6 +40,8 @@ struct up {
 	char s3[256];
 	char api[256];
 	bool no_processor;
+	char trouble[128]; /* with the S3 that holds the objects, or "" */
+	int64_t trouble_since_us;
 };
 
 /* ---- what the children become -------------------------------------------- */
@@ -195,12 +200,40 @@ gateway_is_up(void *ctx)
 			       sizeof(u->api)) == 0;
 }
 
+/* Is it another S3 alone that is not there? Then all waits for it, and there
+ * is nothing that another start would make better. */
+static bool
+is_trouble_elsewhere(struct up *u, struct slice answer)
+{
+	cJSON *doc = json_parse(answer);
+	const char *trouble = doc ? json_str(doc, "trouble") : NULL;
+	const char *schema = doc ? json_str(doc, "migrations") : NULL;
+	bool yes = trouble && schema && strcmp(schema, "ok") == 0;
+
+	if (!yes)
+		u->trouble_since_us = 0;
+	else if (!u->trouble_since_us)
+		u->trouble_since_us = time_mono_us();
+	if (yes)
+		snprintf(u->trouble, sizeof(u->trouble), "%s", trouble);
+	cJSON_Delete(doc);
+	return yes && time_mono_us() - u->trouble_since_us > TROUBLE_US;
+}
+
 static bool
 all_is_ready(void *ctx)
 {
 	struct up *u = ctx;
+	struct buf answer = BUF_INIT;
+	unsigned status = health_get(u->api, "/health/ready", &answer);
+	bool done = status == 200;
 
-	return health_get(u->api, "/health/ready", NULL) == 200;
+	if (done)
+		u->trouble[0] = '\0';
+	else if (status == 503)
+		done = is_trouble_elsewhere(u, buf_slice(&answer));
+	buf_release(&answer);
+	return done;
 }
 
 static void
@@ -212,9 +245,13 @@ print_places(const struct up *u)
 	printf("  S3 endpoint  %s\n"
 	       "  video API    %s\n"
 	       "  credentials  %s\n"
-	       "  logs         %s\n"
-	       "ready\n",
+	       "  logs         %s\n",
 	       u->s3, u->api, credentials, u->log_dir);
+	if (u->trouble[0])
+		printf("not ready: %s; see the log of the gateway\n",
+		       u->trouble);
+	else
+		puts("ready");
 	fflush(stdout);
 }
 

@@ -17,6 +17,8 @@ from blobs import blobs
 from disk import SmallDisk
 from gateway import BIN, DEFAULT_BUCKET, Gateway
 
+pytestmark = pytest.mark.local_store("copies files of objects")
+
 
 @pytest.fixture
 def gateway():

@@ -47,6 +47,7 @@ def test_default_bucket_is_there_and_owned_by_the_caller(client):
     assert len(acl["Owner"]["ID"]) == 64
 
 
+@pytest.mark.local_store("another S3's default bucket is not made")
 def test_default_bucket_can_be_deleted_and_comes_back_at_start(own_gateway):
     g = own_gateway()
     client = g.client()

@@ -12,6 +12,8 @@ from blobs import blobs, flip
 from sigv4 import Signer, head
 from wire import Wire, request
 
+pytestmark = pytest.mark.local_store("harms files of objects")
+
 MIB = 1 << 20
 PART = 5 * MIB
 SMALL = random.Random(1).randbytes(100_000)

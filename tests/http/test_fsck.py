@@ -9,6 +9,8 @@ import pytest
 from blobs import blobs, flip
 from gateway import DEFAULT_BUCKET, Gateway
 
+pytestmark = pytest.mark.local_store("checks files of objects")
+
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):

@@ -77,7 +77,17 @@ def test_the_environment_block_for_aws_alone_starts_a_gateway(upstream,
         pair = dict(line.split("=", 1) for line in
                     (tmp_path / "credentials").read_text().splitlines()
                     if "=" in line and not line.startswith("#"))
-        assert pair["REELGATE_ROOT_USER"] != UPSTREAM_ACCESS_KEY
+        mine = g.client(access_key=pair["REELGATE_ROOT_USER"],
+                        secret_key=pair["REELGATE_ROOT_PASSWORD"])
+        mine.put_object(Bucket=DEFAULT_BUCKET, Key="block", Body=b"through")
+        there = upstream.client(access_key=UPSTREAM_ACCESS_KEY,
+                                secret_key=UPSTREAM_SECRET_KEY)
+        got = there.get_object(Bucket=DEFAULT_BUCKET, Key="block")
+        assert got["Body"].read() == b"through"
+        # The upstream's pair is no client's.
+        with pytest.raises(Exception, match="InvalidAccessKeyId"):
+            g.client(access_key=UPSTREAM_ACCESS_KEY,
+                     secret_key=UPSTREAM_SECRET_KEY).list_buckets()
 
 
 class Block(Gateway):
@@ -165,3 +175,11 @@ def test_what_is_kept_here_is_looked_after(before, tmp_path):
                            env=g.environment(), capture_output=True,
                            text=True, timeout=60)
     assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_gateways_before_one_s3_agree_on_who_root_is(before):
+    owners = set()
+    for _ in range(2):
+        g = before("ready")
+        owners.add(g.client().list_buckets()["Owner"]["ID"])
+    assert len(owners) == 1

@@ -10,6 +10,8 @@ import pytest
 
 from blobs import blobs, flip
 
+pytestmark = pytest.mark.local_store("scrubs files of objects")
+
 MIB = 1 << 20
 DATA = random.Random(5).randbytes(2 * MIB + 99)
 

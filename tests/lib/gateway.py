@@ -47,6 +47,7 @@ class Gateway:
         self.args = args
         self.log_path = self.data.with_name(self.data.name + ".log")
         self.process = None
+        self.keep_port = False
         self.backend = self.settings.get("REELGATE_BACKEND", BACKEND)
         self.upstream = None
 
@@ -58,6 +59,7 @@ class Gateway:
                 "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
                 **{k: v for k, v in self.settings.items() if k in shared}})
+            self.upstream.keep_port = True
             self.upstream.start()
         return self.upstream.url
 
@@ -90,8 +92,9 @@ class Gateway:
         return env
 
     def command(self):
+        port = self.port if self.keep_port and self.process else 0
         return [str(BIN / "reelgate-gateway"), "--data", str(self.data),
-                "--s3-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0",
+                "--s3-listen", f"127.0.0.1:{port}", "--api-listen", "127.0.0.1:0",
                 *self.args]
 
     def start(self, timeout=30, until="ready"):
