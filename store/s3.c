@@ -1,7 +1,8 @@
 /*
  * The s3 backend: opening, closing, the table of its operations.
  */
-#include "store/s3_bucket.h"
+#include "base/timeval.h"
+#include "store/s3_known.h"
 #include "store/s3_settler.h"
 
 static void
@@ -13,14 +14,24 @@ close_store(struct store *s)
 	s3_watch_stop(s3->watch);
 	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);
-	s3_buckets_free(s3->buckets);
+	s3_known_free(s3->known);
 	store_close(s3->journal);
 	free(s3->owner);
 	free(s3->spool_dir);
 	free(s3);
 }
 
+/* Another gateway may have changed something: it is seen as soon as what was
+ * kept is too old. */
+static uint64_t
+config_version(struct store *s)
+{
+	(void)s;
+	return (uint64_t)(time_mono_us() / S3_KNOWN_US);
+}
+
 static const struct store_ops s3_ops = {
+	.config_version = config_version,
 	.bucket_create = s3_bucket_create,
 	.bucket_head = s3_bucket_head,
 	.bucket_delete = s3_bucket_delete,
@@ -86,8 +97,8 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	s->base.ops = &s3_ops;
 	s->spool_dir = strdup(conf->spool_dir ? conf->spool_dir : P_tmpdir);
 	s->owner = strdup(conf->owner ? conf->owner : "");
-	s->buckets = s3_buckets_new();
-	s->remote = s->spool_dir && s->owner && s->buckets
+	s->known = s3_known_new();
+	s->remote = s->spool_dir && s->owner && s->known
 			? s3_remote_open(conf, err)
 			: NULL;
 	s->journal = conf->journal;

@@ -8,20 +8,10 @@
 #include "base/xml_read.h"
 #include "store/s3_store.h"
 
-/* How long an answer about a bucket is believed. */
-#define S3_BUCKET_KEPT_US (30 * 1000000LL)
-
 /* Reading ?versioning into an enum store_versioning. */
 #define S3_VERSIONING_RULES 1
 extern const struct xml_rule s3_versioning_rules[S3_VERSIONING_RULES];
 
-struct s3_buckets; /* what is known of buckets for the moment */
-/* NULL on memory shortage. */
-struct s3_buckets *s3_buckets_new(void);
-void s3_buckets_free(struct s3_buckets *b); /* NULL is fine */
-
-/* What is known of it is old: an own change, or news of another's. */
-void s3_bucket_forget(struct s3_store *s, struct slice name);
 /* Account id of its owner, in @a; of a bucket that is not there as well. */
 struct slice s3_bucket_owner(struct s3_store *s, struct slice name,
 			     struct arena *a);

@@ -1,9 +1,11 @@
 /*
  * Documents of buckets: CORS rules and tags are the endpoint's, and pass as
  * they are; notification rules are ours, since the events are, and lie in the
- * journal.
+ * journal. CORS rules are kept for a while, as each request of a browser asks
+ * for them.
  */
 #include "store/s3_bucket.h"
+#include "store/s3_known.h"
 #include "store/s3_xml.h"
 
 static const struct {
@@ -34,6 +36,21 @@ get_upstream(struct s3_store *s, struct slice bucket, enum store_config which,
 }
 
 static enum s3_error
+get_cors(struct s3_store *s, struct slice bucket, struct arena *a,
+	 struct slice *out)
+{
+	uint64_t generation;
+	enum s3_error err;
+
+	if (s3_known_find_cors(s->known, bucket, a, out, &generation))
+		return a->err ? S3_ERR_INTERNAL_ERROR : S3_OK;
+	err = get_upstream(s, bucket, STORE_CONFIG_CORS, a, out);
+	if (err == S3_OK)
+		s3_known_keep_cors(s->known, bucket, *out, generation);
+	return err;
+}
+
+static enum s3_error
 put_upstream(struct s3_store *s, struct slice bucket, enum store_config which,
 	     struct slice document)
 {
@@ -42,6 +59,7 @@ put_upstream(struct s3_store *s, struct slice bucket, enum store_config which,
 				.bucket = bucket,
 				.query = slice_str(upstream[which].query),
 				.payload_hash = S3_EMPTY_SHA256 };
+	enum s3_error err;
 
 	if (document.n) {
 		s3_document_init(&doc, document);
@@ -50,7 +68,9 @@ put_upstream(struct s3_store *s, struct slice bucket, enum store_config which,
 		call.payload_hash = doc.sha256;
 		call.headers = (struct store_headers){ &doc.content_md5, 1 };
 	}
-	return s3_tell(s, &call);
+	err = s3_tell(s, &call);
+	s3_known_forget(s->known, bucket);
+	return err;
 }
 
 enum s3_error
@@ -61,6 +81,8 @@ s3_config_get(struct store *base, struct slice bucket, enum store_config which,
 	struct store_bucket b;
 	enum s3_error err;
 
+	if (which == STORE_CONFIG_CORS)
+		return get_cors(s, bucket, a, out);
 	if (upstream[which].query)
 		return get_upstream(s, bucket, which, a, out);
 	err = s3_bucket_head(base, bucket, a, &b);

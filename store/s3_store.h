@@ -18,7 +18,7 @@ struct s3_watch;
 struct s3_store {
 	struct store base;
 	struct s3_remote *remote;
-	struct s3_buckets *buckets; /* s3_bucket.h */
+	struct s3_known *known;	    /* s3_known.h */
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
 	struct s3_watch *watch;	    /* NULL: nobody asks how it is */

@@ -44,7 +44,9 @@ config_changed(struct store *s, enum s3_error err)
 uint64_t
 store_config_version(struct store *s)
 {
-	return atomic_load(&s->config_version);
+	uint64_t own = atomic_load(&s->config_version);
+
+	return s->ops->config_version ? own + s->ops->config_version(s) : own;
 }
 
 enum s3_error

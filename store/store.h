@@ -472,6 +472,8 @@ struct store_ops {
 				    struct slice *out);
 	enum s3_error (*config_put)(struct store *, struct slice bucket,
 				    enum store_config, struct slice document);
+	/* Of what others change. NULL: nobody else does. */
+	uint64_t (*config_version)(struct store *);
 	enum s3_error (*put_begin)(struct store *, const struct store_put_req *,
 				   struct store_put **out);
 	enum s3_error (*put_write)(struct store_put *, const void *, size_t);
@@ -663,7 +665,8 @@ enum s3_error MUST_CHECK store_config_put(struct store *s, struct slice bucket,
 					  enum store_config which,
 					  struct slice document);
 /* A number that is another one once a document was replaced, or a bucket made
- * or deleted, by this process: what is read after it is at least as new. */
+ * or deleted, by this process: what is read after it is at least as new. Where
+ * others may do so, too, it also becomes another one from time to time. */
 uint64_t store_config_version(struct store *s);
 
 /* ---- objects ---------------------------------------------------------- */

@@ -228,6 +228,41 @@ fixture_put(struct store *s, struct slice key, struct slice body)
 	return fixture_put_req(s, &req, body, 65536, NULL);
 }
 
+/* An endpoint tells times in seconds, and none of a put. */
+static inline void
+fixture_same_time(int64_t a, int64_t b)
+{
+	if (fixture_is_remote)
+		assert_in_range(a - b + 2000000, 0, 4000000);
+	else
+		assert_int_equal(a, b);
+}
+
+/* How many objects the bucket shows; a local store counts them. */
+static inline void
+fixture_expect_objects(struct fixture *f, size_t n)
+{
+	struct store_list_req req = { .bucket = BUCKET, .max_keys = 1000 };
+	struct store_list_page page;
+	struct store_info info;
+
+	assert_int_equal(store_list(f->s, &req, &f->a, &page), S3_OK);
+	assert_int_equal(page.n, n);
+	assert_int_equal(store_info(f->s, &info), S3_OK);
+	assert_int_equal(info.objects, fixture_is_remote ? STORE_UNKNOWN : n);
+}
+
+static inline void
+fixture_sum(enum hash_alg alg, struct slice data, uint8_t out[HASH_BYTES_MAX])
+{
+	struct hash h;
+
+	assert_int_equal(hash_init(&h, alg), 0);
+	hash_update(&h, data.p, data.n);
+	hash_final(&h, out);
+	hash_release(&h);
+}
+
 /* The object at @key has exactly these bytes. */
 static inline void
 fixture_expect(struct fixture *f, struct slice key, struct slice body)

