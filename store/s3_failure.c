@@ -205,13 +205,19 @@ s3_judge(const struct s3_call *call, enum http_client_error rc,
 		break;
 	case HTTP_CLIENT_BROKEN:
 		out->err = S3_ERR_SERVICE_UNAVAILABLE;
-		out->again = !s3_is_conditional_change(call);
+		out->again = out->arrived = true;
 		break;
 	case HTTP_CLIENT_REFUSED:
 	case HTTP_CLIENT_INTERNAL:
 		out->err = S3_ERR_INTERNAL_ERROR;
 		break;
 	}
+	/* Who says 503 or 429 has not begun; a proxy's 504 knows nothing. */
+	if (out->err == S3_ERR_INTERNAL_ERROR || a->status == 502 ||
+	    a->status == 504)
+		out->arrived = true;
+	if (out->arrived && s3_is_conditional_change(call))
+		out->again = false;
 }
 
 void

@@ -70,6 +70,7 @@ bool s3_region_learn(struct s3_remote *r, struct slice bucket, const char *used,
 struct s3_failure {
 	enum s3_error err;	    /* S3_OK: none */
 	bool again;		    /* the same may go better later */
+	bool arrived;		    /* perhaps, and it was done */
 	bool is_pair;		    /* our own keys were refused */
 	int64_t wait_us;	    /* not before */
 	char region[S3_REGION_MAX]; /* named by the answer */

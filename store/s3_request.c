@@ -247,7 +247,7 @@ run(struct s3_exchange *x, bool streams)
 		s3_judge(x->call, rc, &x->answer, &f);
 		if (f.err == S3_OK)
 			return S3_OK;
-		arrived = arrived || rc == HTTP_CLIENT_BROKEN;
+		arrived = arrived || f.arrived;
 		if (!learnt && learn(x, &t, &f))
 			learnt = true;
 		else if (!f.again || ++try == TRIES ||

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define BROKEN "HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
 #define BUSY "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
 #define ERROR(head, xml) "HTTP/1.1 " head "\r\nConnection: close\r\n\r\n" xml
 
@@ -195,18 +196,34 @@ test_run_takes_an_error_in_a_200_for_one(void **state)
 static void
 test_run_repeats_a_condition_only_when_it_was_not_met(void **state)
 {
-	static const char *const answers[] = { "!" BUSY, "!", OK };
+	static const char *const answers[] = { "!" BUSY, "!", OK, BROKEN };
 	const struct store_header cond = { SLICE("if-none-match"), SLICE("*") };
 	struct s3_call c = call("PUT");
 
 	(void)state;
-	begin(answers, 3);
+	begin(answers, 4);
 	c.headers = (struct store_headers){ &cond, 1 };
 	assert_int_equal(run(&c), S3_ERR_SERVICE_UNAVAILABLE);
 	assert_int_equal(script.served, 2);
 	c.headers.n = 0;
 	assert_int_equal(run(&c), S3_OK);
-	end(3);
+	c.headers.n = 1;
+	assert_int_equal(run(&c), S3_ERR_INTERNAL_ERROR);
+	end(4);
+}
+
+/* The first try may have done it, whatever the second meets. */
+static void
+test_run_after_a_doubt_is_never_sure(void **state)
+{
+	static const char *const answers[] = { "!" BROKEN };
+	struct s3_call c = call("PUT");
+
+	(void)state;
+	begin(answers, 1);
+	c.timeout_ms = 2000;
+	assert_int_equal(run(&c), S3_ERR_SERVICE_UNAVAILABLE);
+	end(1);
 }
 
 static void
@@ -346,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_run_takes_an_error_in_a_200_for_one),
 		cmocka_unit_test(
 		    test_run_repeats_a_condition_only_when_it_was_not_met),
+		cmocka_unit_test(test_run_after_a_doubt_is_never_sure),
 		cmocka_unit_test(test_run_tells_what_was_never_sent),
 		cmocka_unit_test(test_tokens_run_out_and_come_back),
 		cmocka_unit_test(test_slots_are_bounded),
