@@ -272,7 +272,7 @@ static void *
 settler_main(void *arg)
 {
 	struct s3_settler *t = arg;
-	struct open_intent i;
+	struct open_intent i = { 0 };
 	int64_t not_before = 0;
 	uint32_t jitter;
 
