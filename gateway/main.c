@@ -14,6 +14,7 @@
 #include "gateway/api/api.h"
 #include "gateway/backend.h"
 #include "gateway/lease.h"
+#include "gateway/reconcile.h"
 #include "gateway/s3/app.h"
 #include "gateway/s3/default_bucket.h"
 #include "version.h"
@@ -38,7 +39,10 @@ struct gateway {
 	struct backend backend;
 	struct s3_world *world;
 	struct queue *queue;
+	char deployment[40];
+	struct sighting_conf sighting;
 	struct relay *relay;
+	struct reconciler *reconciler;
 	struct lease_server *lease;
 	struct admin_server *admin;
 	struct http_server *s3;
@@ -210,6 +214,36 @@ start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
 	return g->lease ? 0 : -1;
 }
 
+/* Objects that come to light: by complete-upload, and by the reconciler, which
+ * only another S3 needs. */
+static int
+start_reconciler(struct gateway *g, char err[ERR_MAX])
+{
+	struct store_info info;
+
+	if (store_info(g->backend.store, &info) != S3_OK) {
+		snprintf(err, ERR_MAX, "the store does not answer");
+		return -1;
+	}
+	snprintf(g->deployment, sizeof(g->deployment), "%s",
+		 info.deployment_id);
+	g->sighting = (struct sighting_conf){
+		.store = g->backend.store,
+		.queue = g->queue,
+		.deployment = g->deployment,
+		.bucket = g->conf.aws_s3_bucket,
+		.max_bytes = g->conf.max_upload_bytes,
+		.remote = strcmp(g->conf.backend, "s3") == 0,
+		.account = s3_world_account(g->world),
+	};
+	if (!g->sighting.remote || !g->conf.reconcile_s ||
+	    !*g->conf.database_url)
+		return 0;
+	g->reconciler =
+	    reconciler_start(&g->sighting, (unsigned)g->conf.reconcile_s, err);
+	return g->reconciler ? 0 : -1;
+}
+
 static int
 start_admin(struct gateway *g, char err[ERR_MAX])
 {
@@ -248,7 +282,9 @@ start_api(struct gateway *g, char err[ERR_MAX])
 				      .store = g->backend.store,
 				      .account = s3_world_account(g->world),
 				      .queue = g->queue,
+				      .sighting = &g->sighting,
 				      .relay = g->relay,
+				      .reconciler = g->reconciler,
 				      .s3_address =
 					  http_server_address(g->s3) };
 
@@ -260,8 +296,15 @@ static int
 gateway_start(struct gateway *g, char err[ERR_MAX])
 {
 	static int (*const steps[])(struct gateway *, char[ERR_MAX]) = {
-		allow_files,	       open_store,  open_world, open_queue,
-		start_relay_and_lease, start_admin, start_s3,	start_api,
+		allow_files,
+		open_store,
+		open_world,
+		open_queue,
+		start_relay_and_lease,
+		start_reconciler,
+		start_admin,
+		start_s3,
+		start_api,
 	};
 
 	log_set_level_name(g->conf.log_level); /* before any thread */
@@ -287,6 +330,7 @@ gateway_stop(struct gateway *g)
 	http_server_stop(g->s3);
 	admin_stop(g->admin);
 	lease_stop(g->lease);
+	reconciler_stop(g->reconciler);
 	relay_stop(g->relay);
 	queue_close(g->queue);
 	s3_world_free(g->world);

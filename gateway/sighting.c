@@ -109,7 +109,7 @@ sighting_take(const struct sighting_conf *conf, const char *key,
 	for (int i = 0; i < SIGHTING_TRIES && err == QUEUE_CONFLICT; i++) {
 		enum sighting s = sighting_look(conf, key, a, &object);
 
-		if (s != SIGHTING_OBJECT)
+		if (s != SIGHTING_OBJECT && s != SIGHTING_NO_VIDEO)
 			return s;
 		if (object.seq)
 			err = queue_resync(conf->queue, &object, &users, 1,

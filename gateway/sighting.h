@@ -29,9 +29,17 @@ enum sighting {
 	SIGHTING_OBJECT,
 	SIGHTING_ABSENT,
 	SIGHTING_TOO_LARGE,
-	SIGHTING_NO_VIDEO, /* its type is none */
+	SIGHTING_NO_VIDEO, /* its type is none; sighting_take() leaves that to
+			      the processor, as for an event */
 	SIGHTING_UNAVAILABLE
 };
+
+/* Of what the store made for its own use: "uploads/" itself, of no bytes. */
+static inline bool
+sighting_is_folder(struct slice key, uint64_t size)
+{
+	return size == 0 && slice_ends(key, SLICE("/"));
+}
 
 /*
  * sighting_look - what is at @key now; texts of *out in @a. Of what is too

@@ -258,14 +258,6 @@ fill(struct api *api, const struct api_conf *conf)
 	const struct conf *c = conf->conf;
 
 	api->conf = *conf;
-	api->sighting =
-	    (struct sighting_conf){ .store = conf->store,
-				    .queue = conf->queue,
-				    .deployment = api->deployment_id,
-				    .bucket = c->aws_s3_bucket,
-				    .max_bytes = c->max_upload_bytes,
-				    .remote = strcmp(c->backend, "s3") == 0,
-				    .account = conf->account };
 	fill_signer(api, c);
 	api->jwt = (struct auth_jwt_conf){ .secret = slice_str(c->jwt_secret),
 					   .audience = c->jwt_audience,

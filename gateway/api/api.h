@@ -6,6 +6,7 @@
 #define GATEWAY_API_H
 
 #include "base/conf.h"
+#include "gateway/reconcile.h"
 #include "gateway/relay.h"
 #include "queue/queue.h"
 #include "store/store.h"
@@ -18,8 +19,10 @@ struct api_conf {
 	struct store *store;
 	struct slice account; /* root's, which the API acts as */
 	struct queue *queue;
-	struct relay *relay;	/* for health and metrics; may be NULL */
-	const char *s3_address; /* of the S3 port, "127.0.0.1:9000" */
+	const struct sighting_conf *sighting;
+	struct relay *relay;	       /* for health and metrics; may be NULL */
+	struct reconciler *reconciler; /* for metrics; NULL: none */
+	const char *s3_address;	       /* of the S3 port, "127.0.0.1:9000" */
 };
 
 /* Serves conf->api_listen. NULL with one line for the user in err. */

@@ -18,7 +18,6 @@
 #include "gateway/api/limits.h"
 #include "gateway/api/live.h"
 #include "gateway/http/http.h"
-#include "gateway/sighting.h"
 
 #include <stdatomic.h>
 
@@ -56,7 +55,6 @@ extern const size_t api_routes_n;
 struct api {
 	struct api_conf conf;
 	char deployment_id[40];
-	struct sighting_conf sighting;
 	/* Of presigned URLs: root's pair, or with REELGATE_S3_MODE=direct the
 	 * pair of the other S3, which is at @direct_to. */
 	struct auth_signer signer;

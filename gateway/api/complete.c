@@ -9,7 +9,7 @@
 static bool
 uploaded_object(struct api_call *c, const char *key, struct queue_object *out)
 {
-	switch (sighting_look(&c->api->sighting, key, &c->arena, out)) {
+	switch (sighting_look(c->api->conf.sighting, key, &c->arena, out)) {
 	case SIGHTING_OBJECT:
 		return true;
 	case SIGHTING_TOO_LARGE:

@@ -23,6 +23,13 @@ gauge(struct buf *b, const char *name, uint64_t v, const char *help)
 }
 
 static void
+counter(struct buf *b, const char *name, uint64_t v, const char *help)
+{
+	head(b, name, "counter", help);
+	buf_printf(b, "%s %" PRIu64 "\n", name, v);
+}
+
+static void
 put_store(struct api_call *c, struct buf *b)
 {
 	struct store_info info;
@@ -72,10 +79,8 @@ put_scrub(struct api_call *c, struct buf *b)
 	      "When the last whole pass ended, as Unix time; 0: never.");
 	gauge(b, "reelgate_scrub_damage", st.n_damage + st.damage_lost,
 	      "Blocks and rows known to be damaged.");
-	head(b, "reelgate_store_damage_met_total", "counter",
-	     "Times that a reader or the scrubber met damage.");
-	buf_printf(b, "reelgate_store_damage_met_total %" PRIu64 "\n",
-		   st.damage_met);
+	counter(b, "reelgate_store_damage_met_total", st.damage_met,
+		"Times that a reader or the scrubber met damage.");
 }
 
 static void
@@ -112,6 +117,30 @@ put_relay(struct api_call *c, struct buf *b)
 		buf_printf(b, "reelgate_relay_state{state=\"%s\"} %d\n",
 			   relay_state_name((enum relay_state)s),
 			   relay.state == (enum relay_state)s);
+}
+
+/* What nobody told of: only with another S3 as the backend. */
+static void
+put_reconciler(struct api_call *c, struct buf *b)
+{
+	struct reconciler_status st;
+
+	if (!reconciler_status(c->api->conf.reconciler, &st))
+		return;
+	counter(b, "reelgate_reconcile_asked_total", st.asked,
+		"Uploads and objects that the other S3 was asked for.");
+	counter(b, "reelgate_reconcile_listed_total", st.listed,
+		"Keys listed there.");
+	counter(b, "reelgate_reconcile_made_total", st.made,
+		"Objects found that had no video.");
+	counter(b, "reelgate_reconcile_failures_total", st.failed,
+		"Questions that were not answered.");
+	counter(b, "reelgate_reconcile_passes_total", st.passes,
+		"Complete listings that this gateway ended.");
+	gauge(b, "reelgate_reconcile_complete_seconds",
+	      (uint64_t)(st.complete_us / US_PER_S),
+	      "When any gateway's last complete listing ended, as Unix time; "
+	      "0: never.");
 }
 
 /* Rows that were never answered are left out. */
@@ -221,6 +250,7 @@ api_metrics(struct api_call *c)
 	put_index(c, &b);
 	put_scrub(c, &b);
 	put_relay(c, &b);
+	put_reconciler(c, &b);
 	put_answers(c, &b);
 	put_jobs(c, &b);
 	if (!buf_ok(&b) || c->arena.err) {
