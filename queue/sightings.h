@@ -51,7 +51,7 @@ enum queue_error MUST_CHECK queue_pass_take(struct queue *q, const char *bucket,
 					    struct queue_pass *out);
 /* A page was dealt with: figures of the page, where it ended. @ended: that was
  * the last, and the next pass begins @every_s after this one did, or later
- * when it took long. LOST: the pass is another's now. */
+ * in a large bucket. LOST: the pass is another's now. */
 enum queue_error MUST_CHECK queue_pass_went(struct queue *q, const char *bucket,
 					    const char *holder, int lease_s,
 					    const struct queue_pass *page,

@@ -378,8 +378,9 @@ END $$;
 
 /*
  * reconcile_went - a page of the pass was dealt with. p_ended: it was the
- * last. The next pass begins after p_every, and not before twenty times what
- * this one took, so that a large bucket is listed a twentieth of the time.
+ * last. The next pass begins p_every after this one did, and not before four
+ * seconds were rested for every thousand keys, of which five a second are
+ * listed at most: a large bucket is listed a twentieth of the time.
  * False: the pass is somebody else's now.
  */
 CREATE FUNCTION reconcile_went(p_bucket text, p_holder text, p_lease interval,
@@ -396,7 +397,7 @@ BEGIN
   UPDATE reconciler SET complete_from = begun_at, complete_at = now(),
     complete_seen = seen, begun_at = NULL, after_key = '', seen = 0, made = 0,
     failed = 0, lease_until = '-infinity',
-    next_at = greatest(begun_at + p_every, now() + 20 * (now() - begun_at))
+    next_at = greatest(begun_at + p_every, now() + seen / 1000 * interval '4 s')
   WHERE p_ended AND bucket = p_bucket;
   RETURN true;
 END $$;
