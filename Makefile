@@ -69,7 +69,7 @@ POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help bench-api bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
-	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-media bench-scenes bench-programs \
+	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-remote bench-media bench-scenes bench-programs \
 	install clean
 all: $(PROGRAMS) ## build all programs (MODE=release|debug|asan|tsan)
 
@@ -205,6 +205,9 @@ bench: all bench-programs ## measure, beside the limits (ROW=get4k, QUICK=1)
 
 bench-api: all ## 500 uploads at once beside 5,000 polling users (ARGS="--seconds 20")
 	tests/bench/api.py $(ARGS)
+
+bench-remote: all $(BUILD)/bench/bench-load ## the gateway in front of another S3 (ARGS=--small)
+	tests/bench/remote.py $(ARGS)
 
 bench-queue: all $(BUILD)/bench/bench-queue ## measure the job queue beside others (ARGS=--quick)
 	tests/bench/queue_run $(ARGS)

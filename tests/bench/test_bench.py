@@ -302,3 +302,19 @@ def test_media_bench_runs(tmp_path):
     for line in lines:
         for ratio in line[5].split("/"):
             assert float(ratio) > 0
+
+
+# ---- the gateway in front of another S3 --------------------------------------
+
+def test_remote_bench_runs():
+    done = subprocess.run(
+        [FOLDER / "remote.py", "--rounds=1", "--seconds=0.2", "--parallel=2",
+         f"--size={2 << 20}", "--small"], text=True, timeout=120,
+        stdout=subprocess.PIPE)
+    lines = done.stdout.splitlines()
+    assert [line.split()[:3] for line in lines[:4]] == [
+        ["put", "2", "MiB"], ["get", "2", "MiB"], ["put", "4096", "bytes"],
+        ["get", "4096", "bytes"]]
+    assert all(" straight " in line for line in lines[:4])
+    assert all("MB at most" in line for line in lines[4:6])
+    assert lines[6:] in (["all bars met"], ["a bar was MISSED"])
