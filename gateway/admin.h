@@ -33,6 +33,13 @@
  *   events resync  -> {"buckets":[name]}: those whose rules make videos;
  *                  bucket, prefix, after -> {"seen","matched","made","after"}:
  *                  a page of objects; "after" is null at the end
+ *   migrate start  to: s3 or local, endpoint, region, access_key, secret_key,
+ *                  [bucket, prefix, rate: bytes/s, dry_run, verify_only,
+ *                  remove_extra, restart] -> {}
+ *   migrate stop   -> {}
+ *   migrate status -> {"phase","running","switched","settled","pass", each
+ *                  count of gateway/migrate.h, "notes":[line]}, and "reason"
+ *                  of one that has failed
  * Root's "created" is null. Secret keys are in the answer that makes them and
  * in no other. Peers must have the gateway's own uid or be root.
  * Each peer has a thread and one command, so a long one holds up no other.
@@ -42,6 +49,7 @@
 #define GATEWAY_ADMIN_H
 
 #include "auth/accounts.h"
+#include "gateway/migration.h"
 #include "gateway/relay.h"
 
 struct admin_server;
@@ -51,6 +59,7 @@ struct admin_conf {
 	struct accounts *accounts;
 	struct queue *queue;
 	struct relay *relay;
+	struct migration *migration;
 	const char *region;
 	const char *bucket; /* the default bucket */
 };

@@ -49,6 +49,9 @@ int admin_backup(struct admin_command *c);
 int admin_scrub_start(struct admin_command *c);
 int admin_scrub_stop(struct admin_command *c);
 int admin_scrub_status(struct admin_command *c);
+int admin_migrate_start(struct admin_command *c);
+int admin_migrate_stop(struct admin_command *c);
+int admin_migrate_status(struct admin_command *c);
 int admin_events_tail(struct admin_command *c);
 int admin_events_status(struct admin_command *c);
 int admin_events_replay(struct admin_command *c); /* admin_replay.c */

@@ -7,12 +7,12 @@
 #define MS_PER_DAY (24 * 3600 * 1000LL)
 
 static void
-make_root_id(struct backend *b, const char *of)
+make_root_id(const char *of, char out[SHA256_HEX_MAX])
 {
 	struct buf text = BUF_INIT;
 
 	buf_printf(&text, "root%s", of);
-	sha256_hex(text.p ? text.p : "", text.n, b->root_id);
+	sha256_hex(text.p ? text.p : "", text.n, out);
 	buf_release(&text);
 }
 
@@ -38,20 +38,25 @@ open_local(const struct conf *c, char err[512])
 	return store_open_local(&local, err);
 }
 
-static int
-serve_local(struct backend *b, const struct conf *c, char err[512])
+int
+backend_root_of_local(struct store *local, char out[SHA256_HEX_MAX],
+		      char err[512])
 {
 	struct store_info info;
 
-	b->store = open_local(c, err);
-	if (!b->store)
-		return -1;
-	if (store_info(b->store, &info) != S3_OK) {
+	if (store_info(local, &info) != S3_OK) {
 		snprintf(err, 512, "cannot read the store");
 		return -1;
 	}
-	make_root_id(b, info.deployment_id);
+	make_root_id(info.deployment_id, out);
 	return 0;
+}
+
+static int
+serve_local(struct backend *b, const struct conf *c, char err[512])
+{
+	b->store = open_local(c, err);
+	return b->store ? backend_root_of_local(b->store, b->root_id, err) : -1;
 }
 
 /* ---- another S3 --------------------------------------------------------- */
@@ -59,12 +64,13 @@ serve_local(struct backend *b, const struct conf *c, char err[512])
 static int
 serve_s3(struct backend *b, const struct conf *c, char err[512])
 {
-	char endpoint[CONF_ENDPOINT_MAX];
+	char endpoint[CONF_ENDPOINT_MAX], before[SHA256_HEX_MAX];
 	struct store_s3_conf s3 = {
 		.endpoint = endpoint,
 		.region = c->aws_region,
 		.signer = auth_signer_as(&b->signer),
 		.owner = b->root_id,
+		.journal_owner = before,
 		.watch = c->aws_s3_bucket,
 	};
 
@@ -82,11 +88,12 @@ serve_s3(struct backend *b, const struct conf *c, char err[512])
 		.region = slice_str(c->aws_region),
 		.service = "s3",
 	};
-	make_root_id(b, endpoint);
+	make_root_id(endpoint, b->root_id);
 	s3.journal = open_local(c, err);
 	if (!s3.journal)
 		return -1;
-	b->store = store_open_s3(&s3, err);
+	if (backend_root_of_local(s3.journal, before, err) == 0)
+		b->store = store_open_s3(&s3, err);
 	if (b->store)
 		return 0;
 	store_close(s3.journal);

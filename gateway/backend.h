@@ -22,6 +22,9 @@ struct backend {
  * with backend_close(). */
 int MUST_CHECK backend_open(struct backend *b, const struct conf *conf,
 			    char err[512]);
+/* Root's account id where this local store is served by itself. 0 or -1. */
+int MUST_CHECK backend_root_of_local(struct store *local,
+				     char out[SHA256_HEX_MAX], char err[512]);
 void backend_close(struct backend *b);
 
 #endif

@@ -44,6 +44,7 @@ struct gateway {
 	struct relay *relay;
 	struct reconciler *reconciler;
 	struct lease_server *lease;
+	struct migration *migration;
 	struct admin_server *admin;
 	struct http_server *s3;
 	struct api *api;
@@ -252,11 +253,17 @@ start_admin(struct gateway *g, char err[ERR_MAX])
 		.accounts = s3_world_accounts(g->world),
 		.queue = g->queue,
 		.relay = g->relay,
+		.migration = migration_new(g->backend.store, &g->conf),
 		.region = g->conf.aws_region,
 		.bucket = g->conf.aws_s3_bucket,
 	};
 	char path[PATH_MAX];
 
+	g->migration = conf.migration;
+	if (!g->migration) {
+		snprintf(err, ERR_MAX, "out of memory");
+		return -1;
+	}
 	rundir_path(g->conf.data, "admin.sock", path, sizeof(path));
 	g->admin = admin_start(&conf, path, err);
 	return g->admin ? 0 : -1;
@@ -329,6 +336,7 @@ gateway_stop(struct gateway *g)
 	api_stop(g->api);
 	http_server_stop(g->s3);
 	admin_stop(g->admin);
+	migration_free(g->migration);
 	lease_stop(g->lease);
 	reconciler_stop(g->reconciler);
 	relay_stop(g->relay);

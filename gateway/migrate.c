@@ -12,6 +12,7 @@
 #define WAIT_US 200000
 #define KEY_SHOWN 128u
 #define FAILED_MAX 1000u /* keys: then it is not about them */
+#define UNANSWERED_MAX 20u
 
 const char *
 migrate_phase_name(enum migrate_phase p)
@@ -31,6 +32,7 @@ migrate_new(const struct migrate_plan *plan)
 	if (!m)
 		return NULL;
 	m->plan = *plan;
+	m->phase = MIGRATE_LOOKING;
 	if (!m->plan.workers || m->plan.workers > MIGRATE_WORKERS_MAX)
 		m->plan.workers = MIGRATE_WORKERS;
 	pthread_mutex_init(&m->mu, NULL);
@@ -115,21 +117,47 @@ migrate_fail(struct migrate *m, const char *fmt, ...)
 	migrate_stop(m);
 }
 
+const char *
+migrate_why(enum s3_error err)
+{
+	static const struct {
+		enum s3_error err;
+		const char *text;
+	} texts[] = {
+		{ S3_ERR_ACCESS_DENIED, "access is denied" },
+		{ S3_ERR_INTERNAL_ERROR, "the gateway's log says why" },
+		{ S3_ERR_SERVICE_UNAVAILABLE,
+		  "no answer, or the keys are refused: the gateway's log says "
+		  "which" },
+		{ S3_ERR_SLOW_DOWN, "no answer in time" },
+		{ S3_ERR_BAD_DIGEST,
+		  "the bytes at the source are not those of its checksum" },
+		{ S3_ERR_INSUFFICIENT_STORAGE, "there is no room" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].err == err)
+			return texts[i].text;
+	return s3_error_info(err)->code;
+}
+
 void
 migrate_failed_key(struct migrate *m, struct slice bucket, struct slice key,
 		   enum s3_error err)
 {
-	const char *code = s3_error_info(err)->code;
+	const char *code = migrate_why(err);
+	bool unanswered =
+	    err == S3_ERR_SERVICE_UNAVAILABLE || err == S3_ERR_SLOW_DOWN;
+	uint64_t n = atomic_fetch_add(&m->count[MIGRATE_failed], 1) + 1;
 
-	migrate_add(m, MIGRATE_failed, 1);
-	migrate_note(m, bucket, key, "not copied: %s", code);
+	migrate_note(m, bucket, key, "failed: %s", code);
 	if (err == S3_ERR_INSUFFICIENT_STORAGE)
 		migrate_fail(m, "the target is full");
 	else if (err == S3_ERR_NO_SUCH_BUCKET)
 		migrate_fail(m, "bucket %.*s is gone", SLICE_ARG(bucket));
-	else if (atomic_load(&m->count[MIGRATE_failed]) >= FAILED_MAX)
-		migrate_fail(m, "%u keys could not be copied, the last for %s",
-			     FAILED_MAX, code);
+	else if (n >= (unanswered ? UNANSWERED_MAX : FAILED_MAX))
+		migrate_fail(m, "%llu keys have failed, the last: %s",
+			     (unsigned long long)n, code);
 }
 
 /* ---- the rate ------------------------------------------------------------ */

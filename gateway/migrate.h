@@ -85,6 +85,11 @@ enum migrate_phase {
 	MIGRATE_FAILED, /* err says why */
 };
 const char *migrate_phase_name(enum migrate_phase p);
+static inline bool
+migrate_is_running(enum migrate_phase p)
+{
+	return p > MIGRATE_IDLE && p < MIGRATE_DONE;
+}
 
 struct migrate_status {
 	enum migrate_phase phase;

@@ -27,8 +27,7 @@ migrate_buckets_read(struct migrate *m)
 		m->buckets = arena_array(&m->arena, n + 1, sizeof(*m->buckets));
 	if (err != S3_OK || !m->buckets) {
 		migrate_fail(m, "the buckets of the source cannot be read: %s",
-			     err == S3_OK ? "out of memory"
-					  : s3_error_info(err)->code);
+			     err == S3_OK ? "out of memory" : migrate_why(err));
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -42,8 +41,7 @@ migrate_buckets_read(struct migrate *m)
 			continue;
 		if (err != S3_OK) {
 			migrate_fail(m, "bucket %.*s cannot be read: %s",
-				     SLICE_ARG(all[i].name),
-				     s3_error_info(err)->code);
+				     SLICE_ARG(all[i].name), migrate_why(err));
 			return false;
 		}
 		m->buckets[m->n_buckets++] =
@@ -159,7 +157,7 @@ probe(struct migrate *m, struct slice bucket)
 		migrate_fail(m,
 			     "bucket %.*s at the target cannot be written: "
 			     "%s",
-			     SLICE_ARG(bucket), s3_error_info(err)->code);
+			     SLICE_ARG(bucket), migrate_why(err));
 		return -1;
 	}
 	arena_init(&a, DOCUMENT_MAX);
@@ -190,8 +188,7 @@ migrate_buckets_make(struct migrate *m, bool prove)
 			migrate_fail(m,
 				     "bucket %.*s cannot be made at the "
 				     "target: %s",
-				     SLICE_ARG(b->name),
-				     s3_error_info(err)->code);
+				     SLICE_ARG(b->name), migrate_why(err));
 		if (err != S3_OK || (prove && probe(m, b->name) != 0))
 			return false;
 		prove = false;

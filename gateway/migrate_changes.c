@@ -194,7 +194,7 @@ migrate_outbox(struct migrate *m, struct store_info *out)
 
 	if (err != S3_OK)
 		migrate_fail(m, "the outbox cannot be read: %s",
-			     s3_error_info(err)->code);
+			     migrate_why(err));
 	return err == S3_OK;
 }
 

@@ -186,17 +186,19 @@ bring_versions(struct migrate *m, struct slice bucket, struct slice key,
 /* ---- comparing ----------------------------------------------------------- */
 
 static enum s3_error
-compare_one(struct migrate *m, struct slice bucket, struct slice key,
+compare_one(struct migrate *m, const struct migrate_bucket *b, struct slice key,
 	    const struct migrate_version *s, const struct migrate_version *t)
 {
-	enum s3_error err = S3_OK;
+	bool current = b->versioning == STORE_UNVERSIONED;
 	bool same = s->is_marker == t->is_marker;
+	enum s3_error err = S3_OK;
 
 	if (same && !s->is_marker)
-		err = migrate_compare(m, bucket, key, slice_str(s->id),
-				      slice_str(t->id), &same);
+		err = migrate_compare(m, b->name, key,
+				      slice_str(current ? "" : s->id),
+				      slice_str(current ? "" : t->id), &same);
 	else if (!same)
-		migrate_note(m, bucket, key,
+		migrate_note(m, b->name, key,
 			     "different at the target: a delete marker");
 	if (err == S3_OK)
 		migrate_add(m, same ? MIGRATE_compared : MIGRATE_different, 1);
@@ -214,8 +216,8 @@ compare_key(struct migrate *m, const struct migrate_bucket *b, struct slice key,
 	enum s3_error err = S3_OK;
 
 	for (size_t i = 0; err == S3_OK && i < n && i < of; i++)
-		err = compare_one(m, b->name, key, &s->v[n - 1 - i],
-				  &t->v[of - 1 - i]);
+		err =
+		    compare_one(m, b, key, &s->v[n - 1 - i], &t->v[of - 1 - i]);
 	if (n > of) {
 		migrate_add(m, MIGRATE_missing, n - of);
 		migrate_note(m, b->name, key, "missing at the target");

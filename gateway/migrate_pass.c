@@ -125,10 +125,10 @@ walk_bucket(struct passing *p, const struct migrate_bucket *b,
 	side_by_side(p, b, &from, &to);
 	if (from.err != S3_OK && from.err != S3_ERR_NO_SUCH_BUCKET)
 		migrate_fail(m, "bucket %.*s of the source cannot be read: %s",
-			     SLICE_ARG(b->name), s3_error_info(from.err)->code);
+			     SLICE_ARG(b->name), migrate_why(from.err));
 	if (to.err != S3_OK)
 		migrate_fail(m, "bucket %.*s of the target cannot be read: %s",
-			     SLICE_ARG(b->name), s3_error_info(to.err)->code);
+			     SLICE_ARG(b->name), migrate_why(to.err));
 	migrate_walk_end(&from);
 	migrate_walk_end(&to);
 }

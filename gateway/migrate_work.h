@@ -80,6 +80,8 @@ void migrate_note(struct migrate *m, struct slice bucket, struct slice key,
 		  const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* The run cannot go on: the first reason is kept, all work ends. */
 void migrate_fail(struct migrate *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* An error in words. */
+const char *migrate_why(enum s3_error err);
 /* What failed: a key that is passed over, or, where nothing else would work
  * either, the run. */
 void migrate_failed_key(struct migrate *m, struct slice bucket,

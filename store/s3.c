@@ -17,6 +17,7 @@ close_store(struct store *s)
 	s3_known_free(s3->known);
 	store_close(s3->journal);
 	free(s3->owner);
+	free(s3->journal_owner);
 	free(s3->spool_dir);
 	free(s3);
 }
@@ -97,8 +98,10 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	s->base.ops = &s3_ops;
 	s->spool_dir = strdup(conf->spool_dir ? conf->spool_dir : P_tmpdir);
 	s->owner = strdup(conf->owner ? conf->owner : "");
+	s->journal_owner =
+	    strdup(conf->journal_owner ? conf->journal_owner : "");
 	s->known = s3_known_new();
-	s->remote = s->spool_dir && s->owner && s->known
+	s->remote = s->spool_dir && s->owner && s->journal_owner && s->known
 			? s3_remote_open(conf, err)
 			: NULL;
 	s->journal = conf->journal;

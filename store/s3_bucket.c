@@ -96,7 +96,8 @@ s3_bucket_owner(struct s3_store *s, struct slice name, struct arena *a)
 {
 	struct store_bucket b;
 
-	if (s->journal && store_bucket_head(s->journal, name, a, &b) == S3_OK)
+	if (s->journal && store_bucket_head(s->journal, name, a, &b) == S3_OK &&
+	    !slice_eq_str(b.owner, s->journal_owner))
 		return b.owner;
 	return arena_copy(a, slice_str(s->owner));
 }
@@ -131,13 +132,17 @@ s3_shadow_make(struct s3_store *s, struct slice name, struct slice owner)
 	return err;
 }
 
+/* One that was served itself before a migration still has its objects, and
+ * stays. */
 static enum s3_error
 shadow_drop(struct s3_store *s, struct slice name)
 {
 	enum s3_error err =
 	    s->journal ? store_bucket_delete(s->journal, name) : S3_OK;
 
-	return err == S3_ERR_NO_SUCH_BUCKET ? S3_OK : err;
+	return err == S3_ERR_NO_SUCH_BUCKET || err == S3_ERR_BUCKET_NOT_EMPTY
+		   ? S3_OK
+		   : err;
 }
 
 /* ---- operations --------------------------------------------------------- */

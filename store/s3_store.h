@@ -22,7 +22,8 @@ struct s3_store {
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
 	struct s3_watch *watch;	    /* NULL: nobody asks how it is */
-	char *owner; /* account id of buckets that are nobody else's */
+	char *owner;	     /* account id of buckets that are nobody else's */
+	char *journal_owner; /* the same in the journal */
 	char *spool_dir;
 };
 

@@ -616,6 +616,9 @@ struct store_s3_conf {
 	struct store *journal;
 	/* Account id of buckets of which the journal knows no other owner. */
 	const char *owner;
+	/* Who that is where the journal is served by itself: buckets of this
+	 * owner, from before a migration, are @owner's. NULL: nobody. */
+	const char *journal_owner;
 	/* The bucket that is asked for now and then, for store_info.trouble;
 	 * NULL: none. */
 	const char *watch;

@@ -30,6 +30,8 @@ static const struct {
 	  "copy a running store, incrementally" },
 	{ "restore", "--from DIR", cmd_admin_restore,
 	  "make a data directory of a backup" },
+	{ "migrate", "--from local --to s3", cmd_admin_migrate,
+	  "move everything to another S3, or back, while it is served" },
 	{ "new-epoch", "", cmd_admin_new_epoch,
 	  "for a store that was restored by other means" },
 };

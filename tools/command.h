@@ -26,6 +26,7 @@ int cmd_admin_events(int argc, char **argv);
 int cmd_admin_accounts(int argc, char **argv); /* `user` and `key` */
 int cmd_admin_scrub(int argc, char **argv);
 int cmd_admin_fsck(int argc, char **argv);
+int cmd_admin_migrate(int argc, char **argv);
 int cmd_admin_backup(int argc, char **argv);
 int cmd_admin_restore(int argc, char **argv);
 int cmd_admin_new_epoch(int argc, char **argv);

@@ -614,7 +614,7 @@ test_migrate_refuses_a_target_without_room(void **state)
 	fixture_reopen(t->b);
 	p = plan(t);
 	put(t, "k", 10, 1);
-	run_fails(t, &p, "cannot be written: InsufficientStorage");
+	run_fails(t, &p, "cannot be written: there is no room");
 	p.outbox = t->b->s;
 	unlink(t->cursor);
 	run_fails(t, &p, "room for 0");

@@ -1,0 +1,282 @@
+"""reelgate admin migrate between the local store of a gateway, A, and another
+S3, B: there while A serves on, the switch, and back."""
+
+import hashlib
+import os
+import random
+import threading
+
+import pytest
+
+from gateway import (DEFAULT_BUCKET, Gateway, UPSTREAM_ACCESS_KEY,
+                     UPSTREAM_SECRET_KEY)
+from web import wait_for
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("REELGATE_TEST_BACKEND") == "s3",
+    reason="starts its own pairs")
+
+
+@pytest.fixture(scope="module")
+def b():
+    g = Gateway({"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+                 "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY}).start()
+    yield g
+    g.close()
+
+
+class Pair:
+    """A, which serves its local store first, and what it may switch to. All
+    is in buckets of its own."""
+
+    def __init__(self, b, path, name):
+        self.b, self.bucket = b, name
+        self.settings = path / "settings"
+        self.write_settings()
+        self.a = Gateway(data=path / "a").start()
+        self.s3 = self.a.client()
+        self.s3.create_bucket(Bucket=name)
+        self.upstream = b.client(access_key=UPSTREAM_ACCESS_KEY,
+                                 secret_key=UPSTREAM_SECRET_KEY)
+
+    def write_settings(self, **other):
+        s = {"REELGATE_BACKEND": "s3", "S3_ENDPOINT": self.b.url,
+             "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+             "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY, **other}
+        self.settings.write_text("".join(f"{k} = {v}\n"
+                                         for k, v in s.items()))
+
+    def migrate(self, *words, to="s3", status=0):
+        back = {"s3": "local", "local": "s3"}[to]
+        done = self.a.admin("migrate", "--from", back, "--to", to,
+                            "--bucket", self.bucket, "--settings",
+                            self.settings, *words)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def serve(self, backend):
+        """Starts A anew on the other backend."""
+        self.a.stop()
+        self.a = Gateway({"REELGATE_BACKEND": backend, **(
+            {"S3_ENDPOINT": self.b.url} if backend == "s3" else {})},
+            data=self.a.data).start()
+        self.s3 = self.a.client()
+
+    def put(self, key, size, seed=0, **more):
+        body = random.Random(f"{seed}{key}").randbytes(size)
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **more)
+
+    def close(self):
+        self.a.close()
+
+
+@pytest.fixture
+def pair(b, tmp_path):
+    name = "m-" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]
+    p = Pair(b, tmp_path, name)
+    yield p
+    p.close()
+
+
+def contents(s3, bucket):
+    """Key to ETag, digest of the bytes, type, metadata and tags."""
+    out = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for o in page.get("Contents", []):
+            where = {"Bucket": bucket, "Key": o["Key"]}
+            got = s3.get_object(**where)
+            out[o["Key"]] = (
+                got["ETag"], hashlib.md5(got["Body"].read()).hexdigest(),
+                got["ContentType"], got["Metadata"],
+                s3.get_object_tagging(**where)["TagSet"])
+    return out
+
+
+# ---- there ------------------------------------------------------------------
+
+def test_everything_arrives(pair):
+    pair.put("small", 100, ContentType="video/mp4", Metadata={"user": "u1"},
+             CacheControl="no-cache")
+    pair.put("empty", 0)
+    pair.put("sp ace/\u00e9%&+", 3000)
+    pair.put("large", (9 << 20) + 1)
+    out = pair.migrate()
+    assert "4 objects of" in out and "Nothing is left to copy" in out
+    there = contents(pair.upstream, pair.bucket)
+    assert there == contents(pair.s3, pair.bucket)
+    out = pair.migrate("--verify-only")
+    assert "4 versions compared and equal, 0 different, 0 missing" in out
+
+
+def test_versions_arrive_in_order(pair):
+    pair.s3.put_bucket_versioning(
+        Bucket=pair.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for size in (10, 20, 30):
+        pair.put("k", size)
+    pair.s3.delete_object(Bucket=pair.bucket, Key="k")
+    pair.put("k", 40)
+    pair.migrate()
+
+    def versions(s3):
+        page = s3.list_object_versions(Bucket=pair.bucket)
+        return ([(v["ETag"], v["IsLatest"]) for v in page["Versions"]],
+                len(page["DeleteMarkers"]))
+    assert versions(pair.upstream) == versions(pair.s3)
+
+
+def test_a_bucket_brings_its_cors_rules_and_tags(pair):
+    rules = {"CORSRules": [{"AllowedMethods": ["GET"],
+                            "AllowedOrigins": ["https://a.example"]}]}
+    pair.s3.put_bucket_cors(Bucket=pair.bucket, CORSConfiguration=rules)
+    pair.s3.put_bucket_tagging(Bucket=pair.bucket, Tagging={
+        "TagSet": [{"Key": "a", "Value": "b"}]})
+    pair.migrate()
+    got = pair.upstream.get_bucket_cors(Bucket=pair.bucket)
+    assert got["CORSRules"] == rules["CORSRules"]
+    got = pair.upstream.get_bucket_tagging(Bucket=pair.bucket)
+    assert got["TagSet"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_dry_run_says_how_much_and_writes_nothing(pair):
+    pair.put("k", 1000)
+    assert "1 objects of 1000 bytes would be copied" in \
+        pair.migrate("--dry-run")
+    names = [b["Name"] for b in pair.upstream.list_buckets()["Buckets"]]
+    assert pair.bucket not in names
+
+
+def test_changes_meanwhile_arrive(pair):
+    for i in range(60):
+        pair.put(f"k{i}", 20000)
+    stop = threading.Event()
+
+    def change():
+        s3, n = pair.a.client(), 0
+        while not stop.is_set():
+            key = f"k{n * 7 % 60}"
+            if n % 5 == 4:
+                s3.delete_object(Bucket=pair.bucket, Key=key)
+            else:
+                s3.put_object(Bucket=pair.bucket, Key=key, Body=bytes(n))
+            n += 1
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        pair.a.admin("migrate", "--from", "local", "--to", "s3", "--bucket",
+                     pair.bucket, "--settings", pair.settings, "--rate", "2M")
+    finally:
+        stop.set()
+        thread.join()
+    pair.migrate()
+    assert contents(pair.upstream, pair.bucket) == \
+        contents(pair.s3, pair.bucket)
+
+
+# ---- the switch, and back ---------------------------------------------------
+
+def test_the_switch_and_the_last_pass(pair):
+    pair.put("old", 1000)
+    pair.put("twice", 1000, seed=1)
+    pair.put("goes", 1000)
+    pair.migrate()
+    # between the last pass and the switch
+    pair.put("late", 2000)
+    pair.put("twice", 2000, seed=2)
+    pair.put("late-and-changed", 10, seed=1)
+    pair.s3.delete_object(Bucket=pair.bucket, Key="goes")
+    pair.serve("s3")
+    # and after it
+    pair.put("late-and-changed", 20, seed=2)
+    pair.s3.delete_object(Bucket=pair.bucket, Key="old")
+    pair.put("new", 10)
+    out = pair.migrate()
+    assert "2 objects of" in out and "The last pass is done" in out
+    sizes = {o["Key"]: o["Size"] for o in pair.s3.list_objects_v2(
+        Bucket=pair.bucket)["Contents"]}
+    assert sizes == {"late": 2000, "twice": 2000, "late-and-changed": 20,
+                     "new": 10}
+
+
+def test_there_and_back(pair):
+    pair.put("k", 1000)
+    pair.put("dropped", 1000)
+    pair.migrate()
+    pair.serve("s3")
+    pair.migrate()
+    pair.put("k", 3000, seed=1)
+    pair.put("n", 3000)
+    pair.s3.delete_object(Bucket=pair.bucket, Key="dropped")
+    there = contents(pair.s3, pair.bucket)
+    out = pair.migrate("--remove-extra", to="local")
+    assert "Nothing is left to copy" in out
+    pair.serve("local")
+    pair.migrate(to="local")
+    assert contents(pair.s3, pair.bucket) == there
+
+
+def test_switched_without_a_migration_is_refused(pair):
+    pair.put("k", 10)
+    pair.serve("s3")
+    assert "no migration to it was completed" in pair.migrate(status=1)
+
+
+# ---- killed -----------------------------------------------------------------
+
+def test_killed_in_the_middle_it_is_taken_up(pair):
+    for i in range(40):
+        pair.put(f"k{i:02}", 200_000)
+    pair.upstream.create_bucket(Bucket=pair.bucket)
+    words = ["--from", "local", "--to", "s3", "--bucket", pair.bucket,
+             "--settings", str(pair.settings)]
+    thread = threading.Thread(target=lambda: pair.a.admin(
+        "migrate", *words, "--rate", "8M"))
+    thread.start()
+    wait_for("object at the target", lambda: pair.upstream.list_objects_v2(
+        Bucket=pair.bucket).get("Contents"))
+    pair.a.kill()
+    thread.join()
+    pair.a.start()
+    pair.s3 = pair.a.client()
+    pair.migrate()
+    assert contents(pair.upstream, pair.bucket) == \
+        contents(pair.s3, pair.bucket)
+
+
+# ---- refused ----------------------------------------------------------------
+
+@pytest.mark.parametrize("settings, why", [
+    ({"AWS_SECRET_ACCESS_KEY": "wrong-secret-key"}, "cannot be read: "),
+    ({"AWS_ACCESS_KEY_ID": "NOBODY"}, "cannot be read: "),
+    ({"AWS_ACCESS_KEY_ID": ""}, "are needed"),
+    ({"S3_ENDPOINT": "ftp://127.0.0.1"}, "ftp://127.0.0.1"),
+    ({"S3_ENDPOINT": "http://127.0.0.1:9/"}, "no answer"),
+])
+def test_another_s3_that_does_not_work_is_refused(pair, settings, why):
+    pair.put("k", 10)
+    pair.write_settings(**settings)
+    assert why in pair.migrate(status=78 if why == "are needed" else 1)
+
+
+def test_the_gateway_itself_is_no_target(pair):
+    pair.put("k", 10)
+    pair.write_settings(S3_ENDPOINT=pair.a.url,
+                        AWS_ACCESS_KEY_ID="TESTACCESSKEY",
+                        AWS_SECRET_ACCESS_KEY="testsecretkey-of-the-suite")
+    assert "the same store" in pair.migrate(status=1)
+
+
+@pytest.mark.parametrize("words", [
+    ["--from", "local", "--to", "local"], ["--from", "s3"], [],
+    ["--from", "local", "--to", "s3", "--rate", "fast"],
+    ["--from", "local", "--to", "s3", "--settings", "/nowhere"],
+])
+def test_command_lines_that_mean_nothing(gateway, words):
+    done = gateway.admin("migrate", *words)
+    assert done.returncode in (64, 78) and done.stderr.count("\n") == 1
+
+
+def test_status_and_stop_without_a_migration(own_gateway):
+    g = own_gateway()
+    done = g.admin("migrate", "--status")
+    assert done.returncode == 0 and "phase         idle" in done.stdout
+    assert g.admin("migrate", "--stop").returncode == 0
