@@ -468,7 +468,8 @@ test_puts_are_refused_when_space_is_short(void **state)
 	f->conf.min_free_bytes = info.free_bytes - (3ull << 29);
 	fixture_reopen(f);
 	assert_int_equal(store_info(f->s, &info), S3_OK);
-	assert_in_range(info.spare_bytes, 5ull << 28, 7ull << 28);
+	/* others use the same memory meanwhile */
+	assert_in_range(info.spare_bytes, 1ull << 30, 2ull << 30);
 	assert_int_equal(store_put_begin(f->s, &req, &first), S3_OK);
 	assert_int_equal(store_put_begin(f->s, &req, &second),
 			 S3_ERR_INSUFFICIENT_STORAGE);
