@@ -244,6 +244,8 @@ endif
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) \
 		$(BUILD)/libgateway.a $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.gateway)
+# The endpoint whose answers are fuzzed.
+$(BUILD)/fuzz/s3_answer: LDFLAGS += -Wl,--wrap=s3_request_run,--wrap=s3_get
 $(BUILD)/fuzz/processor_%: $(BUILD)/tests/fuzz/fuzz_processor_%.o $(FUZZ_MAIN) \
 		$(BUILD)/libprocessor.a $(BUILD)/libcore.a
 	$(link) $^ $(LIBS.core)

@@ -240,7 +240,8 @@ s3_text_copy(struct slice text, char *out, size_t size)
 {
 	if (text.n >= size)
 		return -1;
-	memcpy(out, text.p, text.n);
+	if (text.n)
+		memcpy(out, text.p, text.n);
 	out[text.n] = '\0';
 	return 0;
 }
