@@ -121,6 +121,7 @@ def test_locations(call, client, asked, kept):
     client.delete_bucket(Bucket="located")
 
 
+@pytest.mark.local_store("another S3 has the regions that it has")
 def test_a_client_may_have_its_own_name_for_the_region(gateway):
     """As the AWS CLI has it: what it signs for, it also names."""
     client = gateway.client(region="auto")
