@@ -29,6 +29,7 @@ def c(stack):
     return stack.client()
 
 
+@pytest.mark.local_store("DeleteObjects elsewhere tells of absent keys, too")
 def test_put_copy_and_removal(c, events, key):
     c.put_object(Bucket=BUCKET, Key=key, Body=b"x")
     c.copy_object(Bucket=BUCKET, Key=key + "-b", CopySource=f"{BUCKET}/{key}")

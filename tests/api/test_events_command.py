@@ -170,15 +170,16 @@ def test_resync_after_a_lost_database(lab, postgres):
     keys = [upload_key(user) for _ in range(3)]
     put(lab, *keys, "notes.txt", ContentType="video/mp4")
     lab.relayed()
-    before = lab.rows("SELECT s3_key, user_id, file_size, content_type, "
-                      "content FROM videos ORDER BY s3_key")
+    # An object in another S3 does not say which event made it.
+    columns = "s3_key, user_id, file_size, content_type" + (
+        ", content" if lab.backend == "local" else "")
+    before = lab.rows(f"SELECT {columns} FROM videos ORDER BY s3_key")
     lab.sql("TRUNCATE videos, job_queue, object_events CASCADE")
     assert counts(lab) == [0, 0]
     assert events(lab, "resync") == [
         f"{BUCKET}: 4 objects, 3 are to have a video, 3 had none"]
     assert counts(lab) == [3, 6]
-    assert lab.rows("SELECT s3_key, user_id, file_size, content_type, "
-                    "content FROM videos ORDER BY s3_key") == before
+    assert lab.rows(f"SELECT {columns} FROM videos ORDER BY s3_key") == before
     assert events(lab, "resync") == [
         f"{BUCKET}: 4 objects, 3 are to have a video, 0 had none"]
     # nor do the events double anything when the cursor is lost as well

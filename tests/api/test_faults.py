@@ -163,6 +163,7 @@ def test_stop_is_quick_and_clean(own_stack):
     assert not os.path.exists(os.path.join(stack.data, "run", "lease.sock"))
 
 
+@pytest.mark.local_store("leases a file of an object")
 def test_data_directory_too_long_for_a_socket_works(own_stack, tmp_path):
     data = tmp_path / ("d" * 100)
     data.mkdir()

@@ -141,6 +141,7 @@ def test_health_of_an_old_schema_is_not_ready(own_stack):
     assert ready.json["migrations"] == "unavailable"
 
 
+@pytest.mark.local_store("objects elsewhere are not counted")
 def test_metrics_are_prometheus_text(stack, user):
     user.complete(user.upload())
     stack.relayed()

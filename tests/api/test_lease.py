@@ -13,6 +13,8 @@ import pytest
 from blobs import blobs, flip
 from stack import BUCKET
 
+pytestmark = pytest.mark.local_store("leases files of objects")
+
 
 def connect(stack):
     s = socket.socket(socket.AF_UNIX)

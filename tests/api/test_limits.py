@@ -1,7 +1,10 @@
 """When another upload is refused before it begins: one user's bytes, the
 disk's, the jobs that wait."""
+
 import os
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from web import wait_for
 
@@ -63,6 +66,7 @@ def test_no_bound_for_users_when_it_is_0(own_stack):
     assert all(ask(user, 524288000).status == 200 for _ in range(30))
 
 
+@pytest.mark.local_store("objects take no room on this disk")
 def test_disk_space_is_promised_once(own_stack):
     disk = os.statvfs("/tmp")
     free = disk.f_bavail * disk.f_frsize
@@ -78,6 +82,7 @@ def test_disk_space_is_promised_once(own_stack):
     wait_for("room", lambda: ask(user, free * 3 // 10).status == 200, 10)
 
 
+@pytest.mark.local_store("objects take no room on this disk")
 def test_disk_space_is_promised_once_to_many_at_once(own_stack):
     disk = os.statvfs("/tmp")
     free = disk.f_bavail * disk.f_frsize

@@ -179,6 +179,7 @@ def test_copy_put_back_by_hand_needs_a_new_epoch_and_loses_nothing(
     assert_each_once(stack, keys(before, lost, meanwhile, after, last))
 
 
+@pytest.mark.local_store("brings objects back")
 def test_restored_twice(own_stack, tmp_path):
     stack = own_stack()
     user = stack.user()
