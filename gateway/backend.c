@@ -3,6 +3,7 @@
  * journal in the data directory, and what serves.
  */
 #include "gateway/backend.h"
+#include "store/s3_address.h"
 
 #define MS_PER_DAY (24 * 3600 * 1000LL)
 
@@ -68,6 +69,8 @@ serve_s3(struct backend *b, const struct conf *c, char err[512])
 	struct store_s3_conf s3 = {
 		.endpoint = endpoint,
 		.region = c->aws_region,
+		.style = s3_address_style(c->s3_addressing_style),
+		.ca_file = c->s3_ca_file,
 		.signer = auth_signer_as(&b->signer),
 		.owner = b->root_id,
 		.journal_owner = before,

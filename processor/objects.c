@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/rundir.h"
 #include "base/timeval.h"
+#include "store/s3_address.h"
 
 #define COPY_BYTES (1u << 20)
 
@@ -26,6 +27,9 @@ objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
 	bool aws = c->aws_access_key_id[0] && c->aws_secret_access_key[0];
 	struct store_s3_conf conf = { .signer = auth_signer_as(&o->signer),
 				      .region = c->aws_region,
+				      .style = s3_address_style(
+					  c->s3_addressing_style),
+				      .ca_file = c->s3_ca_file,
 				      .spool_dir = spool_dir };
 	char endpoint[CONF_ENDPOINT_MAX];
 

@@ -26,6 +26,14 @@ endpoint_host(struct slice endpoint)
 	return host;
 }
 
+enum store_s3_style
+s3_address_style(const char *word)
+{
+	return strcmp(word, "path") == 0      ? STORE_S3_STYLE_PATH
+	       : strcmp(word, "virtual") == 0 ? STORE_S3_STYLE_HOST
+					      : STORE_S3_STYLE_AUTO;
+}
+
 const char *
 s3_address_problem(const struct s3_address *at)
 {

@@ -14,6 +14,8 @@ struct s3_address {
 	enum store_s3_style style;
 };
 
+/* "path", "virtual", or what leaves it to us. */
+enum store_s3_style s3_address_style(const char *word);
 /* Of the settings: NULL, or what is wrong with the endpoint. */
 const char *s3_address_problem(const struct s3_address *at);
 /*

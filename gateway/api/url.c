@@ -69,7 +69,9 @@ put_direct_base(const struct api_call *c, const char *bucket, struct buf *out)
 	const struct conf *conf = c->api->conf.conf;
 	char named[CONF_ENDPOINT_MAX];
 	struct s3_address at = { .endpoint = c->api->direct_to,
-				 .region = conf->aws_region };
+				 .region = conf->aws_region,
+				 .style = s3_address_style(
+				     conf->s3_addressing_style) };
 
 	snprintf(named, sizeof(named), "%.*s",
 		 SLICE_ARG(conf_s3_public_url(conf)));

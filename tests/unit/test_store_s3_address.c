@@ -82,6 +82,15 @@ test_s3_address_refuses_what_is_no_url(void **state)
 	}
 }
 
+static void
+test_s3_address_style_is_a_word_of_the_settings(void **state)
+{
+	(void)state;
+	assert_int_equal(s3_address_style("auto"), STORE_S3_STYLE_AUTO);
+	assert_int_equal(s3_address_style("path"), STORE_S3_STYLE_PATH);
+	assert_int_equal(s3_address_style("virtual"), STORE_S3_STYLE_HOST);
+}
+
 int
 main(void)
 {
@@ -89,6 +98,8 @@ main(void)
 		cmocka_unit_test(
 		    test_s3_address_names_the_bucket_in_host_or_path),
 		cmocka_unit_test(test_s3_address_refuses_what_is_no_url),
+		cmocka_unit_test(
+		    test_s3_address_style_is_a_word_of_the_settings),
 	};
 
 	return cmocka_run_group_tests_name("store_s3_address", tests, NULL,
