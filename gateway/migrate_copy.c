@@ -157,6 +157,7 @@ copy_part(struct copying *c, struct slice id, const struct store_part *p,
 		.key = c->key,
 		.upload_id = id,
 		.number = done->n + 1,
+		.checksum_alg = c->o.checksum_alg,
 	};
 	struct store_complete_part *v = &done->v[done->n];
 	struct store_put_final fin = { 0 };

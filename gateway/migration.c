@@ -121,7 +121,6 @@ open_remote(struct migration *m, const struct migration_ask *ask, char err[512])
 		.endpoint = ask->endpoint,
 		.region = ask->region,
 		.signer = auth_signer_as(&m->signer),
-		.spool_dir = m->conf->data,
 	};
 	char owner[SHA256_HEX_MAX];
 

@@ -65,8 +65,7 @@ job_open_objects(struct job_run *run)
 {
 	char why[512];
 
-	if (objects_open(&run->objects, run->host->conf, run->host->work_dir,
-			 why) == 0)
+	if (objects_open(&run->objects, run->host->conf, why) == 0)
 		return 0;
 	log_warn("objects", "job %s: %s", run->job.id, why);
 	return job_fail(run, false, "store_unavailable");

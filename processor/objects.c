@@ -21,16 +21,14 @@ find_endpoint(const struct conf *c, char out[CONF_ENDPOINT_MAX])
 }
 
 int
-objects_open(struct objects *o, const struct conf *c, const char *spool_dir,
-	     char err[512])
+objects_open(struct objects *o, const struct conf *c, char err[512])
 {
 	bool aws = c->aws_access_key_id[0] && c->aws_secret_access_key[0];
 	struct store_s3_conf conf = { .signer = auth_signer_as(&o->signer),
 				      .region = c->aws_region,
 				      .style = s3_address_style(
 					  c->s3_addressing_style),
-				      .ca_file = c->s3_ca_file,
-				      .spool_dir = spool_dir };
+				      .ca_file = c->s3_ca_file };
 	char endpoint[CONF_ENDPOINT_MAX];
 
 	*o = (struct objects){
@@ -92,6 +90,24 @@ pump(struct store_put *put, const struct source *from)
 }
 
 static enum s3_error
+put_once(struct objects *o, const struct store_put_req *req,
+	 const struct source *from)
+{
+	const struct store_put_final fin = { 0 };
+	struct store_put *p = NULL;
+	enum s3_error err = store_put_begin(o->store, req, &p);
+
+	if (err != S3_OK)
+		return err;
+	err = pump(p, from);
+	if (err == S3_OK)
+		return store_put_commit(p, &fin, NULL);
+	store_put_abort(p);
+	return err;
+}
+
+/* The store sends bytes as they come, once; here they are still there. */
+static enum s3_error
 put(struct objects *o, const char *bucket, const char *key,
     const char *content_type, const struct source *from)
 {
@@ -104,16 +120,10 @@ put(struct objects *o, const char *bucket, const char *key,
 		.headers = { &type, 1 },
 		.cond = STORE_COND_NONE,
 	};
-	const struct store_put_final fin = { 0 };
-	struct store_put *p = NULL;
-	enum s3_error err = store_put_begin(o->store, &req, &p);
+	enum s3_error err = put_once(o, &req, from);
 
-	if (err != S3_OK)
-		return err;
-	err = pump(p, from);
-	if (err == S3_OK)
-		return store_put_commit(p, &fin, NULL);
-	store_put_abort(p);
+	if (err == S3_ERR_SERVICE_UNAVAILABLE || err == S3_ERR_SLOW_DOWN)
+		err = put_once(o, &req, from);
 	return err;
 }
 

@@ -18,7 +18,7 @@ struct objects {
 /* Where it is: S3_ENDPOINT, or the gateway that runs on this data directory
  * now (its port may change with a restart). 0, or -1 with one line in err. */
 int MUST_CHECK objects_open(struct objects *o, const struct conf *c,
-			    const char *spool_dir, char err[512]);
+			    char err[512]);
 void objects_close(struct objects *o);
 
 /* size bytes of fd from its start. */

@@ -18,7 +18,6 @@ close_store(struct store *s)
 	store_close(s3->journal);
 	free(s3->owner);
 	free(s3->journal_owner);
-	free(s3->spool_dir);
 	free(s3);
 }
 
@@ -56,6 +55,7 @@ static const struct store_ops s3_ops = {
 	.upload_get = s3_upload_get,
 	.upload_list = s3_upload_list,
 	.upload_abort = s3_upload_abort,
+	.part_begin = s3_part_begin,
 	.part_copy = s3_part_copy,
 	.part_list = s3_part_list,
 	.upload_complete = s3_upload_complete,
@@ -96,12 +96,11 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	if (!s)
 		return NULL;
 	s->base.ops = &s3_ops;
-	s->spool_dir = strdup(conf->spool_dir ? conf->spool_dir : P_tmpdir);
 	s->owner = strdup(conf->owner ? conf->owner : "");
 	s->journal_owner =
 	    strdup(conf->journal_owner ? conf->journal_owner : "");
 	s->known = s3_known_new();
-	s->remote = s->spool_dir && s->owner && s->journal_owner && s->known
+	s->remote = s->owner && s->journal_owner && s->known
 			? s3_remote_open(conf, err)
 			: NULL;
 	s->journal = conf->journal;

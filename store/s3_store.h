@@ -24,7 +24,6 @@ struct s3_store {
 	struct s3_watch *watch;	    /* NULL: nobody asks how it is */
 	char *owner;	     /* account id of buckets that are nobody else's */
 	char *journal_owner; /* the same in the journal */
-	char *spool_dir;
 };
 
 static inline struct s3_store *
@@ -114,6 +113,8 @@ enum s3_error s3_put_commit(struct store_put *put,
 			    const struct store_put_final *fin,
 			    struct store_object *out);
 void s3_put_abort(struct store_put *put);
+enum s3_error s3_part_begin(struct store *s, const struct store_part_ref *part,
+			    uint64_t size, struct store_put **out);
 enum s3_error s3_get(struct store *s, const struct store_ref *ref,
 		     const struct store_cond *cond, struct arena *a,
 		     struct store_object *out, struct store_read **read);

@@ -94,6 +94,12 @@ s3_sum_by_name(struct slice name)
 	return HASH_NONE;
 }
 
+const char *
+s3_sum_field(enum hash_alg alg)
+{
+	return sum_headers[alg];
+}
+
 struct store_header
 s3_sum_header(struct arena *a, enum hash_alg alg, const uint8_t *digest)
 {

@@ -38,7 +38,9 @@ void s3_document_init(struct s3_document *d, struct slice text);
 const char *s3_sum_name(enum hash_alg alg);
 /* HASH_NONE for a name that is none, in any case. */
 enum hash_alg s3_sum_by_name(struct slice name);
-/* "x-amz-checksum-crc32" and its value, in base64, in @a. */
+/* "x-amz-checksum-crc32" */
+const char *s3_sum_field(enum hash_alg alg);
+/* The same and its value, in base64, in @a. */
 struct store_header s3_sum_header(struct arena *a, enum hash_alg alg,
 				  const uint8_t *digest);
 

@@ -320,6 +320,8 @@ struct store_part_ref {
 	struct slice key;
 	struct slice upload_id;
 	uint32_t number; /* 1..STORE_PARTS_MAX */
+	/* Of a part to be put: as in store_put_req, the upload's or none. */
+	uint16_t checksum_alg;
 };
 
 /* A part, of an upload or of the object it became (then the numbers are
@@ -622,8 +624,6 @@ struct store_s3_conf {
 	/* The bucket that is asked for now and then, for store_info.trouble;
 	 * NULL: none. */
 	const char *watch;
-	/* Where puts over 8 MiB wait for their commit; NULL: the system's. */
-	const char *spool_dir;
 };
 struct store *store_open_s3(const struct store_s3_conf *conf, char err[512]);
 /* The local store that keeps what is kept here: @s itself, or the journal of a

@@ -141,6 +141,12 @@ s3_body_is_protected(const struct s3_body *b)
 }
 
 enum hash_alg
+s3_body_sum(const struct s3_body *b)
+{
+	return b->checksum.alg;
+}
+
+enum hash_alg
 s3_body_checksum(const struct s3_body *b)
 {
 	return b->promise.alg;

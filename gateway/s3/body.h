@@ -28,7 +28,9 @@ void s3_body_free(struct s3_body *b); /* NULL is fine */
 uint64_t s3_body_length(const struct s3_body *b);
 /* Content-MD5 or an x-amz-checksum-* was sent or announced as a trailer. */
 bool s3_body_is_protected(const struct s3_body *b);
-/* The checksum that the client promised, HASH_NONE: none. */
+/* The checksum that s3_body_end() will bring. */
+enum hash_alg s3_body_sum(const struct s3_body *b);
+/* The one that the client promised, HASH_NONE: none. */
 enum hash_alg s3_body_checksum(const struct s3_body *b);
 
 typedef enum s3_error (*s3_sink)(struct s3_request *rq, const void *p,

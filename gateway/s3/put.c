@@ -87,13 +87,15 @@ s3_begin_put(struct s3_request *rq)
 
 	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);
+	req->checksum_alg = (uint16_t)s3_body_sum(rq->filters);
 	if (err == S3_OK)
 		err = store_put_begin(rq->world->store, req, &rq->put);
 	return s3_condition_failed(rq, err);
 }
 
 enum s3_error
-s3_end_put(struct s3_request *rq, const char *event_name, char etag[33])
+s3_end_put(struct s3_request *rq, const char *event_name,
+	   char etag[STORE_ETAG_MAX])
 {
 	struct store_put_final fin = { .note = s3_note(rq, event_name) };
 	struct store_put *put = rq->put;
@@ -106,6 +108,8 @@ s3_end_put(struct s3_request *rq, const char *event_name, char etag[33])
 	err = store_put_commit(put, &fin, &made);
 	if (err != S3_OK)
 		return s3_condition_failed(rq, err);
+	/* Elsewhere it may be another than MD5 makes it. */
+	snprintf(etag, STORE_ETAG_MAX, "%s", made.etag);
 	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
 	s3_set_made_version(rq, made.version_id);
 	s3_checksum_set(rq, fin.checksum_alg, fin.checksum);

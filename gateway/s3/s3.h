@@ -140,7 +140,8 @@ enum s3_error MUST_CHECK s3_open_body(struct s3_request *rq);
 enum s3_error MUST_CHECK s3_begin_put(struct s3_request *rq);
 /* Verifies the body, commits rq->put and sets the headers of the answer. */
 enum s3_error MUST_CHECK s3_end_put(struct s3_request *rq,
-				    const char *event_name, char etag[33]);
+				    const char *event_name,
+				    char etag[STORE_ETAG_MAX]);
 /* What is kept with an object beside its bytes, as the request gives it; tags
  * are read only into an empty set. Those of s3_metadata_read(),
  * INVALID_STORAGE_CLASS, INVALID_ARGUMENT and INVALID_TAG. */

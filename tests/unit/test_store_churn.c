@@ -406,7 +406,7 @@ static struct store_part_ref
 part_ref(const struct worker *w, const struct mupload *u, uint32_t number)
 {
 	return (struct store_part_ref){ w->bucket, key_of(w, u->key),
-					slice_str(u->id), number };
+					slice_str(u->id), number, 0 };
 }
 
 static void

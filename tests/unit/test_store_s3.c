@@ -115,31 +115,6 @@ test_put_sends_one_signed_request(void **state)
 }
 
 static void
-test_put_is_repeated_with_its_whole_body(void **state)
-{
-	static const char *const answers[] = {
-		"!",
-		"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
-		OK,
-	};
-	size_t n = 9u << 20; /* beyond what waits in memory */
-	char *data = malloc(n);
-
-	(void)state;
-	memset(data, 'x', n);
-	memcpy(data + n - 4, "tail", 4);
-	begin(answers, 4);
-	assert_int_equal(put("k", slice_mem(data, n), n, NULL), S3_OK);
-	for (size_t i = 0; i < 4; i++)
-		assert_true(
-		    slice_ends(buf_slice(&script.request[i]), SLICE("tail")));
-	assert_int_equal(script.request[3].n, script.request[1].n);
-	end(4);
-	free(data);
-}
-
-static void
 test_put_gives_up_after_five_tries(void **state)
 {
 	static const char *const answers[] = {
@@ -422,7 +397,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_sends_one_signed_request),
-		cmocka_unit_test(test_put_is_repeated_with_its_whole_body),
 		cmocka_unit_test(test_put_gives_up_after_five_tries),
 		cmocka_unit_test(test_put_refusals_are_not_repeated),
 		cmocka_unit_test(test_put_of_another_length_never_leaves),

@@ -32,7 +32,7 @@ op_put_object_data(struct s3_request *rq, const void *p, size_t n)
 enum s3_error
 op_put_object_finish(struct s3_request *rq)
 {
-	char etag[2 * MD5_BYTES + 1];
+	char etag[STORE_ETAG_MAX];
 	enum s3_error err = s3_end_put(rq, "ObjectCreated:Put", etag);
 
 	if (err == S3_OK)

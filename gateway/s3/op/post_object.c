@@ -208,7 +208,7 @@ check_complete(struct s3_request *rq)
 enum s3_error
 op_post_object_finish(struct s3_request *rq)
 {
-	char etag[2 * MD5_BYTES + 1];
+	char etag[STORE_ETAG_MAX];
 	enum s3_error err = check_complete(rq);
 
 	if (err == S3_OK)

@@ -23,6 +23,8 @@ op_upload_part_begin(struct s3_request *rq)
 		err = s3_part_algorithm(rq, &upload,
 					s3_body_checksum(rq->filters));
 	if (err == S3_OK)
+		part.checksum_alg = (uint16_t)s3_body_checksum(rq->filters);
+	if (err == S3_OK)
 		err = store_part_begin(rq->world->store, &part,
 				       s3_body_length(rq->filters),
 				       s3_put_max(rq), &rq->put);
