@@ -87,6 +87,12 @@ store_journal(struct store *s)
 	return s->ops == &s3_ops ? s3_of(s)->journal : s;
 }
 
+bool
+store_is_remote(const struct store *s)
+{
+	return s->ops == &s3_ops;
+}
+
 struct store *
 store_open_s3(const struct store_s3_conf *conf, char err[512])
 {

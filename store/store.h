@@ -275,7 +275,8 @@ struct store_copy_req {
 	struct store_headers headers;
 	struct store_headers tags;
 	struct store_cond cond; /* on the target */
-	/* keep_checksum: the source's. Else these, of the whole bytes. */
+	/* keep_checksum: the source's. Else these, of the whole bytes; a
+	 * remote store needs no digest (store_is_remote()). */
 	bool keep_checksum;
 	uint16_t checksum_alg;
 	uint8_t checksum[32];
@@ -346,7 +347,8 @@ struct store_part_copy_req {
 	uint64_t offset;
 	uint64_t size;
 	uint64_t size_max;
-	struct slice etag; /* hex MD5 of the range */
+	/* hex MD5 of the range, and its checksum: not of a remote store */
+	struct slice etag;
 	uint16_t checksum_alg;
 	uint8_t checksum[32];
 };
@@ -629,6 +631,9 @@ struct store *store_open_s3(const struct store_s3_conf *conf, char err[512]);
 /* The local store that keeps what is kept here: @s itself, or the journal of a
  * remote one, NULL without one. Never to be closed by itself. */
 struct store *store_journal(struct store *s);
+/* The bytes lie at another endpoint, which copies them itself and computes
+ * what a copy's digests are: those of a request need not be there. */
+bool store_is_remote(const struct store *s);
 /* Ends all work and closes; NULL is fine. No put or read may be open. */
 void store_close(struct store *s);
 

@@ -141,7 +141,8 @@ hash_bytes(struct copy *c, struct hash *h)
 	return err;
 }
 
-/* Another algorithm than the source's means reading all of it. */
+/* Another algorithm than the source's means reading all of it, unless somebody
+ * else does (store_is_remote()). */
 static enum s3_error
 choose_checksum(struct copy *c)
 {
@@ -151,14 +152,13 @@ choose_checksum(struct copy *c)
 	c->req.keep_checksum =
 	    c->alg == HASH_NONE ||
 	    (c->alg == c->from.checksum_alg && !c->from.checksum_composite);
-	if (c->req.keep_checksum)
+	c->req.checksum_alg = (uint16_t)c->alg;
+	if (c->req.keep_checksum || !c->read)
 		return S3_OK;
 	if (hash_init(&h, c->alg) == 0)
 		err = hash_bytes(c, &h);
-	if (err == S3_OK) {
-		c->req.checksum_alg = (uint16_t)c->alg;
+	if (err == S3_OK)
 		hash_final(&h, c->req.checksum);
-	}
 	hash_release(&h);
 	return err;
 }
@@ -168,7 +168,10 @@ copy_once(struct s3_request *rq, struct copy *c, struct store_object *out)
 {
 	struct store_copy_req *req = &c->req;
 	enum s3_error err = s3_copy_source_get(
-	    rq, &c->source, &c->from, c->alg == HASH_NONE ? NULL : &c->read);
+	    rq, &c->source, &c->from,
+	    c->alg == HASH_NONE || store_is_remote(rq->world->store)
+		? NULL
+		: &c->read);
 
 	if (err == S3_OK)
 		err = s3_copy_source_check_size(rq, c->from.size,

@@ -1,6 +1,7 @@
 /*
  * UploadPartCopy: a part that shares the bytes of an object. They are read
- * only for their MD5, and for the checksum where the source's cannot serve.
+ * only for their MD5, and for the checksum where the source's cannot serve;
+ * not at all where another endpoint copies them.
  */
 #include "base/encode.h"
 #include "gateway/s3/copy_source.h"
@@ -93,9 +94,11 @@ fill_digests(struct part_copy *c, const struct store_object *o,
 static enum s3_error
 copy_once(struct s3_request *rq, struct part_copy *c, struct store_part *out)
 {
+	bool remote = store_is_remote(rq->world->store);
+	struct store_read *read = NULL;
 	struct store_object source;
-	struct store_read *read;
-	enum s3_error err = s3_copy_source_get(rq, &c->source, &source, &read);
+	enum s3_error err =
+	    s3_copy_source_get(rq, &c->source, &source, remote ? NULL : &read);
 
 	if (err != S3_OK)
 		return err;
@@ -103,7 +106,7 @@ copy_once(struct s3_request *rq, struct part_copy *c, struct store_part *out)
 	c->req.source_etag = slice_str(source.etag);
 	c->req.source_size = source.size;
 	err = choose_range(rq, &source, &c->req);
-	if (err == S3_OK)
+	if (err == S3_OK && !remote)
 		err = fill_digests(c, &source, read);
 	store_read_close(read);
 	if (err == S3_OK)
@@ -123,7 +126,10 @@ answer(struct s3_request *rq, const struct part_copy *c,
 	xml_open_ns(&xml, "CopyPartResult", XML_NS_S3);
 	s3_xml_time(&xml, "LastModified", part->mtime_us);
 	buf_printf(&xml, "<ETag>&quot;%s&quot;</ETag>", part->etag);
-	s3_xml_checksum(rq, &xml, c->upload.checksum_alg, c->req.checksum, 0);
+	/* Of the upload's own algorithm alone, whatever else is known. */
+	if (part->checksum_alg == c->upload.checksum_alg)
+		s3_xml_checksum(rq, &xml, part->checksum_alg, part->checksum,
+				0);
 	xml_close(&xml, "CopyPartResult");
 	return s3_answer_xml(rq, &xml);
 }
