@@ -161,6 +161,7 @@ def test_lie_bends_the_length(proxy):
     assert ask(proxy)[2] == BODY[:-10]
     with pytest.raises(http.client.IncompleteRead):
         ask(proxy)
+    assert proxy.done["lie"] == 2
 
 
 @pytest.mark.parametrize("after, put", [(False, 0), (True, 1)])

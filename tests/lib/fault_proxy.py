@@ -280,9 +280,10 @@ class _Pair:
             head = re.sub(rb"(?i)\r\ncontent-length:[^\r]*",
                           b"\r\nContent-Length: %d" % n, head)
             self._struck(fault)
+            self._pass(head, body, self.client.sock, "answer", None)
+            return False
         self._pass(head, body, self.client.sock, "answer", fault)
-        return (not fault or fault.kind != "lie") and \
-            header(head, "connection").lower() != "close"
+        return header(head, "connection").lower() != "close"
 
     def _answer_alone(self, head, fault):
         if not header(head, "expect"):

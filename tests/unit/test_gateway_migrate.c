@@ -5,7 +5,7 @@
  */
 #include "gateway/migrate.h"
 #include "base/log.h"
-#include "base/timeval.h"
+#include "store/journal.h"
 #include "tests/unit/store_multipart.h"
 
 #include <pthread.h>
@@ -524,6 +524,64 @@ test_switched_leaves_what_was_changed_since(void **state)
 	free(late);
 }
 
+/* A change in the other S3, as the journal of the gateway before it has it. */
+static void
+change_there(struct both *t, const char *key, const char *name)
+{
+	const struct store_event e = { .event_name = slice_str(name),
+				       .bucket = BUCKET,
+				       .bucket_owner = OWNER,
+				       .key = slice_str(key),
+				       .version_id = SLICE("null") };
+	struct journal_intent intent;
+
+	assert_int_equal(journal_intend(t->a->s, &e, &intent), S3_OK);
+	assert_int_equal(
+	    journal_settle(t->a->s, intent.id, &intent.event, NULL), S3_OK);
+}
+
+/* The last pass, from the local store that is the journal now. */
+static void
+test_last_pass_brings_what_came_before_the_switch(void **state)
+{
+	struct both *t = *state;
+	struct migrate_plan p = plan(t);
+	const struct store_note note = fixture_note("");
+	char *late = fixture_bytes(30, 3);
+
+	put(t, "old", 10, 1);
+	put(t, "removed", 10, 1);
+	put(t, "removed there", 10, 1);
+	run_ok(t);
+	put(t, "late", 20, 2);
+	put(t, "old", 20, 2);
+	put(t, "twice", 20, 2);
+	assert_int_equal(store_remove(t->a->s,
+				      &STORE_REF(BUCKET, SLICE("removed")),
+				      NULL, &note, NULL),
+			 S3_OK);
+	/* the switch */
+	assert_int_equal(
+	    fixture_put(t->b->s, SLICE("twice"), slice_mem(late, 30)), S3_OK);
+	change_there(t, "twice", "ObjectCreated:Put");
+	assert_int_equal(
+	    store_remove(t->b->s, &STORE_REF(BUCKET, SLICE("removed there")),
+			 NULL, &note, NULL),
+	    S3_OK);
+	change_there(t, "removed there", "ObjectRemoved:Delete");
+	p.switched = true;
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_copied], 2);
+	assert_int_equal(t->st.count[MIGRATE_removed], 1);
+	assert_int_equal(t->st.count[MIGRATE_kept], 2);
+	expect(t, "late", 20, 2);
+	expect(t, "old", 20, 2);
+	expect(t, "twice", 30, 3);
+	expect_absent(t, "removed");
+	expect_absent(t, "removed there");
+	free(late);
+}
+
 /* ---- looking only -------------------------------------------------------- */
 
 static void
@@ -636,6 +694,7 @@ main(void)
 		TEST(test_migrate_stopped_is_taken_up),
 		TEST(test_switched_needs_a_migration_before),
 		TEST(test_switched_leaves_what_was_changed_since),
+		TEST(test_last_pass_brings_what_came_before_the_switch),
 		TEST(test_dry_run_counts_and_changes_nothing),
 		TEST(test_verify_finds_what_is_not_the_same),
 		TEST(test_remove_extra_deletes_what_the_source_has_not),
