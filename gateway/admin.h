@@ -34,8 +34,8 @@
  *                  bucket, prefix, after -> {"seen","matched","made","after"}:
  *                  a page of objects; "after" is null at the end
  *   migrate start  to: s3 or local, endpoint, region, access_key, secret_key,
- *                  [bucket, prefix, rate: bytes/s, dry_run, verify_only,
- *                  remove_extra, restart] -> {}
+ *                  addressing_style, ca_file, [bucket, prefix, rate: bytes/s,
+ *                  dry_run, verify_only, remove_extra, restart] -> {}
  *   migrate stop   -> {}
  *   migrate status -> {"phase","running","switched","settled","pass", each
  *                  count of gateway/migrate.h, "notes":[line]}, and "reason"

@@ -21,6 +21,8 @@ admin_migrate_start(struct admin_command *c)
 		.region = json_str(r, "region"),
 		.access_key = json_str(r, "access_key"),
 		.secret_key = json_str(r, "secret_key"),
+		.addressing_style = json_str(r, "addressing_style"),
+		.ca_file = json_str(r, "ca_file"),
 		.bucket = admin_argument(c, "bucket"),
 		.prefix = admin_argument(c, "prefix"),
 		.dry_run = json_bool(r, "dry_run", false),
@@ -31,8 +33,8 @@ admin_migrate_start(struct admin_command *c)
 	int64_t rate = 0;
 
 	if (!to || !ask.endpoint || !ask.region || !ask.access_key ||
-	    !ask.secret_key)
-		return refuse(c, "where to, endpoint, region and keys are "
+	    !ask.secret_key || !ask.addressing_style || !ask.ca_file)
+		return refuse(c, "where to, and all of the other S3, are "
 				 "needed");
 	if (json_int(r, "rate", &rate) && rate < 0)
 		return refuse(c, "no such rate");

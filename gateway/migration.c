@@ -8,6 +8,7 @@
  */
 #include "gateway/migration.h"
 #include "gateway/backend.h"
+#include "store/s3_address.h"
 
 #include <pthread.h>
 
@@ -120,6 +121,8 @@ open_remote(struct migration *m, const struct migration_ask *ask, char err[512])
 	struct store_s3_conf s3 = {
 		.endpoint = ask->endpoint,
 		.region = ask->region,
+		.style = s3_address_style(ask->addressing_style),
+		.ca_file = ask->ca_file,
 		.signer = auth_signer_as(&m->signer),
 	};
 	char owner[SHA256_HEX_MAX];

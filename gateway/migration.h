@@ -17,7 +17,9 @@ struct migration_ask {
 	const char *region;
 	const char *access_key;
 	const char *secret_key;
-	struct slice bucket; /* empty: all */
+	const char *addressing_style; /* as S3_ADDRESSING_STYLE */
+	const char *ca_file;	      /* "": the system's */
+	struct slice bucket;	      /* empty: all */
 	struct slice prefix;
 	uint64_t rate;
 	bool dry_run, verify_only, remove_extra, restart;

@@ -59,6 +59,8 @@ start(const struct move *m, uint64_t rate)
 	json_put_str(&line, "region", m->conf.aws_region);
 	json_put_str(&line, "access_key", m->conf.aws_access_key_id);
 	json_put_str(&line, "secret_key", m->conf.aws_secret_access_key);
+	json_put_str(&line, "addressing_style", m->conf.s3_addressing_style);
+	json_put_str(&line, "ca_file", m->conf.s3_ca_file);
 	json_put_str(&line, "bucket", m->bucket ? m->bucket : "");
 	json_put_str(&line, "prefix", m->prefix ? m->prefix : "");
 	json_put_u64(&line, "rate", rate);
@@ -311,7 +313,9 @@ read_settings(struct move *m)
 	} names[] = { { "AWS_ACCESS_KEY_ID", "" },
 		      { "AWS_SECRET_ACCESS_KEY", "" },
 		      { "AWS_REGION", "us-east-1" },
-		      { "S3_ENDPOINT", "" } };
+		      { "S3_ENDPOINT", "" },
+		      { "S3_ADDRESSING_STYLE", "auto" },
+		      { "S3_CA_FILE", "" } };
 	struct row r = { .conf = &m->conf };
 	char err[CONF_ERROR_MAX] = "";
 	int rc = 0;
