@@ -104,11 +104,16 @@ sighting_take(const struct sighting_conf *conf, const char *key,
 	enum queue_error err = QUEUE_CONFLICT;
 	struct queue_object object;
 	size_t made = 0;
+	bool gone;
 
 	*news = false;
 	for (int i = 0; i < SIGHTING_TRIES && err == QUEUE_CONFLICT; i++) {
 		enum sighting s = sighting_look(conf, key, a, &object);
 
+		if (s == SIGHTING_ABSENT && conf->remote &&
+		    queue_object_gone(conf->queue, conf->bucket, key,
+				      object.asked_us, &gone) != QUEUE_OK)
+			return SIGHTING_UNAVAILABLE;
 		if (s != SIGHTING_OBJECT && s != SIGHTING_NO_VIDEO)
 			return s;
 		if (object.seq)

@@ -48,7 +48,8 @@ sighting_is_folder(struct slice key, uint64_t size)
  */
 enum sighting sighting_look(const struct sighting_conf *conf, const char *key,
 			    struct arena *a, struct queue_object *out);
-/* The same, and the object is given its video. *news: its content had none. */
+/* The same, and the object is given its video: *news, its content had none. Of
+ * one that is not there, what was to be done ends. */
 enum sighting sighting_take(const struct sighting_conf *conf, const char *key,
 			    struct arena *a, bool *news);
 /* As it is called in answers and logs. */

@@ -28,10 +28,11 @@
 
 enum api_auth {
 	API_PUBLIC,
-	API_USER,      /* a user's JWT */
-	API_JOB_TOKEN, /* Bearer JOB_PROCESSOR_TOKEN */
-	API_WEBHOOK,   /* a signature of the body by WEBHOOK_SECRET */
-	API_METRICS    /* Bearer METRICS_TOKEN; unset: this machine alone */
+	API_USER,	  /* a user's JWT */
+	API_JOB_TOKEN,	  /* Bearer JOB_PROCESSOR_TOKEN */
+	API_EVENTS_TOKEN, /* Bearer S3_EVENTS_TOKEN, or Basic with it */
+	API_WEBHOOK,	  /* a signature of the body by WEBHOOK_SECRET */
+	API_METRICS	  /* Bearer METRICS_TOKEN; unset: this machine alone */
 };
 
 enum api_body {
@@ -224,6 +225,7 @@ void api_clip_create(struct api_call *c);
 void api_clip_status(struct api_call *c);
 void api_clips_generate(struct api_call *c); /* generate.c */
 void api_webhook_video(struct api_call *c);  /* webhooks.c */
+void api_s3_events(struct api_call *c);	     /* s3_events.c */
 void api_jobs_process(struct api_call *c);   /* jobs.c */
 void api_health_live(struct api_call *c);    /* health.c */
 void api_health_ready(struct api_call *c);

@@ -2,6 +2,7 @@
  * Who calls: a user by a token, an operator by one of the configured ones.
  */
 #include "gateway/api/call.h"
+#include "base/encode.h"
 #include "base/timeval.h"
 
 #define TOKEN_COOKIE "reelgate-token"
@@ -73,6 +74,35 @@ has_token(struct api_call *c, const char *token, const char *missing)
 	return false;
 }
 
+/* The password of "Basic ..." (RFC 7617) as a bearer would send it: who can
+ * only put credentials into a URL sends them so. */
+static bool
+basic_equal(struct slice authorization, struct slice expected)
+{
+	const struct slice basic = SLICE("Basic ");
+	struct buf plain = BUF_MAX(1024), as = BUF_MAX(1024);
+	bool equal = false;
+
+	if (slice_ieq(slice_head(authorization, basic.n), basic) &&
+	    base64_decode(
+		&plain, slice_trim(slice_from(authorization, basic.n))) == 0) {
+		struct slice password = buf_slice(&plain), user;
+
+		slice_cut(&password, ':', &user);
+		buf_puts(&as, "Bearer ");
+		buf_put(&as, password);
+		equal =
+		    buf_ok(&as) && auth_bearer_equal(buf_slice(&as), expected);
+	}
+	if (plain.p)
+		secret_wipe(plain.p, plain.n);
+	if (as.p)
+		secret_wipe(as.p, as.n);
+	buf_release(&plain);
+	buf_release(&as);
+	return equal;
+}
+
 static bool
 is_local(const char *ip)
 {
@@ -92,6 +122,11 @@ api_identify(struct api_call *c)
 	case API_JOB_TOKEN:
 		return has_token(c, conf->job_processor_token,
 				 "No job token is configured");
+	case API_EVENTS_TOKEN:
+		return basic_equal(http_header_get(c->http, "Authorization"),
+				   slice_str(conf->s3_events_token)) ||
+		       has_token(c, conf->s3_events_token,
+				 "No S3_EVENTS_TOKEN is configured");
 	case API_WEBHOOK: /* its body is looked at when it is there */
 		if (c->api->webhook_keys.n)
 			return true;

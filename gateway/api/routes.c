@@ -27,6 +27,7 @@ const struct api_route api_routes[] = {
 	{ "GET", "/api/clips/status", API_USER, API_NO_BODY, "clip-status", api_clip_status },
 	{ "POST", "/api/jobs/process", API_JOB_TOKEN, API_NO_BODY, "jobs-process", api_jobs_process },
 	{ "POST", "/api/webhooks/video-processing", API_WEBHOOK, API_JSON, "webhook-video", api_webhook_video },
+	{ "POST", "/api/events/s3", API_EVENTS_TOKEN, API_JSON, "s3-events", api_s3_events },
 	{ "GET", "/api/openapi.json", API_PUBLIC, API_NO_BODY, "openapi", api_openapi },
 	{ "GET", "/health/live", API_PUBLIC, API_NO_BODY, "health", api_health_live },
 	{ "GET", "/health/ready", API_PUBLIC, API_NO_BODY, "health", api_health_ready },

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import openapi
 import hook
 from form import BOUNDARY
-from stack import JOB_TOKEN, WEBHOOK_SECRET
+from stack import EVENTS_TOKEN, JOB_TOKEN, WEBHOOK_SECRET
 from web import request
 
 DOC = openapi.load()
@@ -147,6 +147,12 @@ CALLS = {
             "jobId": "00000000-0000-4000-8000-000000000000", "attempt": 1,
             "status": "completed", "progress": 100, "error": "e",
             "result": {"duration": 1, "thumbnail_url": "u"}})),
+    # of a bucket that is not ours: it concerns nobody
+    "s3 events": ("postS3Events", 200, _post(
+        "/api/events/s3", lambda o: {"Records": [{
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "elsewhere"},
+                   "object": {"key": "uploads/a.mp4"}}}]})),
     "openapi": ("getOpenApi", 200, _get("/api/openapi.json")),
     "live": ("getLive", 200, _get("/health/live")),
     "ready": ("getReady", 200, _get("/health/ready")),
@@ -171,8 +177,9 @@ def credentials(name, user):
     schemes = [s for scheme in operation(name)[2]["security"] for s in scheme]
     if schemes == ["webhook"]:
         return lambda body: hook.signed(WEBHOOK_SECRET, body)
-    return {"Authorization": "Bearer " + (
-        JOB_TOKEN if schemes == ["jobToken"] else user.token)}
+    return {"Authorization": "Bearer " + {
+        "jobToken": JOB_TOKEN, "eventsToken": EVENTS_TOKEN}.get(
+            schemes[0], user.token)}
 
 
 def send(stack, method, path, body=None, headers=None, authorization=None):

@@ -61,7 +61,7 @@ def test_without_fit_credentials_is_401(stack, user, name):
 def unset(postgres):
     """All secrets that guard an endpoint set to nothing."""
     s = Stack(postgres, JWT_SECRET="", JOB_PROCESSOR_TOKEN="",
-              WEBHOOK_SECRET="")
+              WEBHOOK_SECRET="", S3_EVENTS_TOKEN="")
     yield s
     s.close()
 

@@ -15,6 +15,7 @@ from gateway import Gateway
 from stack import JOB_TOKEN, JWT_SECRET, WEBHOOK_SECRET
 from web import request
 
+NO_NOTIFICATION = "Not a notification of S3, SNS, SQS or EventBridge"
 NOT_JSON = {"error": "Request body must be a JSON object"}
 VIDEO = {"error": "Video not found or access denied"}
 TASK = {"error": "No such task of this video"}
@@ -358,6 +359,10 @@ GOLDEN = [
     ("webhook", {"attempt": None}, 400, "Invalid attempt"),
     ("webhook", {"result": {"width": 0}}, 400, "Invalid result"),
     ("webhook", {}, 404, "No such job"),
+    ("s3 events", {"Records": None}, 400, NO_NOTIFICATION),
+    ("s3 events", {"Records": "a"}, 400, NO_NOTIFICATION),
+    ("s3 events", {"Records": [{}] * 101}, 400,
+     "Too many events in one request"),
 ]
 
 
@@ -435,7 +440,9 @@ def stranded():
     g.close()
 
 
-@pytest.mark.parametrize("name", [n for n in CALLS if calls.is_secured(n)])
+# Events of a bucket that is not ours need no database.
+@pytest.mark.parametrize("name", [n for n in CALLS if calls.is_secured(n)
+                                  and n != "s3 events"])
 def test_database_away_is_503_with_retry_after(stranded, owner, name):
     known = Named(str(uuid.uuid4()))
     answer = call(stranded, name, known, credentials(name, owner))

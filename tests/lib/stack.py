@@ -12,6 +12,7 @@ from web import request, wait_for
 
 JWT_SECRET = "a-secret-of-the-tests-only-0123456789"
 JOB_TOKEN = "job-token-of-the-tests"
+EVENTS_TOKEN = "events-token-of-the-tests"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(
     b"of the tests, for tests alone").decode()
 
@@ -93,6 +94,7 @@ class Stack(Gateway):
             "JWT_SECRET": JWT_SECRET,
             "JOB_PROCESSOR_TOKEN": JOB_TOKEN,
             "WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "S3_EVENTS_TOKEN": EVENTS_TOKEN,
             **settings,
         }, data, args)
         postgres.sql("postgres", f"CREATE DATABASE {self.database}")

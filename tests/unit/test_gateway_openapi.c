@@ -94,6 +94,8 @@ expected_security(const struct api_route *r)
 			   : "[{\"user\":[]},{\"userCookie\":[]}]";
 	case API_JOB_TOKEN:
 		return "[{\"jobToken\":[]}]";
+	case API_EVENTS_TOKEN:
+		return "[{\"eventsToken\":[]}]";
 	case API_WEBHOOK:
 		return "[{\"webhook\":[]}]";
 	case API_METRICS:
