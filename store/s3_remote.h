@@ -1,7 +1,7 @@
 /*
- * s3_remote.h - private to s3_request: what the requests to an endpoint share
- * (s3_remote.c), in which region a bucket is (s3_region.c), and what an answer
- * means (s3_failure.c).
+ * s3_remote.h - private to s3_request and s3_watch: what the requests to an
+ * endpoint share (s3_remote.c), in which region a bucket is (s3_region.c), and
+ * what an answer means (s3_failure.c).
  */
 #ifndef STORE_S3_REMOTE_H
 #define STORE_S3_REMOTE_H

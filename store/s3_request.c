@@ -258,7 +258,8 @@ run(struct s3_exchange *x, bool streams)
 	if (f.err == S3_ERR_SLOW_DOWN && arrived)
 		f.err =
 		    S3_ERR_SERVICE_UNAVAILABLE; /* an earlier try may have */
-	s3_failure_log(x->remote, x->call, &x->answer, &f);
+	if (!x->call->quiet)
+		s3_failure_log(x->remote, x->call, &x->answer, &f);
 	return f.err;
 }
 

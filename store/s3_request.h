@@ -40,6 +40,7 @@ struct s3_call {
 	/* CopyObject, CompleteMultipartUpload, UploadPartCopy: a 200 may turn
 	 * out to be an <Error>, which is handled as if its status said so. */
 	bool may_fail_late;
+	bool quiet; /* the caller tells of failures */
 	/* For all tries together, 0: 60 s; then each is given up after 30 s
 	 * without progress. */
 	int timeout_ms;

@@ -5,7 +5,7 @@
  */
 #include "base/log.h"
 #include "base/timeval.h"
-#include "base/xml_read.h"
+#include "store/s3_remote.h"
 #include "store/s3_store.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 #define WELL_US (30 * US_PER_S)
 #define TROUBLE_US (5 * US_PER_S)
-#define CODE_MAX 64
+#define ASK_MS 15000
 
 enum s3_trouble {
 	TROUBLE_NONE,
@@ -68,16 +68,8 @@ struct s3_watch {
 
 /* ---- asking ------------------------------------------------------------- */
 
-static int
-take_code(void *ctx, struct slice text)
-{
-	snprintf(ctx, CODE_MAX, "%.*s",
-		 SLICE_ARG(slice_head(text, CODE_MAX - 1)));
-	return 0;
-}
-
 static enum s3_trouble
-trouble_of(const struct http_client_answer *answer)
+trouble_of(const struct s3_call *call, const struct http_client_answer *answer)
 {
 	static const struct {
 		const char *code;
@@ -90,19 +82,15 @@ trouble_of(const struct http_client_answer *answer)
 		{ "PermanentRedirect", TROUBLE_REGION },
 		{ "NoSuchBucket", TROUBLE_BUCKET },
 	};
-	static const struct xml_rule rules[] = { { "Error/Code", NULL,
-						   take_code } };
-	char code[CODE_MAX] = "";
+	struct s3_failure f;
 
 	if (answer->status / 100 == 2)
 		return TROUBLE_NONE;
 	if (answer->status == 0)
 		return TROUBLE_NO_ANSWER;
-	if (answer->body.n && xml_read(buf_slice(&answer->body), rules,
-				       ARRAY_LEN(rules), code) != 0)
-		*code = '\0';
+	s3_judge(call, HTTP_CLIENT_OK, answer, &f);
 	for (size_t i = 0; i < ARRAY_LEN(by_code); i++)
-		if (strcmp(code, by_code[i].code) == 0)
+		if (strcmp(f.code, by_code[i].code) == 0)
 			return by_code[i].trouble;
 	return answer->status == 403   ? TROUBLE_DENIED
 	       : answer->status == 404 ? TROUBLE_BUCKET
@@ -115,7 +103,8 @@ ask_with(struct s3_watch *w, struct s3_call *call)
 {
 	struct http_client_answer answer;
 	enum s3_error err = s3_request_run(w->s->remote, call, &answer);
-	enum s3_trouble t = err == S3_OK ? TROUBLE_NONE : trouble_of(&answer);
+	enum s3_trouble t =
+	    err == S3_OK ? TROUBLE_NONE : trouble_of(call, &answer);
 
 	http_client_answer_release(&answer);
 	return t;
@@ -128,6 +117,8 @@ ask(struct s3_watch *w)
 		.method = "HEAD",
 		.bucket = slice_str(w->bucket),
 		.payload_hash = S3_EMPTY_SHA256,
+		.quiet = true,
+		.timeout_ms = ASK_MS,
 	};
 	enum s3_trouble t = ask_with(w, &call);
 
