@@ -8,7 +8,7 @@ import pytest
 
 from gateway import BIN, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
 from stack import BUCKET, Stack
-from web import request
+from web import request, wait_for
 
 MIB = 1 << 20
 LIMIT = 20 * MIB
@@ -107,6 +107,40 @@ def test_too_large_is_deleted_and_refused(pair, user):
     exact = user.upload_url()
     assert user.put(exact, bytes(LIMIT)).status == 200
     assert user.complete(exact).status == 201
+
+
+def test_parts_go_to_the_other_s3(pair, user):
+    data = bytes(range(256)) * 4096 * 9  # 9 MiB: two parts
+    made = user.post("/api/videos/multipart", {
+        "action": "create", "fileName": "f.mp4", "fileType": "video/mp4",
+        "fileSize": len(data)}).json
+    named = {"key": made["key"], "uploadId": made["uploadId"]}
+    signed = user.post("/api/videos/multipart", {
+        "action": "sign", "partNumbers": [1, 2], **named}).json
+    place = 0
+    for part in signed["parts"]:
+        assert at(part["url"]) == pair.upstream.url
+        assert request("PUT", part["url"],
+                       data[place:place + part["size"] - 1]).status == 403
+        assert request("PUT", part["url"],
+                       data[place:place + part["size"]]).status == 200
+        place += part["size"]
+    done = user.post("/api/videos/multipart", {"action": "complete", **named})
+    assert done.status == 201
+    assert head(pair, made["key"])["ContentLength"] == len(data)
+    pair.relayed()  # A made this object visible: it has an event, too
+    assert len(jobs_of(pair, made["key"])) == 2
+    again = user.post("/api/videos/multipart", {"action": "complete", **named})
+    assert again.json["jobs"] == done.json["jobs"]
+
+
+def test_what_passes_the_gateway_is_one_upload_too(pair, user):
+    """The form is stored by A, which has an event of it."""
+    key = f"uploads/{user.id}/through-a.mp4"
+    pair.client().put_object(Bucket=BUCKET, Key=key, Body=b"x",
+                             ContentType="video/mp4")
+    pair.relayed()
+    wait_for("jobs", lambda: len(jobs_of(pair, key)) == 2)
 
 
 @pytest.mark.parametrize("settings, says", [

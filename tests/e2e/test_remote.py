@@ -46,6 +46,32 @@ def test_video_in_another_s3_is_processed_there(upstream, block, make_up,
     assert "reelgate: " not in up.text()
 
 
+def test_direct_upload_is_processed_with_and_without_a_word(
+        upstream, block, make_up, video):
+    """The film goes straight to the other S3; once complete-upload tells of
+    it, once the tab is closed and the reconciler finds it."""
+    up = make_up(REELGATE_S3_MODE="direct", REELGATE_RECONCILE_S="1",
+                 **block).start()
+    told, closed = up.user(), up.user()
+    upload = told.upload("film.mp4", video.read_bytes())
+    assert upload["video"]["url"].startswith(upstream.url)
+    status, asked = closed.call("POST", "/api/videos/upload-url", {
+        "fileName": "closed.mp4", "fileType": "video/mp4"})
+    assert status == 200 and asked["uploadUrl"].startswith(upstream.url)
+    assert request("PUT", asked["uploadUrl"], video.read_bytes(),
+                   asked["headers"]).status == 200
+    found = wait_for("the video of the closed tab", lambda: closed.call(
+        "GET", "/api/videos")[1]["videos"])
+    assert [v["title"] for v in found] == ["closed.mp4"]
+    for user, one in ((told, upload["video"]["id"]), (closed, found[0]["id"])):
+        done = user.result(one)
+        assert done["status"] == "completed", done
+        assert done["duration"] == pytest.approx(12, abs=0.2)
+        poster = request("GET", done["thumbnail_url"])
+        assert done["thumbnail_url"].startswith(upstream.url)
+        assert poster.status == 200 and poster.body[:3] == b"\xff\xd8\xff"
+
+
 def test_up_starts_while_the_other_s3_does_not_answer(block, make_up):
     up = make_up(args=("--no-processor",),
                  **{**block, "S3_ENDPOINT": "http://127.0.0.1:9"}).spawn()
