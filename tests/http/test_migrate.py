@@ -8,13 +8,16 @@ import threading
 
 import pytest
 
-from gateway import (DEFAULT_BUCKET, Gateway, UPSTREAM_ACCESS_KEY,
+from fault_proxy import FaultProxy, HEAD, cut, flip, refuse, reset
+from gateway import (Gateway, UPSTREAM_ACCESS_KEY,
                      UPSTREAM_SECRET_KEY)
 from web import wait_for
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("REELGATE_TEST_BACKEND") == "s3",
     reason="starts its own pairs")
+
+PART = 5 << 20
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,19 @@ class Pair:
         body = random.Random(f"{seed}{key}").randbytes(size)
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **more)
 
+    def upload(self, key, *sizes):
+        """A multipart object; its ETag."""
+        where = {"Bucket": self.bucket, "Key": key}
+        up = self.s3.create_multipart_upload(**where)["UploadId"]
+        parts = []
+        for n, size in enumerate(sizes, 1):
+            body = random.Random(key + str(n)).randbytes(size)
+            etag = self.s3.upload_part(**where, UploadId=up, PartNumber=n,
+                                       Body=body)["ETag"]
+            parts.append({"PartNumber": n, "ETag": etag})
+        return self.s3.complete_multipart_upload(
+            **where, UploadId=up, MultipartUpload={"Parts": parts})["ETag"]
+
     def close(self):
         self.a.close()
 
@@ -106,6 +122,25 @@ def test_everything_arrives(pair):
     assert there == contents(pair.s3, pair.bucket)
     out = pair.migrate("--verify-only")
     assert "4 versions compared and equal, 0 different, 0 missing" in out
+
+
+def test_tags_arrive(pair):
+    pair.put("k", 100, Tagging="a=b&c=d")
+    pair.migrate()
+    assert contents(pair.upstream, pair.bucket) == \
+        contents(pair.s3, pair.bucket)
+
+
+def test_a_multipart_object_keeps_its_parts_and_etag(pair):
+    etag = pair.upload("film.mp4", PART, PART + 7, 1000)
+    pair.migrate()
+    there = pair.upstream.head_object(Bucket=pair.bucket, Key="film.mp4")
+    assert there["ETag"] == etag and etag.endswith('-3"')
+    parts = pair.upstream.get_object_attributes(
+        Bucket=pair.bucket, Key="film.mp4",
+        ObjectAttributes=["ObjectParts"])["ObjectParts"]
+    assert parts["TotalPartsCount"] == 3
+    assert "1 versions compared and equal" in pair.migrate("--verify-only")
 
 
 def test_versions_arrive_in_order(pair):
@@ -198,13 +233,14 @@ def test_the_switch_and_the_last_pass(pair):
 
 
 def test_there_and_back(pair):
+    etag = pair.upload("film.mp4", PART, 1000)
     pair.put("k", 1000)
     pair.put("dropped", 1000)
     pair.migrate()
     pair.serve("s3")
     pair.migrate()
     pair.put("k", 3000, seed=1)
-    pair.put("n", 3000)
+    pair.put("n", 3000, Tagging="a=b")
     pair.s3.delete_object(Bucket=pair.bucket, Key="dropped")
     there = contents(pair.s3, pair.bucket)
     out = pair.migrate("--remove-extra", to="local")
@@ -212,6 +248,7 @@ def test_there_and_back(pair):
     pair.serve("local")
     pair.migrate(to="local")
     assert contents(pair.s3, pair.bucket) == there
+    assert there["film.mp4"][0] == etag
 
 
 def test_switched_without_a_migration_is_refused(pair):
@@ -223,21 +260,45 @@ def test_switched_without_a_migration_is_refused(pair):
 # ---- killed -----------------------------------------------------------------
 
 def test_killed_in_the_middle_it_is_taken_up(pair):
-    for i in range(40):
+    for i in range(20):
         pair.put(f"k{i:02}", 200_000)
+    pair.upload("m", PART, PART, PART)
     pair.upstream.create_bucket(Bucket=pair.bucket)
     words = ["--from", "local", "--to", "s3", "--bucket", pair.bucket,
              "--settings", str(pair.settings)]
     thread = threading.Thread(target=lambda: pair.a.admin(
         "migrate", *words, "--rate", "8M"))
     thread.start()
-    wait_for("object at the target", lambda: pair.upstream.list_objects_v2(
-        Bucket=pair.bucket).get("Contents"))
+    wait_for("upload at the target", lambda: pair.upstream.
+             list_multipart_uploads(Bucket=pair.bucket).get("Uploads"))
     pair.a.kill()
     thread.join()
     pair.a.start()
     pair.s3 = pair.a.client()
     pair.migrate()
+    assert contents(pair.upstream, pair.bucket) == \
+        contents(pair.s3, pair.bucket)
+    assert not pair.upstream.list_multipart_uploads(
+        Bucket=pair.bucket).get("Uploads")
+
+
+def test_a_bad_line_costs_time_only(pair):
+    for i in range(30):
+        pair.put(f"k{i:02}", 3 * 10 ** (i % 6))
+    pair.upload("m", PART, 1000)
+    with FaultProxy(pair.b.port) as proxy:
+        pair.write_settings(S3_ENDPOINT=proxy.url)
+        proxy.storm(5, 0.2, [
+            cut("request", 1000), cut("answer", HEAD), reset("answer", 0),
+            flip("request", 100), refuse(500), refuse(503, retry_after=0),
+            refuse(500, after=True)])
+        words = ["migrate", "--from", "local", "--to", "s3", "--bucket",
+                 pair.bucket, "--settings", pair.settings]
+        runs = 1
+        while pair.a.admin(*words).returncode != 0:
+            runs += 1
+            assert runs < 6
+        assert sum(proxy.done.values()) > proxy.done["requests"] + 5
     assert contents(pair.upstream, pair.bucket) == \
         contents(pair.s3, pair.bucket)
 
