@@ -40,6 +40,7 @@ pump(struct copying *c, struct store_put *put, uint64_t at, uint64_t size,
 {
 	enum s3_error err = S3_OK;
 
+	store_read_want(c->read, at, size);
 	for (uint64_t end = at + size; err == S3_OK && at < end;) {
 		size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
 

@@ -18,6 +18,7 @@ copy(struct store_read *read, int fd, uint64_t size, const _Atomic int *stop)
 	char *chunk = malloc(STEP);
 	enum s3_error err = chunk ? S3_OK : S3_ERR_INTERNAL_ERROR;
 
+	store_read_want(read, 0, size);
 	for (uint64_t at = 0; err == S3_OK && at < size;) {
 		size_t n = size - at < STEP ? (size_t)(size - at) : STEP;
 

@@ -40,6 +40,14 @@ void s3_copy_ids(const struct http_client_answer *a, struct store_object *out);
 enum s3_error MUST_CHECK s3_record_of(const struct http_client_answer *answer,
 				      struct slice key, struct arena *a,
 				      struct store_object *out);
+/* Last-Modified; 0: it does not say. */
+void s3_copy_time(const struct http_client_answer *a, struct store_object *out);
+/* It is about a delete marker. */
+bool s3_is_marker(const struct http_client_answer *a);
+bool s3_has_tags(const struct http_client_answer *a);
+/* The first byte of a Content-Range: 0, or -1. */
+int MUST_CHECK s3_range_begin(const struct http_client_answer *a,
+			      uint64_t *out);
 /* If-Match and If-None-Match as headers to be sent; their number. */
 size_t s3_cond_headers(const struct store_cond *cond,
 		       struct store_header out[2]);
@@ -118,6 +126,11 @@ enum s3_error s3_part_begin(struct store *s, const struct store_part_ref *part,
 enum s3_error s3_get(struct store *s, const struct store_ref *ref,
 		     const struct store_cond *cond, struct arena *a,
 		     struct store_object *out, struct store_read **read);
+enum s3_error s3_get_parts(struct store *s, const struct store_ref *ref,
+			   uint32_t after, uint32_t max, struct arena *a,
+			   struct store_part **out, size_t *n);
+void s3_read_want(struct store_read *r, uint64_t offset, uint64_t n);
+enum s3_error s3_read_verify(struct store_read *r, uint64_t offset, uint64_t n);
 enum s3_error s3_read_at(struct store_read *r, uint64_t offset, void *p,
 			 size_t n);
 void s3_read_close(struct store_read *r);

@@ -233,6 +233,13 @@ store_get_parts(struct store *s, const struct store_ref *ref, uint32_t after,
 	return s->ops->get_parts(s, ref, after, max, a, out, n);
 }
 
+void
+store_read_want(struct store_read *r, uint64_t offset, uint64_t n)
+{
+	if (r->store->ops->read_want)
+		r->store->ops->read_want(r, offset, n);
+}
+
 enum s3_error
 store_read_at(struct store_read *r, uint64_t offset, void *p, size_t n)
 {

@@ -95,7 +95,8 @@ struct store_object {
 	char version_id[STORE_VERSION_ID_MAX]; /* "null" when unversioned */
 	uint64_t seq;	/* outbox sequence of the event that made it, 0: none */
 	char epoch[40]; /* epoch UUID of seq */
-	bool is_latest;
+	bool is_latest; /* a remote store knows it in lists, and of a version
+			   that was not named */
 	bool is_delete_marker; /* size, ETag, headers, tags are empty then */
 	uint32_t n_parts;      /* of a multipart upload, else 0 */
 	struct slice storage_class; /* empty: STANDARD */
@@ -492,6 +493,7 @@ struct store_ops {
 	enum s3_error (*get_parts)(struct store *, const struct store_ref *,
 				   uint32_t after, uint32_t max, struct arena *,
 				   struct store_part **out, size_t *n);
+	void (*read_want)(struct store_read *, uint64_t offset, uint64_t n);
 	enum s3_error (*read_at)(struct store_read *, uint64_t offset, void *p,
 				 size_t n);
 	enum s3_error (*read_verify)(struct store_read *, uint64_t offset,
@@ -715,8 +717,8 @@ void store_put_abort(struct store_put *put); /* NULL is fine */
  * version id that none can be), PRECONDITION_FAILED, NOT_MODIFIED (with *out
  * filled in the last two cases). A delete marker: NO_SUCH_KEY when it is the
  * current version, METHOD_NOT_ALLOWED when asked for by id; out->
- * is_delete_marker, version_id and mtime_us are set in both cases and in no
- * other failure.
+ * is_delete_marker, version_id and mtime_us (0: not known) are set in both
+ * cases and in no other failure.
  */
 enum s3_error MUST_CHECK store_get(struct store *s, const struct store_ref *ref,
 				   const struct store_cond *cond,
@@ -729,6 +731,9 @@ enum s3_error MUST_CHECK store_get_parts(struct store *s,
 					 uint32_t after, uint32_t max,
 					 struct arena *a,
 					 struct store_part **out, size_t *n);
+/* What will be read, so that a remote backend asks for these bytes in one
+ * request; nothing is waited for. */
+void store_read_want(struct store_read *r, uint64_t offset, uint64_t n);
 /* Exactly n bytes at offset, as they were written, else INTERNAL_ERROR. */
 enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
 				       void *p, size_t n);

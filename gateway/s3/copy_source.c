@@ -119,6 +119,7 @@ static enum s3_error
 digest(struct store_read *read, uint64_t offset, uint64_t n, struct hash *md5,
        struct hash *sum, char *block)
 {
+	store_read_want(read, offset, n);
 	while (n) {
 		size_t now = n < BLOCK ? (size_t)n : BLOCK;
 		enum s3_error err = store_read_at(read, offset, block, now);

@@ -195,7 +195,8 @@ test_enabled_put_keeps_what_was(void **state)
 	assert_false(o.is_latest);
 	assert_string_equal(o.version_id, a.text);
 	OK(get(f, K, b.text, &o));
-	assert_true(o.is_latest);
+	/* Of a version that was named an endpoint does not say it. */
+	assert_int_equal(o.is_latest, !fixture_is_remote);
 	OK(get(f, K, "", &o));
 	assert_true(o.is_latest);
 	assert_string_equal(o.version_id, b.text);
@@ -264,7 +265,7 @@ test_removal_hides_behind_a_marker(void **state)
 	assert_true(o.is_delete_marker);
 	assert_true(o.is_latest);
 	assert_string_equal(o.version_id, r.version_id);
-	assert_true(o.mtime_us > 0);
+	assert_true(o.mtime_us > 0 || fixture_is_remote);
 	IS(METHOD_NOT_ALLOWED, get(f, K, r.version_id, &o));
 	assert_true(o.is_delete_marker);
 	assert_string_equal(o.version_id, r.version_id);
@@ -327,8 +328,11 @@ test_marker_counts_as_absent_for_conditions(void **state)
 	take_away(f, K, "");
 	req.cond.if_match = slice_str(o.etag);
 	IS(NO_SUCH_KEY, fixture_put_req(f->s, &req, SLICE("2"), 1, NULL));
-	req.cond.if_match = SLICE("*");
-	IS(NO_SUCH_KEY, fixture_put_req(f->s, &req, SLICE("2"), 1, NULL));
+	if (!fixture_is_remote) { /* S3 takes an ETag only */
+		req.cond.if_match = SLICE("*");
+		IS(NO_SUCH_KEY,
+		   fixture_put_req(f->s, &req, SLICE("2"), 1, NULL));
+	}
 	cond.if_match = SLICE("*");
 	IS(NO_SUCH_KEY, store_remove(f->s, &r, &cond, &note, &removed));
 	cond.if_match = SLICE("\"other\"");

@@ -128,6 +128,7 @@ hash_bytes(struct copy *c, struct hash *h)
 	char *piece = malloc(PIECE);
 	enum s3_error err = piece ? S3_OK : S3_ERR_INTERNAL_ERROR;
 
+	store_read_want(c->read, 0, c->from.size);
 	for (uint64_t at = 0; err == S3_OK && at < c->from.size;) {
 		uint64_t left = c->from.size - at;
 		size_t n = left < PIECE ? (size_t)left : PIECE;

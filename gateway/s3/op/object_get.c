@@ -199,6 +199,7 @@ prepare(struct get *g)
 	uint64_t ahead = g->n <= AHEAD_MAX ? g->n : AHEAD_OF_LARGE;
 	char *p;
 
+	store_read_want(g->read, g->offset, g->n);
 	g->memory = store_read_memory(g->read);
 	if (g->memory)
 		return S3_OK;
