@@ -21,7 +21,7 @@
 
 /* A store named by hand is on another host, or may be. */
 static bool
-store_is_remote(const struct conf *c)
+objects_are_remote(const struct conf *c)
 {
 	return c->s3_endpoint[0] || strcmp(c->backend, "s3") == 0;
 }
@@ -29,7 +29,7 @@ store_is_remote(const struct conf *c)
 bool
 job_gateway_answers(const struct job_host *host)
 {
-	return store_is_remote(host->conf) ||
+	return objects_are_remote(host->conf) ||
 	       input_gateway_answers(host->lease_socket);
 }
 
@@ -39,13 +39,13 @@ open_input(struct job_run *run, struct job_media *m)
 	const struct conf *c = run->host->conf;
 	enum s3_error err = S3_ERR_ENTITY_TOO_LARGE;
 
-	if (!store_is_remote(c))
+	if (!objects_are_remote(c))
 		err = input_lease(&m->input, run->host->lease_socket,
 				  run->job.bucket, run->job.s3_key,
 				  run->host->extents_max);
 	/* In more pieces than there are descriptors for: read it as if it lay
 	 * elsewhere. */
-	if (err == S3_ERR_ENTITY_TOO_LARGE && !store_is_remote(c))
+	if (err == S3_ERR_ENTITY_TOO_LARGE && !objects_are_remote(c))
 		log_debug("input_spooled", "job %s: more than %zu extents",
 			  run->job.id, run->host->extents_max);
 	if (err == S3_ERR_ENTITY_TOO_LARGE)
