@@ -15,6 +15,7 @@ close_store(struct store *s)
 	s3_settler_stop(s3->settler);
 	s3_remote_close(s3->remote);
 	s3_known_free(s3->known);
+	s3_told_free(s3->told);
 	store_close(s3->journal);
 	free(s3->owner);
 	free(s3->journal_owner);
@@ -109,7 +110,8 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	s->journal_owner =
 	    strdup(conf->journal_owner ? conf->journal_owner : "");
 	s->known = s3_known_new();
-	s->remote = s->owner && s->journal_owner && s->known
+	s->told = s3_told_new();
+	s->remote = s->owner && s->journal_owner && s->known && s->told
 			? s3_remote_open(conf, err)
 			: NULL;
 	s->journal = conf->journal;

@@ -271,6 +271,7 @@ repeated(struct completion *c)
 
 	if (!c->etag[0] || !find_made(c, "", &made))
 		return S3_ERR_NO_SUCH_UPLOAD;
+	s3_told_look(c->s->told, c->req->upload_id, &made);
 	give(c, &made);
 	return S3_OK;
 }
@@ -298,7 +299,7 @@ complete(struct completion *c)
 		made.size = c->out->size;
 		made.mtime_us = time_now_us();
 	}
-	err = s3_settle(c->s, &intent, err, &made);
+	err = s3_told_settle(c->s, c->req->upload_id, &intent, err, &made);
 	if (err == S3_OK)
 		give(c, &made);
 	return err;

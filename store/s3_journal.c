@@ -146,6 +146,14 @@ ask(struct s3_store *s, const struct journal_intent *intent,
 	return outcome;
 }
 
+void
+s3_drop(struct s3_store *s, const struct journal_intent *intent)
+{
+	if (intent->id &&
+	    journal_settle(s->journal, intent->id, NULL, NULL) != S3_OK)
+		s3_settler_add(s->settler, intent->id);
+}
+
 enum s3_error
 s3_settle(struct s3_store *s, const struct journal_intent *intent,
 	  enum s3_error outcome, struct store_object *made)
@@ -156,8 +164,8 @@ s3_settle(struct s3_store *s, const struct journal_intent *intent,
 		return ask(s, intent, outcome, made);
 	if (outcome == S3_OK)
 		happened(s, intent, made);
-	else if (journal_settle(s->journal, intent->id, NULL, NULL) != S3_OK)
-		s3_settler_add(s->settler, intent->id);
+	else
+		s3_drop(s, intent);
 	return outcome;
 }
 

@@ -14,6 +14,7 @@
 #include "store/s3_request.h"
 
 struct s3_settler;
+struct s3_told;
 struct s3_watch;
 struct s3_store {
 	struct store base;
@@ -21,7 +22,8 @@ struct s3_store {
 	struct s3_known *known;	    /* s3_known.h */
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
-	struct s3_watch *watch;	    /* NULL: nobody asks how it is */
+	struct s3_told *told;
+	struct s3_watch *watch; /* NULL: nobody asks how it is */
 	char *owner;	     /* account id of buckets that are nobody else's */
 	char *journal_owner; /* the same in the journal */
 };
@@ -79,6 +81,24 @@ enum s3_error MUST_CHECK s3_settle(struct s3_store *s,
 				   const struct journal_intent *intent,
 				   enum s3_error outcome,
 				   struct store_object *made);
+
+/* The intent ends without an event. */
+void s3_drop(struct s3_store *s, const struct journal_intent *intent);
+
+/* ---- completions that were told (s3_told.c) ------------------------------ */
+
+struct s3_told *s3_told_new(void); /* NULL: no memory */
+void s3_told_free(struct s3_told *t);
+/* As s3_settle(), of the completion of an upload: one that is repeated has the
+ * event of the first. */
+enum s3_error MUST_CHECK s3_told_settle(struct s3_store *s,
+					struct slice upload_id,
+					const struct journal_intent *intent,
+					enum s3_error outcome,
+					struct store_object *made);
+/* Sets made->seq and epoch where its completion was told. */
+void s3_told_look(struct s3_told *t, struct slice upload_id,
+		  struct store_object *made);
 
 /* What the journal answers for the store; NOT_IMPLEMENTED without one. */
 enum s3_error s3_events(struct store *s, uint64_t after, size_t max,

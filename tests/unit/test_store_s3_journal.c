@@ -244,6 +244,39 @@ test_removals_are_told_as_ever(void **state)
 	}
 }
 
+static void
+test_a_repeated_completion_has_the_first_ones_event(void **state)
+{
+	static const char *const none[] = { "" };
+	static const char *const uploads[] = { "u1", "u1", "u2", "u1" };
+	static const uint64_t want[] = { 1, 1, 2, 1 };
+	static const char event[] = "ObjectCreated:CompleteMultipartUpload";
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct store_object made;
+	struct store_info info;
+
+	for (size_t k = 0; k < ARRAY_LEN(uploads); k++) {
+		struct journal_intent i = intend(s, &expected, event);
+
+		made = (struct store_object){ .size = 4, .etag = ETAG };
+		assert_int_equal(
+		    s3_told_settle(s, slice_str(uploads[k]), &i, S3_OK, &made),
+		    S3_OK);
+		assert_int_equal(made.seq, want[k]);
+		assert_int_equal(strlen(made.epoch), 36);
+		assert_int_equal(open_intents(s->journal), 0);
+	}
+	made.seq = 0;
+	s3_told_look(s->told, SLICE("u2"), &made);
+	assert_int_equal(made.seq, 2);
+	s3_told_look(s->told, SLICE("u3"), &made);
+	assert_int_equal(made.seq, 2);
+	assert_int_equal(store_info(&s->base, &info), S3_OK);
+	assert_int_equal(info.last_seq, 2);
+	end(f, s, 0);
+}
+
 /* ---- no answer ---------------------------------------------------------- */
 
 struct sighting {
@@ -417,6 +450,7 @@ main(void)
 		STORE_TEST(test_a_refusal_makes_none),
 		STORE_TEST(test_without_a_journal_there_are_no_events),
 		STORE_TEST(test_removals_are_told_as_ever),
+		STORE_TEST(test_a_repeated_completion_has_the_first_ones_event),
 		STORE_TEST(test_what_is_there_decides),
 		STORE_TEST(test_a_lost_answer_is_asked_for),
 		STORE_TEST(test_what_comes_late_is_told),
