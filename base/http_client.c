@@ -217,7 +217,7 @@ header_list(const struct http_client_call *call)
 	if (list && call->body)
 		list = list_add(list, "Content-Type:");
 	while (list && rest.n && slice_cut(&rest, '\n', &line)) {
-		if (line.n && line.p[line.n - 1] == '\r')
+		while (line.n && strchr("\r \t", line.p[line.n - 1]))
 			line.n--;
 		if (line.n == 0)
 			continue;

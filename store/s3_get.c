@@ -249,7 +249,11 @@ ask_part(struct s3_store *s, const struct s3_call *head, uint32_t number,
 	if (err == S3_OK) {
 		out->number = number;
 		out->size = o.size;
-		if (!o.checksum_composite && o.checksum_alg) {
+		/* The type that stands beside it is the whole object's. */
+		if (o.checksum_alg &&
+		    slice_chr(http_client_header(&answer,
+						 s3_sum_field(o.checksum_alg)),
+			      '-') < 0) {
 			out->checksum_alg = o.checksum_alg;
 			memcpy(out->checksum, o.checksum, sizeof(o.checksum));
 		}

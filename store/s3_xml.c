@@ -137,6 +137,30 @@ tags_text(struct arena *a, const struct store_headers *tags)
 	return s;
 }
 
+/* Bytes beyond ASCII mean something else to each who reads a header; as an
+ * encoded word of RFC 2047, which S3 gives back, user metadata stays as it is
+ * (s3_record.c reads it). */
+static struct slice
+mail_safe(struct arena *a, const struct store_header *h)
+{
+	struct buf b = BUF_INIT;
+	struct slice out = h->value;
+	size_t ascii = 0;
+
+	while (ascii < out.n && (unsigned char)out.p[ascii] < 0x80)
+		ascii++;
+	if (ascii == out.n || !slice_starts(h->name, SLICE("x-amz-meta-")))
+		return out;
+	buf_puts(&b, "=?UTF-8?B?");
+	base64_encode(&b, out.p, out.n);
+	buf_puts(&b, "?=");
+	out = arena_copy(a, buf_slice(&b));
+	if (!buf_ok(&b))
+		a->err = true;
+	buf_release(&b);
+	return out;
+}
+
 struct store_header *
 s3_object_headers(struct arena *a, const struct store_headers *headers,
 		  struct slice storage_class, const struct store_headers *tags,
@@ -149,7 +173,9 @@ s3_object_headers(struct arena *a, const struct store_headers *headers,
 	if (!v)
 		return NULL;
 	for (size_t i = 0; i < headers->n; i++)
-		v[(*n)++] = headers->v[i];
+		v[(*n)++] =
+		    (struct store_header){ headers->v[i].name,
+					   mail_safe(a, &headers->v[i]) };
 	if (storage_class.n)
 		v[(*n)++] = (struct store_header){ SLICE("x-amz-storage-class"),
 						   storage_class };

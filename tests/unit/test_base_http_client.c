@@ -55,7 +55,7 @@ test_run_sends_exactly_what_it_was_given(void **state)
 	(void)state;
 	assert_int_equal(http_script_start(&s, answers, 1), 0);
 	call = call_to(&s, "PUT", "/b/../a%2Fb?x=%20");
-	call.headers = SLICE("Host: example.org\r\nX-Empty:\r\n");
+	call.headers = SLICE("Host: example.org\r\nX-Empty:\r\nX-Blank: \r\n");
 	call.body = &body;
 	assert_int_equal(http_client_run(c, &call, &a), HTTP_CLIENT_OK);
 	assert_int_equal(a.status, 200);
@@ -67,6 +67,7 @@ test_run_sends_exactly_what_it_was_given(void **state)
 	    slice_starts(got, SLICE("PUT /b/../a%2Fb?x=%20 HTTP/1.1\r\n")));
 	assert_true(slice_find(got, SLICE("\r\nHost: example.org\r\n")) > 0);
 	assert_true(slice_find(got, SLICE("\r\nX-Empty:\r\n")) > 0);
+	assert_true(slice_find(got, SLICE("\r\nX-Blank:\r\n")) > 0);
 	assert_true(slice_find(got, SLICE("Accept")) < 0);
 	assert_true(slice_find(got, SLICE("Expect")) < 0);
 	assert_true(slice_find(got, SLICE("Content-Type")) < 0);
