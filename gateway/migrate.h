@@ -27,6 +27,8 @@ struct migrate_plan {
 	struct store *to;
 	struct store *outbox; /* whose events name what is changed at @from */
 	bool switched;	      /* @to is served, not @from */
+	struct slice owner;   /* of buckets made at the target; empty: as at the
+				 source */
 	const char *name;     /* of both sides, for the cursor: of another
 				 name it is none */
 	const char *cursor;   /* file; NULL: none is kept */

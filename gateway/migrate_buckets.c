@@ -114,8 +114,10 @@ make(struct migrate *m, const struct migrate_bucket *b)
 		made = true;
 		err = store_bucket_head(m->plan.from, b->name, &a, &here);
 		if (err == S3_OK)
-			err = store_bucket_create(m->plan.to, b->name,
-						  here.owner, here.region);
+			err = store_bucket_create(
+			    m->plan.to, b->name,
+			    m->plan.owner.n ? m->plan.owner : here.owner,
+			    here.region);
 	}
 	if (err == S3_OK && (made || !m->plan.switched)) {
 		err = make_versioning(m, b, there.versioning,

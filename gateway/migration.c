@@ -24,6 +24,7 @@ struct migration {
 	struct arena texts;
 	struct auth_signer signer;
 	struct store *remote;
+	char root_id[SHA256_HEX_MAX]; /* in the local store */
 };
 
 struct migration *
@@ -125,12 +126,11 @@ open_remote(struct migration *m, const struct migration_ask *ask, char err[512])
 		.ca_file = ask->ca_file,
 		.signer = auth_signer_as(&m->signer),
 	};
-	char owner[SHA256_HEX_MAX];
-
 	/* what has no other owner is root's */
-	if (backend_root_of_local(store_journal(m->served), owner, err) != 0)
+	if (backend_root_of_local(store_journal(m->served), m->root_id, err) !=
+	    0)
 		return -1;
-	s3.owner = owner;
+	s3.owner = m->root_id;
 	m->signer = (struct auth_signer){
 		.access_key = arena_copy(&m->texts, slice_str(ask->access_key)),
 		.secret_key = arena_copy(&m->texts, slice_str(ask->secret_key)),
@@ -154,6 +154,8 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 		.to = ask->to_s3 ? m->remote : local,
 		.outbox = local,
 		.switched = m->switched,
+		/* all are the pair's there; the journal knows the others */
+		.owner = ask->to_s3 ? slice_str(m->root_id) : SLICE_EMPTY,
 		.name = arena_printf(a, "%s %s", direction, ask->endpoint).p,
 		.cursor =
 		    arena_printf(a, "%s/migrate.%s", m->conf->data, direction)

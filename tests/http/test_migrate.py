@@ -251,6 +251,36 @@ def test_there_and_back(pair):
     assert there["film.mp4"][0] == etag
 
 
+def test_accounts_keep_their_buckets(pair):
+    """Bucket of another account there; one that root makes in the other S3
+    back."""
+    ann = pair.a.add("user", "add", "ann")
+    keys = {"access_key": ann["access key"], "secret_key": ann["secret key"]}
+    anns, made = pair.bucket + "-ann", pair.bucket + "-new"
+    pair.a.client(**keys).create_bucket(Bucket=anns)
+    pair.a.client(**keys).put_object(Bucket=anns, Key="k", Body=b"ann's")
+    root, pair.bucket = pair.bucket, anns
+    pair.migrate()
+    pair.serve("s3")
+
+    def reads_as_before():
+        got = pair.a.client(**keys).get_object(Bucket=anns, Key="k")
+        assert got["Body"].read() == b"ann's"
+        with pytest.raises(pair.s3.exceptions.ClientError) as e:
+            pair.s3.get_object(Bucket=anns, Key="k")
+        assert e.value.response["Error"]["Code"] == "AccessDenied"
+    reads_as_before()
+    pair.bucket = made
+    pair.s3.create_bucket(Bucket=made)
+    pair.put("k", 10)
+    pair.migrate(to="local")
+    pair.serve("local")
+    reads_as_before()
+    pair.put("l", 10)
+    assert list(contents(pair.s3, made)) == ["k", "l"]
+    assert root in [b["Name"] for b in pair.s3.list_buckets()["Buckets"]]
+
+
 def test_switched_without_a_migration_is_refused(pair):
     pair.put("k", 10)
     pair.serve("s3")
