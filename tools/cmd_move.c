@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ANSWER_S 60
-#define POLL_US 250000
+#define POLL_MAX_US 500000	/* small moves are soon over */
 #define LINE_US (10 * US_PER_S) /* between lines that are no terminal's */
 
 struct move {
@@ -246,6 +246,7 @@ static int
 watch(const struct move *m)
 {
 	struct shown s = { .line_us = time_mono_us() };
+	useconds_t poll_us = 10000;
 	bool running = true;
 	cJSON *doc = NULL;
 	int status = EX_OK;
@@ -256,7 +257,9 @@ watch(const struct move *m)
 		running = status == EX_OK && json_bool(doc, "running", false);
 		if (running) {
 			show(&s, doc);
-			usleep(POLL_US);
+			usleep(poll_us);
+			poll_us = 2 * poll_us < POLL_MAX_US ? 2 * poll_us
+							    : POLL_MAX_US;
 		}
 	}
 	progress_clear(&s.progress);

@@ -29,16 +29,16 @@ def b():
 
 
 class Pair:
-    """A, which serves its local store first, and what it may switch to. All
-    is in buckets of its own."""
+    """A, which serves its local store first, and what it may switch to; a
+    bucket of the test's own."""
 
-    def __init__(self, b, path, name):
-        self.b, self.bucket = b, name
+    def __init__(self, a, b, path):
+        digest = hashlib.sha256(str(path).encode()).hexdigest()
+        self.a, self.b, self.bucket = a, b, f"m-{digest[:12]}"
         self.settings = path / "settings"
         self.write_settings()
-        self.a = Gateway(data=path / "a").start()
-        self.s3 = self.a.client()
-        self.s3.create_bucket(Bucket=name)
+        self.s3 = a.client()
+        self.s3.create_bucket(Bucket=self.bucket)
         self.upstream = b.client(access_key=UPSTREAM_ACCESS_KEY,
                                  secret_key=UPSTREAM_SECRET_KEY)
 
@@ -82,16 +82,25 @@ class Pair:
         return self.s3.complete_multipart_upload(
             **where, UploadId=up, MultipartUpload={"Parts": parts})["ETag"]
 
-    def close(self):
-        self.a.close()
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    a = Gateway(data=tmp_path_factory.mktemp("shared") / "a").start()
+    yield a
+    a.close()
 
 
 @pytest.fixture
-def pair(b, tmp_path):
-    name = "m-" + hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]
-    p = Pair(b, tmp_path, name)
+def pair(shared, b, tmp_path):
+    return Pair(shared, b, tmp_path)
+
+
+@pytest.fixture
+def own_pair(b, tmp_path):
+    """Whose A may be switched and killed."""
+    p = Pair(Gateway(data=tmp_path / "a").start(), b, tmp_path)
     yield p
-    p.close()
+    p.a.close()
 
 
 def contents(s3, bucket):
@@ -202,7 +211,8 @@ def test_changes_meanwhile_arrive(pair):
 
 # ---- the switch, and back ---------------------------------------------------
 
-def test_the_switch_and_the_last_pass(pair):
+def test_the_switch_and_the_last_pass(own_pair):
+    pair = own_pair
     pair.put("old", 1000)
     pair.put("twice", 1000, seed=1)
     pair.put("goes", 1000)
@@ -225,7 +235,8 @@ def test_the_switch_and_the_last_pass(pair):
                      "new": 10}
 
 
-def test_there_and_back(pair):
+def test_there_and_back(own_pair):
+    pair = own_pair
     etag = pair.upload("film.mp4", PART, 1000)
     pair.put("k", 1000)
     pair.put("dropped", 1000)
@@ -244,9 +255,10 @@ def test_there_and_back(pair):
     assert there["film.mp4"][0] == etag
 
 
-def test_accounts_keep_their_buckets(pair):
+def test_accounts_keep_their_buckets(own_pair):
     """Bucket of another account there; one that root makes in the other S3
     back."""
+    pair = own_pair
     ann = pair.a.add("user", "add", "ann")
     keys = {"access_key": ann["access key"], "secret_key": ann["secret key"]}
     anns, made = pair.bucket + "-ann", pair.bucket + "-new"
@@ -274,7 +286,8 @@ def test_accounts_keep_their_buckets(pair):
     assert root in [b["Name"] for b in pair.s3.list_buckets()["Buckets"]]
 
 
-def test_switched_without_a_migration_is_refused(pair):
+def test_switched_without_a_migration_is_refused(own_pair):
+    pair = own_pair
     pair.put("k", 10)
     pair.serve("s3")
     assert "no migration to it was completed" in pair.migrate(status=1)
@@ -282,7 +295,8 @@ def test_switched_without_a_migration_is_refused(pair):
 
 # ---- killed -----------------------------------------------------------------
 
-def test_killed_in_the_middle_it_is_taken_up(pair):
+def test_killed_in_the_middle_it_is_taken_up(own_pair):
+    pair = own_pair
     for i in range(20):
         pair.put(f"k{i:02}", 200_000)
     pair.upload("m", PART, PART, PART)
