@@ -8,15 +8,6 @@
 
 #include <inttypes.h>
 
-const char *
-sighting_name(enum sighting s)
-{
-	static const char *const names[] = { "video", "absent", "too large",
-					     "not a video", "unavailable" };
-
-	return names[s];
-}
-
 static void
 describe(const struct sighting_conf *conf, const char *key,
 	 const struct store_object *o, struct arena *a,

@@ -52,8 +52,6 @@ enum sighting sighting_look(const struct sighting_conf *conf, const char *key,
  * one that is not there, what was to be done ends. */
 enum sighting sighting_take(const struct sighting_conf *conf, const char *key,
 			    struct arena *a, bool *news);
-/* As it is called in answers and logs. */
-const char *sighting_name(enum sighting s);
 /* How often one looks anew while an object is being replaced. */
 #define SIGHTING_TRIES 5
 

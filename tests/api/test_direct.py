@@ -1,6 +1,7 @@
 """Uploads that go straight to another S3 (REELGATE_S3_MODE=direct): a gateway
 A, which signs for its upstream B and sees no byte of them."""
 import concurrent.futures
+import http.client
 import subprocess
 from urllib.parse import urlsplit
 
@@ -132,6 +133,33 @@ def test_parts_go_to_the_other_s3(pair, user):
     assert len(jobs_of(pair, made["key"])) == 2
     again = user.post("/api/videos/multipart", {"action": "complete", **named})
     assert again.json["jobs"] == done.json["jobs"]
+
+
+def test_bucket_in_the_host(pair, postgres):
+    """As at AWS; *.localhost is this machine."""
+    with_host = Stack(postgres, REELGATE_BACKEND="s3",
+                      REELGATE_S3_MODE="direct", S3_ADDRESSING_STYLE="virtual",
+                      S3_ENDPOINT=f"http://localhost:{pair.upstream.port}")
+    try:
+        user = with_host.user()
+        upload = user.upload_url(size=5)
+        url = urlsplit(upload["uploadUrl"])
+        assert url.netloc == f"{BUCKET}.localhost:{pair.upstream.port}"
+        assert url.path == f"/{upload['key']}"
+
+        def send(method, url, body=None, headers=None):
+            there = http.client.HTTPConnection("127.0.0.1", url.port)
+            there.request(method, f"{url.path}?{url.query}", body,
+                          {"Host": url.netloc, **(headers or {})})
+            answer = there.getresponse()
+            return answer.status, answer.read()
+        assert send("PUT", url, b"bytes", upload["headers"])[0] == 200
+        done = user.complete(upload)
+        assert done.status == 201
+        assert send("GET", urlsplit(done.json["video"]["url"])) == (
+            200, b"bytes")
+    finally:
+        with_host.close()
 
 
 def test_what_passes_the_gateway_is_one_upload_too(pair, user):
