@@ -24,6 +24,12 @@ struct journal_intent {
 enum s3_error MUST_CHECK journal_intend(struct store *journal,
 					const struct store_event *event,
 					struct journal_intent *out);
+/* Many in a few commits. An error is the first: those that were written all
+ * the same have an id in @out, the others 0. */
+enum s3_error MUST_CHECK journal_intend_all(struct store *journal,
+					    const struct store_event *events,
+					    size_t n,
+					    struct journal_intent *out);
 /*
  * journal_settle - the intent ends: as the event @event (its seq into *seq),
  * or as nothing when that is NULL. S3_OK with *seq 0 for an intent that was
@@ -32,6 +38,14 @@ enum s3_error MUST_CHECK journal_intend(struct store *journal,
 enum s3_error MUST_CHECK journal_settle(struct store *journal, uint64_t id,
 					const struct store_event *event,
 					uint64_t *seq);
+/* Many in a few commits, each with its own outcome. */
+struct journal_end {
+	uint64_t id;
+	const struct store_event *event; /* NULL: nothing */
+	uint64_t seq;			 /* filled in, as err is */
+	enum s3_error err;
+};
+void journal_settle_all(struct store *journal, struct journal_end *v, size_t n);
 /* Open intents with an id beyond @after, at most @max, ascending. */
 enum s3_error MUST_CHECK journal_intents(struct store *journal, uint64_t after,
 					 size_t max, struct arena *a,

@@ -242,6 +242,11 @@ find_made(struct completion *c, const char *version_id,
 	if (s3_get(&c->s->base, &ref, NULL, &c->arena, &seen, NULL) != S3_OK ||
 	    strcmp(seen.etag, etag) != 0)
 		return false;
+	if (!seen.checksum_alg) { /* then the answer may have told it */
+		seen.checksum_alg = made->checksum_alg;
+		seen.checksum_composite = made->checksum_composite;
+		memcpy(seen.checksum, made->checksum, sizeof(seen.checksum));
+	}
 	*made = seen;
 	return true;
 }

@@ -11,12 +11,11 @@
 
 /* ---- changes ------------------------------------------------------------ */
 
-enum s3_error
-s3_intend(struct s3_store *s, struct slice bucket,
-	  const struct store_object *expected, const struct store_note *note,
-	  struct journal_intent *out)
+static struct store_event
+event_of(const struct s3_store *s, struct slice bucket,
+	 const struct store_object *expected, const struct store_note *note)
 {
-	const struct store_event event = {
+	return (struct store_event){
 		.event_name = note->event_name,
 		.bucket = bucket,
 		.bucket_owner = note->bucket_owner.n ? note->bucket_owner
@@ -31,13 +30,46 @@ s3_intend(struct s3_store *s, struct slice bucket,
 		.source_ip = note->source_ip,
 		.request_id = note->request_id,
 	};
+}
 
+void
+s3_drop(struct s3_store *s, const struct journal_intent *intent)
+{
+	if (intent->id &&
+	    journal_settle(s->journal, intent->id, NULL, NULL) != S3_OK)
+		s3_settler_add(s->settler, intent->id);
+}
+
+enum s3_error
+s3_intend_all(struct s3_store *s, struct slice bucket,
+	      const struct store_object *expected, size_t n,
+	      const struct store_note *note, struct journal_intent *out)
+{
 	enum s3_error err = s3_bucket_check_owner(s, bucket, note);
+	struct store_event *events;
 
-	*out = (struct journal_intent){ 0 };
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct journal_intent){ 0 };
 	if (err != S3_OK || !s->journal)
 		return err;
-	return journal_intend(s->journal, &event, out);
+	events = calloc(n, sizeof(*events));
+	if (!events)
+		return S3_ERR_INTERNAL_ERROR;
+	for (size_t i = 0; i < n; i++)
+		events[i] = event_of(s, bucket, &expected[i], note);
+	err = journal_intend_all(s->journal, events, n, out);
+	for (size_t i = 0; err != S3_OK && i < n; i++)
+		s3_drop(s, &out[i]);
+	free(events);
+	return err;
+}
+
+enum s3_error
+s3_intend(struct s3_store *s, struct slice bucket,
+	  const struct store_object *expected, const struct store_note *note,
+	  struct journal_intent *out)
+{
+	return s3_intend_all(s, bucket, expected, 1, note, out);
 }
 
 bool
@@ -80,9 +112,9 @@ tell_made(struct store_event *e, const struct store_object *made)
 		e->content_type = type;
 }
 
-enum s3_error
-s3_event(struct s3_store *s, const struct journal_intent *intent,
-	 const struct store_object *made, uint64_t *seq)
+/* The event that comes of the intent. */
+static struct store_event
+told(const struct journal_intent *intent, const struct store_object *made)
 {
 	struct store_event e = intent->event;
 
@@ -92,24 +124,32 @@ s3_event(struct s3_store *s, const struct journal_intent *intent,
 		tell_made(&e, made);
 	if (e.version_id.n == 0)
 		e.version_id = SLICE("null");
+	return e;
+}
+
+enum s3_error
+s3_event(struct s3_store *s, const struct journal_intent *intent,
+	 const struct store_object *made, uint64_t *seq)
+{
+	const struct store_event e = told(intent, made);
+
 	return journal_settle(s->journal, intent->id, &e, seq);
 }
 
-/* It happened; the intent is durable, so its event comes, now or later. */
+/* It ended; the intent is durable, so its event comes, now or later. */
 static void
-happened(struct s3_store *s, const struct journal_intent *intent,
-	 struct store_object *made)
+ended(struct s3_store *s, const struct journal_end *end,
+      struct store_object *made)
 {
 	struct store_info info;
-	uint64_t seq;
 
-	if (s3_event(s, intent, made, &seq) != S3_OK) {
-		s3_settler_add(s->settler, intent->id);
+	if (end->err != S3_OK) {
+		s3_settler_add(s->settler, end->id);
 		return;
 	}
-	if (!made || seq == 0 || store_info(s->journal, &info) != S3_OK)
+	if (!made || end->seq == 0 || store_info(s->journal, &info) != S3_OK)
 		return;
-	made->seq = seq;
+	made->seq = end->seq;
 	memcpy(made->epoch, info.epoch, sizeof(made->epoch));
 }
 
@@ -131,7 +171,11 @@ ask(struct s3_store *s, const struct journal_intent *intent,
 
 	arena_init(&a, S3_SETTLE_ARENA);
 	if (s3_look(s, intent, &a, &seen) == S3_SEEN) {
-		happened(s, intent, &seen);
+		const struct store_event e = told(intent, &seen);
+		struct journal_end end = { .id = intent->id, .event = &e };
+
+		journal_settle_all(s->journal, &end, 1);
+		ended(s, &end, &seen);
 		if (made) {
 			*made = seen;
 			made->key = made->storage_class = SLICE_EMPTY;
@@ -147,26 +191,49 @@ ask(struct s3_store *s, const struct journal_intent *intent,
 }
 
 void
-s3_drop(struct s3_store *s, const struct journal_intent *intent)
+s3_settle_all(struct s3_store *s, struct s3_outcome *v, size_t n)
 {
-	if (intent->id &&
-	    journal_settle(s->journal, intent->id, NULL, NULL) != S3_OK)
-		s3_settler_add(s->settler, intent->id);
+	struct journal_end *ends = calloc(n, sizeof(*ends));
+	struct store_event *events = calloc(n, sizeof(*events));
+	bool room = ends && events;
+	size_t of = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].intent->id)
+			continue;
+		if (is_unknown(v[i].err)) {
+			v[i].err = ask(s, v[i].intent, v[i].err, v[i].made);
+			v[i].asked = true;
+		} else if (!room) {
+			s3_settler_add(s->settler, v[i].intent->id);
+		} else {
+			ends[of].id = v[i].intent->id;
+			if (v[i].err == S3_OK) {
+				events[of] = told(v[i].intent, v[i].made);
+				ends[of].event = &events[of];
+			}
+			of++;
+		}
+	}
+	if (room && of)
+		journal_settle_all(s->journal, ends, of);
+	for (size_t i = 0; room && i < n; i++)
+		if (v[i].intent->id && !v[i].asked)
+			ended(s, &ends[at++], v[i].made);
+	free(ends);
+	free(events);
 }
 
 enum s3_error
 s3_settle(struct s3_store *s, const struct journal_intent *intent,
 	  enum s3_error outcome, struct store_object *made)
 {
-	if (!intent->id)
-		return outcome;
-	if (is_unknown(outcome))
-		return ask(s, intent, outcome, made);
-	if (outcome == S3_OK)
-		happened(s, intent, made);
-	else
-		s3_drop(s, intent);
-	return outcome;
+	struct s3_outcome one = { .intent = intent,
+				  .err = outcome,
+				  .made = made };
+
+	s3_settle_all(s, &one, 1);
+	return one.err;
 }
 
 /* ---- the outbox --------------------------------------------------------- */

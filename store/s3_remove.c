@@ -21,25 +21,15 @@ removal_note(const struct store_note *note)
 	return n;
 }
 
-static enum s3_error
-intend(struct s3_store *s, struct slice bucket, const struct store_removal *v,
-       const struct store_note *note, struct journal_intent *out)
+/* What the intent of a removal knows. */
+static struct store_object
+expected(const struct store_removal *v)
 {
-	struct store_object expected = { .key = v->key };
+	struct store_object o = { .key = v->key };
 
-	if (s3_text_copy(v->version_id, expected.version_id,
-			 sizeof(expected.version_id)) != 0)
-		return S3_ERR_INVALID_ARGUMENT;
-	return s3_intend(s, bucket, &expected, note, out);
-}
-
-/* Nothing was changed, so there is nothing to tell. */
-static void
-drop(struct s3_store *s, const struct journal_intent *intent)
-{
-	enum s3_error err = s3_settle(s, intent, S3_ERR_NO_SUCH_KEY, NULL);
-
-	(void)err; /* as it was given */
+	/* It is short enough: s3_remove() looked. */
+	(void)s3_text_copy(v->version_id, o.version_id, sizeof(o.version_id));
+	return o;
 }
 
 /* ---- one ---------------------------------------------------------------- */
@@ -107,6 +97,7 @@ s3_remove_one(struct s3_store *s, struct slice bucket, struct store_removal *v,
 {
 	const struct store_ref ref = { bucket, v->key, v->version_id };
 	const struct store_note named = removal_note(note);
+	const struct store_object was = expected(v);
 	struct store_object made = { 0 };
 	struct journal_intent intent;
 	bool there;
@@ -114,12 +105,12 @@ s3_remove_one(struct s3_store *s, struct slice bucket, struct store_removal *v,
 
 	if (err != S3_OK || (v->version_id.n && !there))
 		return err;
-	err = intend(s, bucket, v, &named, &intent);
+	err = s3_intend(s, bucket, &was, &named, &intent);
 	if (err != S3_OK)
 		return err;
 	err = send_one(s, bucket, v, &made);
 	if (err == S3_OK && !there && !made.is_delete_marker)
-		drop(s, &intent);
+		s3_drop(s, &intent); /* nothing was changed */
 	else
 		err = s3_settle(s, &intent, err, &made);
 	if (err != S3_OK)
@@ -302,39 +293,46 @@ send_many(struct s3_store *s, struct slice bucket, struct removing *r)
 }
 
 /* All or each: a row without an answer is one whose outcome is unknown. */
-static void
-settle_many(struct s3_store *s, struct removing *r, enum s3_error all)
+static enum s3_error
+settle_rows(struct s3_store *s, struct removing *r, enum s3_error all)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		struct store_removal *v = r->v[i];
-		struct store_object made = { .is_delete_marker =
-						 v->removed.is_marker };
+	struct s3_outcome *v = arena_array(r->arena, r->n, sizeof(*v));
+	struct store_object *made = arena_array(r->arena, r->n, sizeof(*made));
 
-		if (!r->answered[i])
-			v->err = all != S3_OK ? all : S3_ERR_INTERNAL_ERROR;
-		memcpy(made.version_id, v->removed.version_id,
-		       sizeof(made.version_id));
-		v->err = s3_settle(s, &r->intents[i], v->err, &made);
+	if (!v || !made)
+		return S3_ERR_INTERNAL_ERROR; /* settled at the next start */
+	for (size_t i = 0; i < r->n; i++) {
+		const struct store_removed *removed = &r->v[i]->removed;
+
+		v[i].intent = &r->intents[i];
+		v[i].made = &made[i];
+		v[i].err = r->answered[i] ? r->v[i]->err
+			   : all != S3_OK ? all
+					  : S3_ERR_INTERNAL_ERROR;
+		made[i].is_delete_marker = removed->is_marker;
+		memcpy(made[i].version_id, removed->version_id,
+		       sizeof(made[i].version_id));
 	}
+	s3_settle_all(s, v, r->n);
+	for (size_t i = 0; i < r->n; i++)
+		r->v[i]->err = v[i].err;
+	return all;
 }
 
 static enum s3_error
 remove_rows(struct s3_store *s, struct slice bucket, struct removing *r,
 	    const struct store_note *note)
 {
-	enum s3_error err = S3_OK;
-	size_t n = r->n;
+	struct store_object *were = arena_array(r->arena, r->n, sizeof(*were));
+	enum s3_error err = were ? S3_OK : S3_ERR_INTERNAL_ERROR;
 
-	for (r->n = 0; err == S3_OK && r->n < n; r->n++)
-		err = intend(s, bucket, r->v[r->n], note, &r->intents[r->n]);
-	if (err != S3_OK) {
-		for (size_t i = 0; i + 1 < r->n; i++)
-			drop(s, &r->intents[i]);
+	for (size_t i = 0; were && i < r->n; i++)
+		were[i] = expected(r->v[i]);
+	if (err == S3_OK)
+		err = s3_intend_all(s, bucket, were, r->n, note, r->intents);
+	if (err != S3_OK)
 		return err;
-	}
-	err = send_many(s, bucket, r);
-	settle_many(s, r, err);
-	return err;
+	return settle_rows(s, r, send_many(s, bucket, r));
 }
 
 static enum s3_error
@@ -369,10 +367,16 @@ s3_remove(struct store *base, struct slice bucket, struct store_removal *v,
 	struct s3_store *s = s3_of(base);
 	enum s3_error err = S3_OK;
 
+	for (size_t i = 0; i < n; i++)
+		if (v[i].version_id.n >= STORE_VERSION_ID_MAX)
+			v[i].err = S3_ERR_INVALID_ARGUMENT;
 	if (n > 1)
 		err = remove_many(s, bucket, v, n, note);
 	for (size_t i = 0; err == S3_OK && i < n; i++)
 		if (v[i].err == S3_OK && (n == 1 || !is_plain(&v[i])))
 			v[i].err = s3_remove_one(s, bucket, &v[i], note);
+	for (size_t i = 0; err == S3_OK && i < n; i++)
+		if (v[i].err == S3_ERR_NO_SUCH_BUCKET)
+			err = v[i].err; /* which holds for all */
 	return err;
 }

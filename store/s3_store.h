@@ -85,6 +85,20 @@ enum s3_error MUST_CHECK s3_settle(struct s3_store *s,
 /* The intent ends without an event. */
 void s3_drop(struct s3_store *s, const struct journal_intent *intent);
 
+/* The same of many changes in one bucket, in a few commits; an error of the
+ * first leaves no intent open. */
+enum s3_error MUST_CHECK s3_intend_all(struct s3_store *s, struct slice bucket,
+				       const struct store_object *expected,
+				       size_t n, const struct store_note *note,
+				       struct journal_intent *out);
+struct s3_outcome {
+	const struct journal_intent *intent;
+	enum s3_error err; /* of the change; as it may be reported, after */
+	struct store_object *made;
+	bool asked; /* its own */
+};
+void s3_settle_all(struct s3_store *s, struct s3_outcome *v, size_t n);
+
 /* ---- completions that were told (s3_told.c) ------------------------------ */
 
 struct s3_told *s3_told_new(void); /* NULL: no memory */

@@ -687,7 +687,8 @@ uint64_t store_config_version(struct store *s);
  * Errors: NO_SUCH_BUCKET, KEY_TOO_LONG, INVALID_ARGUMENT (no key, or NUL in
  * it), METADATA_TOO_LARGE (headers over 32 KiB), PRECONDITION_FAILED,
  * NO_SUCH_KEY (If-Match on an absent key), ENTITY_TOO_LARGE,
- * INSUFFICIENT_STORAGE.
+ * INSUFFICIENT_STORAGE. A remote store may give those that depend on what is
+ * there as late as in the commit; so may it of a part.
  */
 enum s3_error MUST_CHECK store_put_begin(struct store *s,
 					 const struct store_put_req *req,

@@ -237,8 +237,9 @@ admit(struct local *ls, enum writer_kind kind)
 	return err == S3_OK && kind == WRITER_CHANGE ? space_admit(ls) : err;
 }
 
-enum s3_error
-writer_run(struct local *ls, struct writer_op *op)
+/* Whether it was let in; its result is there if not. */
+static bool
+enqueue(struct local *ls, struct writer_op *op)
 {
 	struct writer *w = &ls->writer;
 
@@ -246,7 +247,7 @@ writer_run(struct local *ls, struct writer_op *op)
 	op->queued_us = time_mono_us();
 	op->result = admit(ls, op->kind);
 	if (op->result != S3_OK)
-		return op->result;
+		return false;
 	sem_init(&op->done, 0, 0);
 	pthread_mutex_lock(&w->mu);
 	assert(!w->stop);
@@ -254,10 +255,37 @@ writer_run(struct local *ls, struct writer_op *op)
 	w->tail = &op->next;
 	pthread_cond_signal(&w->queued);
 	pthread_mutex_unlock(&w->mu);
+	return true;
+}
+
+static void
+await(struct writer_op *op)
+{
 	while (sem_wait(&op->done) != 0)
 		assert(errno == EINTR);
 	sem_destroy(&op->done);
+}
+
+enum s3_error
+writer_run(struct local *ls, struct writer_op *op)
+{
+	if (enqueue(ls, op))
+		await(op);
 	return op->result;
+}
+
+void
+writer_run_all(struct local *ls, struct writer_op *const *ops, size_t n)
+{
+	size_t let_in = 0;
+
+	while (let_in < n && enqueue(ls, ops[let_in]))
+		let_in++;
+	for (size_t i = 0; i < let_in; i++)
+		await(ops[i]);
+	/* What holds one up holds up those behind it. */
+	for (size_t i = let_in + 1; i < n; i++)
+		ops[i]->result = ops[let_in]->result;
 }
 
 int64_t

@@ -80,6 +80,9 @@ int writer_start(struct local *ls, const struct local_state *st);
  * under way. */
 void writer_stop(struct local *ls);
 enum s3_error writer_run(struct local *ls, struct writer_op *op);
+/* Many, each with its own result: they queue at once, so a few commits serve
+ * them all. */
+void writer_run_all(struct local *ls, struct writer_op *const *ops, size_t n);
 /* For how long the oldest operation has been waiting, 0 when none is. */
 int64_t writer_lag_us(struct local *ls);
 /* May a request that will write begin? SLOW_DOWN while the disk is so slow

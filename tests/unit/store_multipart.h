@@ -45,7 +45,7 @@ static inline enum s3_error
 send_part(struct fixture *f, const char *id, struct sent *p)
 {
 	struct store_part_ref ref = { BUCKET, KEY, slice_str(id), p->number,
-				      0 };
+				      p->alg };
 	struct store_put_final fin = { .checksum_alg = p->alg };
 	struct store_object o;
 	struct store_put *put;

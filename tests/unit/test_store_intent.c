@@ -338,6 +338,45 @@ test_a_backup_holds_intents(void **state)
 	store_close(copy.s);
 }
 
+#define MANY 600u
+
+/* Of a request that changes many: all are there, each ends by itself. */
+static void
+test_many_begin_and_end_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_event *v = calloc(MANY, sizeof(*v));
+	struct journal_intent *i = calloc(MANY, sizeof(*i)), *open;
+	struct journal_end *ends = calloc(MANY, sizeof(*ends));
+	struct store_event *told;
+	size_t n;
+
+	assert_true(v && i && ends);
+	for (size_t k = 0; k < MANY; k++)
+		v[k] = put_event;
+	assert_int_equal(journal_intend_all(f->s, v, MANY, i), S3_OK);
+	assert_int_equal(open_intents(f, &open), MANY);
+	for (size_t k = 0; k < MANY; k++) {
+		assert_int_equal(open[k].id, i[k].id);
+		assert_string_equal(open[k].event.id, i[k].event.id);
+		ends[k].id = i[k].id;
+		ends[k].event = k % 2 ? &i[k].event : NULL;
+	}
+	journal_settle_all(f->s, ends, MANY);
+	assert_int_equal(open_intents(f, &open), 0);
+	assert_int_equal(store_events(f->s, 0, MANY, &f->a, &told, &n), S3_OK);
+	assert_int_equal(n, MANY / 2);
+	for (size_t k = 0; k < MANY; k++) {
+		assert_int_equal(ends[k].err, S3_OK);
+		assert_int_equal(ends[k].seq, k % 2 ? k / 2 + 1 : 0);
+		if (k % 2)
+			assert_string_equal(told[k / 2].id, i[k].event.id);
+	}
+	free(v);
+	free(i);
+	free(ends);
+}
+
 int
 main(void)
 {
@@ -350,6 +389,7 @@ main(void)
 		STORE_TEST(test_a_store_from_before_is_opened_and_checked),
 		STORE_TEST(test_a_damaged_row_is_found_and_is_no_intent),
 		STORE_TEST(test_a_backup_holds_intents),
+		STORE_TEST(test_many_begin_and_end_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
