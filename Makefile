@@ -145,7 +145,7 @@ $(BUILD)/bin/reelgate-media: $(BUILD)/processor/media/main.o \
 
 # Unit tests link what their name asks for: test_media_* the worker's code,
 # test_gateway_* and test_processor_* theirs, all others the core.
-units: $(UNITS) $(BUILD)/tests/attack $(BUILD)/tests/drive $(POWER) ## build the unit tests
+units: $(UNITS) $(S3_UNITS) $(BUILD)/tests/attack $(BUILD)/tests/drive $(POWER) ## build the unit tests
 $(BUILD)/tests/attack: $(BUILD)/tests/media/attack.o \
 		$(BUILD)/processor/media/sandbox.o \
 		$(BUILD)/processor/media/seccomp.o
