@@ -27,12 +27,13 @@ struct migrate_plan {
 	struct store *to;
 	struct store *outbox; /* whose events name what is changed at @from */
 	bool switched;	      /* @to is served, not @from */
-	struct slice owner;   /* of buckets made at the target; empty: as at the
-				 source */
-	const char *name;     /* of both sides, for the cursor: of another
-				 name it is none */
-	const char *cursor;   /* file; NULL: none is kept */
-	struct slice bucket;  /* empty: all */
+	bool tls; /* bytes of @from cannot change on their way to us */
+	struct slice owner;  /* of buckets made at the target; empty: as at the
+				source */
+	const char *name;    /* of both sides, for the cursor: of another
+				name it is none */
+	const char *cursor;  /* file; NULL: none is kept */
+	struct slice bucket; /* empty: all */
 	struct slice prefix;
 	bool dry_run;	   /* count what would be copied */
 	bool verify_only;  /* read both sides and compare */

@@ -87,9 +87,18 @@ fill(struct copying *c, struct store_put *put, uint64_t at, uint64_t size,
 
 /* ---- in one put ---------------------------------------------------------- */
 
-/* An ETag that is none of these bytes' MD5 is damage, unless the source makes
- * ETags in another way, as S3 does for encrypted objects: a local store keeps
- * such a one. */
+/*
+ * An ETag that does not follow from the bytes is damage, unless the source
+ * makes ETags in another way, as S3 does for objects encrypted with KMS keys:
+ * then their checksum vouches for the bytes, or TLS.
+ */
+static bool
+may_differ(const struct copying *c, bool checked)
+{
+	return c->m->plan.from != c->m->plan.outbox &&
+	       (checked || c->m->plan.tls);
+}
+
 static enum s3_error
 check_whole(struct copying *c, struct store_put_final *fin)
 {
@@ -100,9 +109,9 @@ check_whole(struct copying *c, struct store_put_final *fin)
 		return S3_ERR_BAD_DIGEST;
 	if (slice_eq_str(fin->etag, o->etag))
 		return S3_OK;
-	if (c->m->plan.from == c->m->plan.outbox && !o->n_parts)
+	if (!o->n_parts && !may_differ(c, fin->checksum_alg))
 		return S3_ERR_BAD_DIGEST;
-	if (strlen(o->etag) == 2 * MD5_BYTES)
+	if (strlen(o->etag) == 2 * MD5_BYTES) /* which a local store keeps */
 		fin->etag = slice_str(o->etag);
 	return S3_OK;
 }
@@ -147,7 +156,40 @@ struct parts {
 	struct store_complete_part *v;
 	uint32_t n;
 	uint64_t bytes; /* of these n */
+	struct hash md5s;
+	bool checked; /* all so far by a checksum of the source */
 };
+
+/* A part as the source has it? Its MD5 goes into the ETag of the whole. */
+static enum s3_error
+check_part(const struct store_part *p, const struct store_put_final *fin,
+	   struct parts *done)
+{
+	uint8_t md5[MD5_BYTES];
+	bool has = p->checksum_alg && p->checksum_alg == fin->checksum_alg;
+
+	if (hex_decode(fin->etag, md5, sizeof(md5)) != 0 ||
+	    (has && memcmp(p->checksum, fin->checksum,
+			   hash_size(p->checksum_alg)) != 0))
+		return S3_ERR_BAD_DIGEST;
+	hash_update(&done->md5s, md5, sizeof(md5));
+	done->checked = done->checked && has;
+	return S3_OK;
+}
+
+static enum s3_error
+check_parts(struct copying *c, struct parts *done)
+{
+	uint8_t md5[HASH_BYTES_MAX];
+	char hex[2 * MD5_BYTES + 1], etag[STORE_ETAG_MAX];
+
+	hash_final(&done->md5s, md5);
+	hex_encode(md5, MD5_BYTES, hex);
+	snprintf(etag, sizeof(etag), "%s-%u", hex, done->n);
+	return strcmp(etag, c->o.etag) == 0 || may_differ(c, done->checked)
+		   ? S3_OK
+		   : S3_ERR_BAD_DIGEST;
+}
 
 static enum s3_error
 copy_part(struct copying *c, struct slice id, const struct store_part *p,
@@ -172,10 +214,8 @@ copy_part(struct copying *c, struct slice id, const struct store_part *p,
 	err =
 	    fill(c, put, done->bytes, p->size, (enum hash_alg)c->o.checksum_alg,
 		 done->etags[done->n], &fin);
-	if (err == S3_OK && p->checksum_alg &&
-	    p->checksum_alg == fin.checksum_alg &&
-	    memcmp(p->checksum, fin.checksum, hash_size(p->checksum_alg)) != 0)
-		err = S3_ERR_BAD_DIGEST;
+	if (err == S3_OK)
+		err = check_part(p, &fin, done);
 	if (err != S3_OK) {
 		store_put_abort(put);
 		return err;
@@ -238,17 +278,21 @@ copy_upload(struct copying *c, struct slice id, struct store_object *made)
 	struct parts done = {
 		.etags = calloc(c->o.n_parts, sizeof(*done.etags)),
 		.v = calloc(c->o.n_parts, sizeof(*done.v)),
+		.checked = true,
 	};
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
-	if (done.etags && done.v)
+	if (done.etags && done.v && hash_init(&done.md5s, HASH_MD5) == 0)
 		err = copy_all_parts(c, id, &done);
+	if (err == S3_OK)
+		err = check_parts(c, &done);
 	if (err == S3_OK) {
 		req.parts = done.v;
 		req.n_parts = done.n;
 		err = store_upload_complete(c->m->plan.to, &req, &result);
 		*made = result.object;
 	}
+	hash_release(&done.md5s);
 	free(done.etags);
 	free(done.v);
 	return err;

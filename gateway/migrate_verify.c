@@ -66,6 +66,8 @@ same_bytes(struct migrate *m, struct side *a, struct side *b, bool *same)
 	enum s3_error err = S3_OK;
 
 	*same = true;
+	store_read_want(a->read, 0, a->o.size);
+	store_read_want(b->read, 0, b->o.size);
 	for (uint64_t at = 0; err == S3_OK && *same && at < a->o.size;) {
 		size_t n =
 		    a->o.size - at < PIECE ? (size_t)(a->o.size - at) : PIECE;

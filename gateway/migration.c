@@ -154,6 +154,8 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 		.to = ask->to_s3 ? m->remote : local,
 		.outbox = local,
 		.switched = m->switched,
+		.tls = !ask->to_s3 &&
+		       slice_starts(slice_str(ask->endpoint), SLICE("https:")),
 		/* all are the pair's there; the journal knows the others */
 		.owner = ask->to_s3 ? slice_str(m->root_id) : SLICE_EMPTY,
 		.name = arena_printf(a, "%s %s", direction, ask->endpoint).p,

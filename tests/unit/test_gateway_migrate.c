@@ -249,6 +249,58 @@ test_migrate_keeps_parts_and_their_etag(void **state)
 	assert_int_equal(parts[1].size, 5 * MIB + 1);
 }
 
+/* Bytes with an ETag that they do not make. */
+static void
+put_odd(struct both *t, const char *key, enum hash_alg alg, bool right)
+{
+	const struct store_put_req req = { .bucket = BUCKET,
+					   .key = slice_str(key),
+					   .size = 4,
+					   .cond = STORE_COND_NONE };
+	struct store_put_final fin = {
+		.etag = SLICE("00000000000000000000000000000001"),
+		.checksum_alg = alg,
+		.note = fixture_note("ObjectCreated:Put")
+	};
+	struct store_put *p;
+
+	if (alg)
+		sha256(right ? "data" : "else", 4, fin.checksum);
+	assert_int_equal(store_put_begin(t->a->s, &req, &p), S3_OK);
+	assert_int_equal(store_put_write(p, "data", 4), S3_OK);
+	assert_int_equal(store_put_commit(p, &fin, NULL), S3_OK);
+}
+
+/* Of a local source that is damage. Of another S3 it may be how ETags are made
+ * there, if something else vouches for the bytes. */
+static void
+test_bytes_that_do_not_make_their_etag(void **state)
+{
+	struct both *t = *state;
+	struct migrate_plan p = plan(t);
+	struct store_object o;
+
+	put_odd(t, "bare", HASH_NONE, true);
+	put_odd(t, "checked", HASH_SHA256, true);
+	put_odd(t, "wrong", HASH_SHA256, false);
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_failed], 3);
+	assert_false(t->st.settled);
+	p.outbox = t->b->s;
+	p.restart = true;
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_failed], 2);
+	expect_absent(t, "bare");
+	p.tls = true;
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_failed], 1);
+	expect_absent(t, "wrong");
+	assert_int_equal(store_get(t->b->s, &STORE_REF(BUCKET, SLICE("bare")),
+				   NULL, &t->b->a, &o, NULL),
+			 S3_OK);
+	assert_string_equal(o.etag, "00000000000000000000000000000001");
+}
+
 /* Sizes of the versions below a key, oldest first, 0: a delete marker. */
 static size_t
 versions(struct fixture *f, const char *key, uint64_t out[16])
@@ -686,6 +738,7 @@ main(void)
 		TEST(test_migrate_copies_all_and_then_nothing),
 		TEST(test_migrate_keeps_headers_tags_class_and_checksum),
 		TEST(test_migrate_keeps_parts_and_their_etag),
+		TEST(test_bytes_that_do_not_make_their_etag),
 		TEST(test_migrate_brings_versions_in_order),
 		TEST(test_migrate_makes_buckets_with_their_documents),
 		TEST(test_migrate_of_a_prefix_leaves_the_rest),
