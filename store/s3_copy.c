@@ -183,6 +183,9 @@ s3_copy(struct store *base, const struct store_copy_req *req,
 		return S3_ERR_INVALID_REQUEST;
 	if (req->size_max && req->source_size > req->size_max)
 		return S3_ERR_ENTITY_TOO_LARGE;
+	err = s3_cond_ask(s, req->bucket, req->key, &req->cond, true);
+	if (err != S3_OK)
+		return err;
 	arena_init(&a, 512u << 10);
 	err = copy(s, req, &a, &made);
 	if (err == S3_OK && req->rename)

@@ -317,11 +317,15 @@ s3_put_begin(struct store *s, const struct store_put_req *req,
 	     struct store_put **out)
 {
 	struct s3_target to = { .bucket = req->bucket, .key = req->key };
-	enum s3_error err = S3_ERR_INTERNAL_ERROR;
+	enum s3_error err =
+	    s3_cond_ask(s3_of(s), req->bucket, req->key, &req->cond, false);
 	struct store_header *v;
 	struct arena a;
 	size_t n;
 
+	if (err != S3_OK)
+		return err;
+	err = S3_ERR_INTERNAL_ERROR;
 	if (req->size == UINT64_MAX)
 		return s3_unknown_begin(s, req, out);
 	arena_init(&a, 128u << 10);

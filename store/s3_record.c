@@ -209,3 +209,32 @@ s3_cond_headers(const struct store_cond *cond, struct store_header out[2])
 						  cond->if_none_match };
 	return n;
 }
+
+static bool
+has_dates(const struct store_cond *c)
+{
+	return c->if_modified_since_us != INT64_MIN ||
+	       c->if_unmodified_since_us != INT64_MIN;
+}
+
+enum s3_error
+s3_cond_ask(struct s3_store *s, struct slice bucket, struct slice key,
+	    const struct store_cond *cond, bool dates_only)
+{
+	struct store_object current;
+	enum s3_error err;
+	struct arena a;
+
+	if (!has_dates(cond) &&
+	    (dates_only || (!cond->if_match.n && !cond->if_none_match.n)))
+		return S3_OK;
+	arena_init(&a, 256u << 10);
+	err =
+	    s3_get(&s->base, &STORE_REF(bucket, key), NULL, &a, &current, NULL);
+	if (err == S3_OK)
+		err = store_cond_check(cond, &current, false);
+	else if (err == S3_ERR_NO_SUCH_KEY)
+		err = store_cond_check(cond, NULL, false);
+	arena_release(&a);
+	return err;
+}

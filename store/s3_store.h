@@ -54,6 +54,14 @@ int MUST_CHECK s3_range_begin(const struct http_client_answer *a,
 size_t s3_cond_headers(const struct store_cond *cond,
 		       struct store_header out[2]);
 
+/* The conditions of a change asked for before it begins: what the endpoint
+ * would say when all bytes are there, or not at all, which is of dates. S3_OK
+ * without conditions; @dates_only: without dates among them. */
+enum s3_error MUST_CHECK s3_cond_ask(struct s3_store *s, struct slice bucket,
+				     struct slice key,
+				     const struct store_cond *cond,
+				     bool dates_only);
+
 /* ---- changes and their events (s3_journal.c) ---------------------------- */
 
 /*
