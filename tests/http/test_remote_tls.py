@@ -1,0 +1,93 @@
+"""The other S3 behind TLS: only a certificate that is believed is talked to,
+and a streamed body leaves with a checksum of its own instead of signatures."""
+
+import hashlib
+import os
+
+import botocore.exceptions
+import pytest
+
+from gateway import (Gateway, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY)
+from tls_front import TlsFront
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("REELGATE_TEST_BACKEND") == "s3",
+    reason="starts its own pairs")
+
+LARGE = bytes(range(251)) * 12000  # streamed: 3 MB
+
+
+@pytest.fixture(scope="module")
+def front():
+    upstream = Gateway({"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+                        "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY}).start()
+    front = TlsFront(upstream.url)
+    yield front
+    front.close()
+    upstream.close()
+
+
+@pytest.fixture(scope="module")
+def client(front):
+    g = Gateway({"REELGATE_BACKEND": "s3", "S3_ENDPOINT": front.url,
+                 "S3_CA_FILE": str(front.certificate)}).start()
+    client = g.client()
+    client.create_bucket(Bucket="tls")
+    yield client
+    g.close()
+
+
+@pytest.mark.parametrize("data", [b"", b"small", LARGE])
+def test_objects_pass_both_ways(client, data):
+    made = client.put_object(Bucket="tls", Key="o", Body=data)
+    assert made["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+    assert client.get_object(Bucket="tls", Key="o")["Body"].read() == data
+
+
+def test_ranges_and_parts_pass(client):
+    upload = client.create_multipart_upload(Bucket="tls", Key="p")["UploadId"]
+    sizes = (5 << 20, 100)
+    parts = [{"PartNumber": n, "ETag": client.upload_part(
+        Bucket="tls", Key="p", UploadId=upload, PartNumber=n,
+        Body=bytes([n]) * size)["ETag"]} for n, size in enumerate(sizes, 1)]
+    client.complete_multipart_upload(Bucket="tls", Key="p", UploadId=upload,
+                                     MultipartUpload={"Parts": parts})
+    got = client.get_object(Bucket="tls", Key="p",
+                            Range=f"bytes={sizes[0] - 2}-{sizes[0] + 1}")
+    assert got["Body"].read() == b"\1\1\2\2"
+
+
+def test_a_streamed_body_is_not_signed_twice(front, client):
+    front.sent.clear()
+    client.put_object(Bucket="tls", Key="o", Body=LARGE)
+    assert b"x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n" \
+        in front.sent
+    assert b"\r\nx-amz-trailer: x-amz-checksum-" in front.sent
+    assert b"chunk-signature" not in front.sent
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(front):
+    g = Gateway({"REELGATE_BACKEND": "s3",
+                 "S3_ENDPOINT": front.url}).start(until="live")
+    try:
+        front.sent.clear()
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            g.client(retries={"max_attempts": 0}).list_buckets()
+        assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        assert not front.sent
+        assert "certificate" in g.log()
+    finally:
+        g.close()
+
+
+def test_a_certificate_of_another_name_is_refused(front):
+    g = Gateway({"REELGATE_BACKEND": "s3",
+                 "S3_ENDPOINT": f"https://127.0.0.1:{front.port}",
+                 "S3_CA_FILE": str(front.certificate)}).start(until="live")
+    try:
+        front.sent.clear()
+        with pytest.raises(botocore.exceptions.ClientError):
+            g.client(retries={"max_attempts": 0}).list_buckets()
+        assert not front.sent
+    finally:
+        g.close()
