@@ -4,6 +4,7 @@
  * tests/http/test_migrate.py.
  */
 #include "gateway/migrate.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "store/journal.h"
 #include "tests/unit/store_multipart.h"
@@ -534,6 +535,96 @@ test_migrate_stopped_is_taken_up(void **state)
 	assert_int_equal(made.n_parts, 3);
 }
 
+/* A cursor as a run leaves it that was killed. */
+static void
+write_cursor(struct both *t, const char *epoch, bool walked, const char *key)
+{
+	struct store_info info;
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(store_info(t->a->s, &info), S3_OK);
+	buf_printf(&b,
+		   "{\"of\":\"a to b\",\"bucket\":\"\",\"prefix\":\"\","
+		   "\"epoch\":\"%s\",\"seq\":\"%llu\",\"walked\":%s,"
+		   "\"atBucket\":\"videos\",\"atKey\":\"%s\",\"uploads\":[]}",
+		   epoch ? epoch : info.epoch,
+		   (unsigned long long)info.last_seq, walked ? "true" : "false",
+		   key);
+	assert_int_equal(io_write_file(t->cursor, buf_slice(&b), 0600), 0);
+	buf_release(&b);
+}
+
+static void
+test_walk_goes_on_behind_the_cursor(void **state)
+{
+	struct both *t = *state;
+
+	put(t, "a", 10, 1);
+	put(t, "b", 10, 2);
+	put(t, "c", 10, 3);
+	write_cursor(t, NULL, false, "b");
+	run_ok(t);
+	expect_absent(t, "a");
+	expect_absent(t, "b");
+	expect(t, "c", 10, 3);
+	assert_int_equal(t->st.count[MIGRATE_objects_of], 1);
+}
+
+/* Of another outbox the cursor says nothing: all is looked at, tags too. */
+static void
+test_lost_events_are_made_up_for(void **state)
+{
+	struct both *t = *state;
+	const struct store_header tag = { SLICE("n"), SLICE("v") };
+	const struct store_headers tags = { &tag, 1 };
+	const struct store_note note = fixture_note("ObjectTagging:Put");
+	struct migrate_plan p = plan(t);
+	struct store_object o;
+
+	put(t, "k", 10, 1);
+	put(t, "l", 10, 1);
+	run_ok(t);
+	put(t, "l", 20, 2);
+	assert_int_equal(store_tags_put(t->a->s, &STORE_REF(BUCKET, SLICE("k")),
+					&tags, &note, NULL),
+			 S3_OK);
+	write_cursor(t, "another", true, "");
+	run_ok(t);
+	expect(t, "l", 20, 2);
+	assert_int_equal(store_get(t->b->s, &STORE_REF(BUCKET, SLICE("k")),
+				   NULL, &t->b->a, &o, NULL),
+			 S3_OK);
+	assert_int_equal(o.tags.n, 1);
+	write_cursor(t, "another", true, "");
+	p.switched = true;
+	run_fails(t, &p, "the outbox has lost events");
+}
+
+/* Keys, and versions of a key, beyond a page of a listing. */
+static void
+test_many_keys_and_versions(void **state)
+{
+	struct both *t = *state;
+	char key[32];
+
+	assert_int_equal(
+	    store_bucket_versioning(t->a->s, BUCKET, STORE_VERSIONING_ENABLED),
+	    S3_OK);
+	for (unsigned i = 0; i < 1100; i++) {
+		snprintf(key, sizeof(key), "k%04u", i);
+		put(t, key, 1, i);
+	}
+	for (unsigned i = 0; i < 1100; i++)
+		put(t, "many", i, i);
+	run_ok(t);
+	assert_int_equal(t->st.count[MIGRATE_copied], 2200);
+	expect(t, "many", 1099, 1099);
+	unlink(t->cursor);
+	run_ok(t);
+	assert_int_equal(t->st.count[MIGRATE_same], 2200);
+	assert_int_equal(t->st.count[MIGRATE_copied], 0);
+}
+
 /* ---- once the target is served ------------------------------------------- */
 
 static void
@@ -745,6 +836,9 @@ main(void)
 		TEST(test_changes_are_brought_by_their_events),
 		TEST(test_migrate_beside_a_writer_misses_nothing),
 		TEST(test_migrate_stopped_is_taken_up),
+		TEST(test_walk_goes_on_behind_the_cursor),
+		TEST(test_lost_events_are_made_up_for),
+		TEST(test_many_keys_and_versions),
 		TEST(test_switched_needs_a_migration_before),
 		TEST(test_switched_leaves_what_was_changed_since),
 		TEST(test_last_pass_brings_what_came_before_the_switch),
