@@ -4,13 +4,14 @@
  * REPLACE. The source is pinned by its ETag.
  *
  * A rename is a copy and a removal of the source, which are two changes
- * there: between them both names show the object.
+ * there: between them both names show the object. Of two renames of one
+ * source that meet in this process one comes second, and finds none.
  */
 #include "store/s3_xml.h"
 #include "base/timeval.h"
 #include "store/s3_part.h"
 
-#include <inttypes.h>
+#include <pthread.h>
 
 #define HEADERS_MAX 8 /* beside those of the object */
 
@@ -152,20 +153,66 @@ copy(struct s3_store *s, const struct store_copy_req *req, struct arena *a,
 	return err == S3_OK ? err : explain(s, req, a, err);
 }
 
+/* By the source's key, held while a rename lasts; no other lock is taken. */
+#define FREE PTHREAD_MUTEX_INITIALIZER
+static pthread_mutex_t renames[] = { FREE, FREE, FREE, FREE,
+				     FREE, FREE, FREE, FREE };
+
 /* The source, unless it is another by now: then the caller begins anew. */
 static enum s3_error
-remove_source(struct s3_store *s, const struct store_copy_req *req)
+remove_source(struct s3_store *s, const struct store_copy_req *req,
+	      struct arena *a)
 {
 	struct store_removal v = { .key = req->source.key,
 				   .cond = STORE_COND_NONE };
 	enum s3_error err;
 
-	v.cond.if_match = req->source_etag;
+	if (req->source_etag.n)
+		v.cond.if_match =
+		    arena_printf(a, "\"%.*s\"", SLICE_ARG(req->source_etag));
+	if (a->err)
+		return S3_ERR_INTERNAL_ERROR;
 	err = s3_remove_one(s, req->bucket, &v, &req->note);
 	if (err == S3_ERR_NO_SUCH_KEY)
 		err = S3_OK; /* gone by itself */
 	return err == S3_ERR_PRECONDITION_FAILED ? S3_ERR_OPERATION_ABORTED
 						 : err;
+}
+
+static enum s3_error
+rename_object(struct s3_store *s, const struct store_copy_req *req,
+	      struct arena *a, struct store_object *made)
+{
+	struct slice key = req->source.key;
+	pthread_mutex_t *lock =
+	    &renames[crc32c(0, key.p, key.n) % ARRAY_LEN(renames)];
+	enum s3_error err;
+
+	pthread_mutex_lock(lock);
+	err = copy(s, req, a, made);
+	if (err == S3_OK)
+		err = remove_source(s, req, a);
+	pthread_mutex_unlock(lock);
+	return err;
+}
+
+/* Dates are no conditions of a copy's target there: they are looked at
+ * before, the others in the same step. */
+static enum s3_error
+check_dates(struct s3_store *s, const struct store_copy_req *req,
+	    struct arena *a)
+{
+	const struct store_ref target = STORE_REF(req->bucket, req->key);
+	struct store_object o;
+	enum s3_error err;
+
+	if (req->cond.if_modified_since_us == INT64_MIN &&
+	    req->cond.if_unmodified_since_us == INT64_MIN)
+		return S3_OK;
+	err = s3_get(&s->base, &target, NULL, a, &o, NULL);
+	if (err != S3_OK && err != S3_ERR_NO_SUCH_KEY)
+		return err;
+	return store_cond_check(&req->cond, err == S3_OK ? &o : NULL, false);
 }
 
 enum s3_error
@@ -187,9 +234,10 @@ s3_copy(struct store *base, const struct store_copy_req *req,
 	if (err != S3_OK)
 		return err;
 	arena_init(&a, 512u << 10);
-	err = copy(s, req, &a, &made);
-	if (err == S3_OK && req->rename)
-		err = remove_source(s, req);
+	err = check_dates(s, req, &a);
+	if (err == S3_OK)
+		err = req->rename ? rename_object(s, req, &a, &made)
+				  : copy(s, req, &a, &made);
 	arena_release(&a);
 	if (err == S3_OK && out)
 		*out = made;

@@ -557,6 +557,40 @@ test_copy_asks_why_it_was_refused(void **state)
 	end(7);
 }
 
+#define COPIED_OBJECT "<CopyObjectResult><ETag>\"e1\"</ETag></CopyObjectResult>"
+
+static void
+test_rename_removes_what_it_copied_and_no_other(void **state)
+{
+	struct store_copy_req req = copy_req();
+
+	(void)state;
+	req.source.version_id = SLICE_EMPTY;
+	req.rename = true;
+	BEGIN(COPIED_OBJECT, HEAD_OF("4", "e1"), GONE, COPIED_OBJECT,
+	      HEAD_OF("4", "e9"), COPIED_OBJECT, MISSING, NONE, ENABLED);
+	OK(store_copy(store, &req, NULL));
+	expect(2, "DELETE /bucket/a%20b ");
+	expect(2, "if-match: \"e1\"\r\n");
+	/* It was replaced in between: the caller looks again. */
+	IS(OPERATION_ABORTED, store_copy(store, &req, NULL));
+	/* Somebody else removed it. */
+	OK(store_copy(store, &req, NULL));
+	end(9);
+}
+
+static void
+test_copy_heeds_dates_of_its_target(void **state)
+{
+	struct store_copy_req req = copy_req();
+
+	(void)state;
+	req.cond.if_unmodified_since_us = 0;
+	BEGIN(HEAD_OF("4", "e1"));
+	IS(PRECONDITION_FAILED, store_copy(store, &req, NULL));
+	end(1);
+}
+
 static void
 test_part_copy_names_a_range_only_of_a_part(void **state)
 {
@@ -662,6 +696,9 @@ main(void)
 		    test_complete_says_what_is_wrong_before_it_asks),
 		cmocka_unit_test(test_copy_is_pinned_and_says_all),
 		cmocka_unit_test(test_copy_asks_why_it_was_refused),
+		cmocka_unit_test(
+		    test_rename_removes_what_it_copied_and_no_other),
+		cmocka_unit_test(test_copy_heeds_dates_of_its_target),
 		cmocka_unit_test(test_part_copy_names_a_range_only_of_a_part),
 		cmocka_unit_test(test_many_are_removed_in_one_request),
 		cmocka_unit_test(test_key_with_control_characters_goes_alone),
