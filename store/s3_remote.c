@@ -122,10 +122,13 @@ s3_slot_give(struct s3_remote *r, struct http_client *c)
 {
 	pthread_mutex_lock(&r->mu);
 	r->n_busy--;
-	if (c)
+	if (c && r->n_idle < S3_IDLE_MAX) {
 		r->idle[r->n_idle++] = c;
+		c = NULL;
+	}
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->mu);
+	http_client_free(c);
 }
 
 bool

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#define S3_IDLE_MAX 64 /* clients that wait with their connection */
 #define S3_REGION_MAX 64
 #define S3_REGIONS 64 /* buckets whose region is remembered */
 
@@ -27,7 +28,7 @@ struct s3_remote {
 	pthread_mutex_t mu;
 	pthread_cond_t wake; /* a slot is free, or stop */
 	bool stop;
-	struct http_client *idle[S3_SLOTS];
+	struct http_client *idle[S3_IDLE_MAX];
 	size_t n_idle;
 	size_t n_busy;
 	int64_t clock_offset_us; /* theirs is ahead of ours */

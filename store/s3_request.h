@@ -15,7 +15,9 @@
 #include "base/http_client.h"
 #include "store/store.h"
 
-#define S3_SLOTS 64
+/* A transfer takes up to 768 KiB (base/http_client.h). A slow client holds its
+ * connection for as long as its transfer lasts. */
+#define S3_SLOTS 256
 
 struct s3_remote; /* an endpoint, its signer, its connections */
 
