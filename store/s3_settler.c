@@ -15,6 +15,7 @@
 #define AGAIN_MAX_US (60 * US_PER_S)
 #define PAUSE_MIN_US US_PER_S
 #define PAUSE_MAX_US (60 * US_PER_S)
+#define VERSIONS_MAX 100u /* of a key, that are looked at */
 #define LOAD_ROWS 200u
 #define LOAD_ARENA (8u << 20)
 /* Last-Modified has whole seconds. */
@@ -69,6 +70,13 @@ is_marker(const struct http_client_answer *answer)
 			    "true");
 }
 
+static enum s3_sight
+look_nowhere(const struct http_client_answer *answer)
+{
+	return answer->status == 0 || answer->status >= 500 ? S3_NO_ANSWER
+							    : S3_UNCLEAR;
+}
+
 /* Gone, or hidden by a delete marker; a marker that was to go answers 405. */
 static enum s3_sight
 look_removed(const struct http_client_answer *answer, struct store_object *out)
@@ -76,7 +84,7 @@ look_removed(const struct http_client_answer *answer, struct store_object *out)
 	if (answer->status != 404)
 		return answer->status == 200 || answer->status == 405
 			   ? S3_NOT_SEEN
-			   : S3_NO_ANSWER;
+			   : look_nowhere(answer);
 	s3_copy_ids(answer, out);
 	out->is_delete_marker = is_marker(answer);
 	return S3_SEEN;
@@ -108,27 +116,65 @@ is_expected(const struct store_event *e, const struct store_object *o,
 	return o->mtime_us + 2 * SECOND_US >= e->time_us + offset_us;
 }
 
+/* Whether it is what was made, now that something newer hides it. */
+static enum s3_sight
+look_below(struct s3_store *s, const struct store_event *e, int64_t offset_us,
+	   struct arena *a, struct store_object *out)
+{
+	const struct store_versions_req req = { .bucket = e->bucket,
+						.prefix = e->key,
+						.max_keys = VERSIONS_MAX };
+	struct store_versions_page page;
+
+	if (s3_list_versions(&s->base, &req, a, &page) != S3_OK)
+		return S3_UNCLEAR;
+	for (size_t i = 0; i < page.n; i++) {
+		const struct store_list_entry *v = &page.entries[i];
+
+		if (!slice_eq(v->name, e->key) || v->object.is_delete_marker ||
+		    !is_expected(e, &v->object, offset_us))
+			continue;
+		*out = v->object;
+		return S3_SEEN;
+	}
+	return S3_NOT_SEEN;
+}
+
+/* What a HEAD says of an object that was to be made. */
+static enum s3_sight
+look_made(struct s3_store *s, const struct store_event *e,
+	  const struct http_client_answer *answer, struct arena *a,
+	  struct store_object *out)
+{
+	struct slice version = http_client_header(answer, "x-amz-version-id");
+	int64_t offset_us = clock_offset(answer);
+
+	if (answer->status / 100 == 2 &&
+	    s3_record_of(answer, e->key, a, out) != S3_OK)
+		return S3_UNCLEAR;
+	if (answer->status / 100 == 2 &&
+	    (slice_starts(e->event_name, SLICE("ObjectTagging:")) ||
+	     is_expected(e, out, offset_us)))
+		return S3_SEEN;
+	if (answer->status / 100 != 2 && answer->status != 404)
+		return look_nowhere(answer);
+	return version.n && !slice_eq_str(version, "null")
+		   ? look_below(s, e, offset_us, a, out)
+		   : S3_NOT_SEEN;
+}
+
 enum s3_sight
 s3_look(struct s3_store *s, const struct journal_intent *intent,
 	struct arena *a, struct store_object *out)
 {
 	const struct store_event *e = &intent->event;
 	struct http_client_answer answer;
-	enum s3_sight sight = S3_NO_ANSWER;
-	enum s3_error err = head(s, e, &answer);
+	enum s3_sight sight;
 
 	*out = (struct store_object){ 0 };
-	if (s3_event_is_removal(e)) {
-		sight = look_removed(&answer, out);
-	} else if (answer.status == 404) {
-		sight = S3_NOT_SEEN;
-	} else if (err == S3_OK &&
-		   s3_record_of(&answer, e->key, a, out) == S3_OK) {
-		sight = slice_starts(e->event_name, SLICE("ObjectTagging:")) ||
-				is_expected(e, out, clock_offset(&answer))
-			    ? S3_SEEN
-			    : S3_NOT_SEEN;
-	}
+	(void)head(s, e, &answer); /* the status says it all */
+	sight = s3_event_is_removal(e) ? look_removed(&answer, out)
+				       : look_made(s, e, &answer, a, out);
 	http_client_answer_release(&answer);
 	return sight;
 }

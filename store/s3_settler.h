@@ -17,7 +17,12 @@
 /* No endpoint works on one request for longer. */
 #define S3_INTENT_FINAL_US (10 * 60 * US_PER_S)
 
-enum s3_sight { S3_NO_ANSWER, S3_SEEN, S3_NOT_SEEN };
+enum s3_sight {
+	S3_NO_ANSWER, /* nobody, or an error of its own */
+	S3_UNCLEAR,   /* it does not say: access denied, ... */
+	S3_SEEN,
+	S3_NOT_SEEN
+};
 
 /* Is there what the intent announced? S3_SEEN: *out is the object, its slices
  * in @a; of a removal the delete marker, or nothing but a version id. */

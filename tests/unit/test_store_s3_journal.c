@@ -12,6 +12,9 @@
 	"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: Mon, 23 Nov 2026 "   \
 	"12:00:00 GMT\r\nContent-Type: video/mp4\r\nx-amz-version-id: v9\r" \
 	"\n" more "\r\n"
+#define PLAIN(more)                                                       \
+	"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: Mon, 23 Nov 2026 " \
+	"12:00:00 GMT\r\n" more "\r\n"
 #define MISSING(more) "HTTP/1.1 404 X\r\nContent-Length: 0\r\n" more "\r\n"
 #define ETAG "8d777f385d3dfec8815d20f7496026dc"
 
@@ -302,11 +305,11 @@ test_what_is_there_decides(void **state)
 		{ HEAD_OK(OURS NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
 		{ HEAD_OK(OURS OLD), "ObjectCreated:Put", ETAG, S3_SEEN },
 		{ HEAD_OK(OTHER NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
-		{ HEAD_OK(OTHER OLD), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
+		{ PLAIN(OTHER OLD), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
 		{ LONGER OTHER NEW "\r\n", "ObjectCreated:Put", ETAG,
 		  S3_NOT_SEEN },
 		{ HEAD_OK(OTHER NEW), "ObjectCreated:Copy", "", S3_SEEN },
-		{ HEAD_OK(OTHER OLD), "ObjectCreated:Copy", "", S3_NOT_SEEN },
+		{ PLAIN(OTHER OLD), "ObjectCreated:Copy", "", S3_NOT_SEEN },
 		{ MISSING(""), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
 		{ MISSING(""), "ObjectRemoved:Delete", "", S3_SEEN },
 		{ MISSING("x-amz-delete-marker: true\r\n"),
@@ -314,9 +317,9 @@ test_what_is_there_decides(void **state)
 		{ HEAD_OK(OTHER OLD), "ObjectRemoved:Delete", "", S3_NOT_SEEN },
 		{ HEAD_OK(OTHER OLD), "ObjectTagging:Put", "", S3_SEEN },
 		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
-		  "ObjectCreated:Put", ETAG, S3_NO_ANSWER },
+		  "ObjectCreated:Put", ETAG, S3_UNCLEAR },
 		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
-		  "ObjectRemoved:Delete", "", S3_NO_ANSWER },
+		  "ObjectRemoved:Delete", "", S3_UNCLEAR },
 	};
 	const char *answers[ARRAY_LEN(cases)];
 	struct fixture *f = *state;
@@ -344,6 +347,59 @@ test_what_is_there_decides(void **state)
 			    (strstr(cases[k].answer, "marker") != NULL));
 	}
 	end(f, s, ARRAY_LEN(cases));
+}
+
+/* In a versioned bucket it is there still. */
+static void
+test_what_newer_versions_hide_is_found(void **state)
+{
+#define VERSION(key, id, etag, at)                                            \
+	"<Version><Key>" key "</Key><VersionId>" id                           \
+	"</VersionId><IsLatest>false</IsLatest><LastModified>2026-11-23T" at  \
+	".000Z</LastModified><ETag>&quot;" etag "&quot;</ETag><Size>4</Size>" \
+	"</Version>"
+	static const char list[] =
+	    "<ListVersionsResult><IsTruncated>false</IsTruncated>" VERSION(
+		"k", "v9", "11111111111111111111111111111111",
+		"11:59:00") VERSION("k", "v8", ETAG, "11:58:00")
+		VERSION("k2", "v7", ETAG, "12:00:00") "</ListVersionsResult>";
+	static const struct {
+		const char *etag, *version;
+		enum s3_sight sight;
+	} cases[] = {
+		{ ETAG, "v8", S3_SEEN },
+		{ "22222222222222222222222222222222", "", S3_NOT_SEEN },
+	};
+	struct buf page = BUF_INIT;
+	const char *answers[4];
+	struct fixture *f = *state;
+	struct s3_store *s;
+
+	buf_printf(&page, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+		   sizeof(list) - 1, list);
+	answers[0] = answers[2] = HEAD_OK(OTHER OLD);
+	answers[1] = answers[3] = page.p;
+	s = begin(f, answers, 4);
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		struct journal_intent i = {
+			.id = 1,
+			.event = { .event_name = SLICE("ObjectCreated:Put"),
+				   .bucket = BUCKET,
+				   .key = SLICE("k"),
+				   .size = 4,
+				   .time_us = time_now_us(),
+				   .etag = slice_str(cases[k].etag) }
+		};
+		struct store_object seen;
+
+		assert_int_equal(s3_look(s, &i, &f->a, &seen), cases[k].sight);
+		assert_true(asked(2 * k + 1, "GET /videos/?"));
+		assert_true(asked(2 * k + 1, "versions"));
+		if (cases[k].sight == S3_SEEN)
+			assert_string_equal(seen.version_id, cases[k].version);
+	}
+	end(f, s, 4);
+	buf_release(&page);
 }
 
 static void
@@ -452,6 +508,7 @@ main(void)
 		STORE_TEST(test_removals_are_told_as_ever),
 		STORE_TEST(test_a_repeated_completion_has_the_first_ones_event),
 		STORE_TEST(test_what_is_there_decides),
+		STORE_TEST(test_what_newer_versions_hide_is_found),
 		STORE_TEST(test_a_lost_answer_is_asked_for),
 		STORE_TEST(test_what_comes_late_is_told),
 		STORE_TEST(test_open_intents_are_settled_at_start),
