@@ -198,27 +198,9 @@ open_queue(struct gateway *g, char err[ERR_MAX])
 	return -1;
 }
 
+/* Objects that are looked at, by whichever part of the gateway. */
 static int
-start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
-{
-	const struct relay_conf relay = { .store = g->backend.store,
-					  .queue = g->queue,
-					  .region = g->conf.aws_region,
-					  .bucket = g->conf.aws_s3_bucket };
-	char path[PATH_MAX];
-
-	g->relay = relay_start(&relay, err);
-	if (!g->relay)
-		return -1;
-	rundir_path(g->conf.data, "lease.sock", path, sizeof(path));
-	g->lease = lease_start(g->backend.store, path, err);
-	return g->lease ? 0 : -1;
-}
-
-/* Objects that come to light: by complete-upload, and by the reconciler, which
- * only another S3 needs. */
-static int
-start_reconciler(struct gateway *g, char err[ERR_MAX])
+make_sighting(struct gateway *g, char err[ERR_MAX])
 {
 	struct store_info info;
 
@@ -237,12 +219,39 @@ start_reconciler(struct gateway *g, char err[ERR_MAX])
 		.remote = strcmp(g->conf.backend, "s3") == 0,
 		.account = s3_world_account(g->world),
 	};
+	return 0;
+}
+
+/* Only with another S3, where there is somewhere to tell of what is found. */
+static int
+start_reconciler(struct gateway *g, char err[ERR_MAX])
+{
 	if (!g->sighting.remote || !g->conf.reconcile_s ||
 	    !*g->conf.database_url)
 		return 0;
 	g->reconciler =
 	    reconciler_start(&g->sighting, (unsigned)g->conf.reconcile_s, err);
 	return g->reconciler ? 0 : -1;
+}
+
+static int
+start_relay_and_lease(struct gateway *g, char err[ERR_MAX])
+{
+	const struct relay_conf relay = { .store = g->backend.store,
+					  .queue = g->queue,
+					  .sighting = g->sighting.remote
+							  ? &g->sighting
+							  : NULL,
+					  .region = g->conf.aws_region,
+					  .bucket = g->conf.aws_s3_bucket };
+	char path[PATH_MAX];
+
+	g->relay = relay_start(&relay, err);
+	if (!g->relay)
+		return -1;
+	rundir_path(g->conf.data, "lease.sock", path, sizeof(path));
+	g->lease = lease_start(g->backend.store, path, err);
+	return g->lease ? 0 : -1;
 }
 
 static int
@@ -303,14 +312,9 @@ static int
 gateway_start(struct gateway *g, char err[ERR_MAX])
 {
 	static int (*const steps[])(struct gateway *, char[ERR_MAX]) = {
-		allow_files,
-		open_store,
-		open_world,
-		open_queue,
-		start_relay_and_lease,
-		start_reconciler,
-		start_admin,
-		start_s3,
+		allow_files,	  open_store,	 open_world,
+		open_queue,	  make_sighting, start_relay_and_lease,
+		start_reconciler, start_admin,	 start_s3,
 		start_api,
 	};
 

@@ -301,6 +301,33 @@ acknowledge(struct relay *r)
 			 r->after);
 }
 
+/*
+ * Another S3 may have taken one upload twice, and the same bytes again: only a
+ * look at the object tells. What cannot be looked at now is told all the same;
+ * the reconciler comes to it.
+ */
+static void
+look_first(struct relay *r, const struct queue_event *batch, size_t n,
+	   struct arena *a)
+{
+	enum sighting s = SIGHTING_ABSENT;
+	bool news;
+
+	for (size_t i = 0; i < n && s != SIGHTING_UNAVAILABLE; i++) {
+		const struct queue_event *e = &batch[i];
+		bool repeated = i && slice_eq(e->key, e[-1].key) &&
+				slice_eq(e->bucket, e[-1].bucket);
+
+		if (stopping(r))
+			return;
+		/* of a video: it has no payload of its own */
+		if (e->job_type && !e->payload && e->users && !repeated &&
+		    slice_is_text(e->key))
+			s = sighting_take(r->conf.sighting,
+					  arena_cstr(a, e->key), a, &news);
+	}
+}
+
 static enum queue_error
 deliver(struct relay *r, struct arena *a, const struct queue_cursor *expect,
 	const struct store_event *events, size_t n)
@@ -310,6 +337,8 @@ deliver(struct relay *r, struct arena *a, const struct queue_cursor *expect,
 
 	if (!batch)
 		return QUEUE_INTERNAL;
+	if (r->conf.sighting)
+		look_first(r, batch, n, a);
 	err = queue_relay(r->conf.queue, r->info.deployment_id,
 			  era_epoch(r, r->era), expect, batch, n, &r->cursor);
 	if (err == QUEUE_OK)

@@ -11,6 +11,7 @@
 #ifndef GATEWAY_RELAY_H
 #define GATEWAY_RELAY_H
 
+#include "gateway/sighting.h"
 #include "queue/queue.h"
 #include "store/store.h"
 
@@ -20,6 +21,9 @@ struct relay;
 struct relay_conf {
 	struct store *store;
 	struct queue *queue;
+	/* Of another S3's objects, which are looked at before their events
+	 * are told: see queue/sightings.h. NULL: the events suffice. */
+	const struct sighting_conf *sighting;
 	const char *region; /* awsRegion of the records */
 	const char *bucket; /* the default bucket */
 };

@@ -79,9 +79,10 @@ DROP FUNCTION video_ingest(text, text, bigint, text, text, text, bigint, text,
 /*
  * video_ingest - the video of an object that our outbox knows, with its jobs.
  * Content the video already has, and content older than that, changes
- * nothing. A video that was seen before its event came takes over the event's
- * sequence; an event from before (p_time) what was seen is of what that
- * replaced.
+ * nothing. Where the object was seen, its last change tells one upload from
+ * another: an event of the same content gives its sequence only, since another
+ * S3 may have been told of one upload twice; an event from before (p_time) what
+ * was seen is of what that replaced.
  */
 CREATE FUNCTION video_ingest(p_deployment text, p_epoch text, p_seq bigint,
   p_version text, p_bucket text, p_key text, p_size bigint, p_type text,
@@ -95,7 +96,7 @@ DECLARE
 BEGIN
   IF v.content = hash OR (v.epoch = p_epoch AND v.seq >= p_seq) THEN
     RETURN v;
-  ELSIF v.seq = 0 AND video_is(v, p_etag, version, NULL) THEN
+  ELSIF v.modified_at IS NOT NULL AND video_is(v, p_etag, version, NULL) THEN
     UPDATE videos SET epoch = p_epoch, seq = p_seq,
       version_id = coalesce(version_id, version)
     WHERE id = v.id RETURNING * INTO v;

@@ -3,6 +3,7 @@ A, which signs for its upstream B and sees no byte of them."""
 import concurrent.futures
 import http.client
 import subprocess
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -39,6 +40,12 @@ def jobs_of(pair, key):
     return pair.rows(f"""
         SELECT j.id, j.type FROM job_queue j JOIN videos v ON v.id = video_id
         WHERE v.s3_key = '{key}' AND j.status <> 'cancelled'""")
+
+
+def all_jobs_of(pair, key):
+    return int(pair.rows(f"""
+        SELECT count(*) AS n FROM job_queue j JOIN videos v ON v.id = video_id
+        WHERE v.s3_key = '{key}'""")[0]["n"])
 
 
 def head(pair, key):
@@ -133,6 +140,37 @@ def test_parts_go_to_the_other_s3(pair, user):
     assert len(jobs_of(pair, made["key"])) == 2
     again = user.post("/api/videos/multipart", {"action": "complete", **named})
     assert again.json["jobs"] == done.json["jobs"]
+
+
+def test_parts_completed_by_many_at_once_are_one_upload(pair, user):
+    """B takes each of them for the first, and A tells an event of each."""
+    made = user.post("/api/videos/multipart", {
+        "action": "create", "fileName": "f.mp4", "fileType": "video/mp4",
+        "fileSize": 3}).json
+    named = {"key": made["key"], "uploadId": made["uploadId"]}
+    part, = user.post("/api/videos/multipart", {
+        "action": "sign", "partNumbers": [1], **named}).json["parts"]
+    assert request("PUT", part["url"], b"abc").status == 200
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: user.post(
+            "/api/videos/multipart", {"action": "complete", **named}),
+            range(24)))
+    assert {a.status for a in answers} == {201}
+    pair.relayed()
+    assert len({str(a.json["jobs"]) for a in answers}) == 1
+    assert len(jobs_of(pair, made["key"])) == 2
+    again = user.post("/api/videos/multipart", {"action": "complete", **named})
+    assert again.json["jobs"] == answers[0].json["jobs"]
+
+
+def test_the_same_bytes_put_through_the_gateway_twice_are_two(pair, user):
+    key = f"uploads/{user.id}/twice.mp4"
+    for n in (1, 2):
+        time.sleep(1.1 * (n - 1))  # S3 tells times by the second
+        pair.client().put_object(Bucket=BUCKET, Key=key, Body=b"x",
+                                 ContentType="video/mp4")
+        pair.relayed()
+        wait_for("jobs", lambda: all_jobs_of(pair, key) == 2 * n)
 
 
 def test_bucket_in_the_host(pair, postgres):

@@ -299,10 +299,10 @@ test_queue_event_after_a_sighting(void **state)
 	}
 }
 
-/* Two uploads of the same bytes through our gateway, seen between their events:
- * two pairs of jobs, however the sightings fall. */
+/* Two events of the same bytes: whether that was one upload or two, the second
+ * of the last change tells. */
 static void
-test_queue_two_events_and_sightings_between_make_two(void **state)
+test_queue_two_events_of_the_same_bytes_are_told_by_sightings(void **state)
 {
 	struct world *w = *state;
 	struct queue_event e[2] = { created(1, "e1", KEY),
@@ -312,8 +312,13 @@ test_queue_two_events_and_sightings_between_make_two(void **state)
 	assert_int_equal(see(w, &o), QUEUE_OK);
 	assert_int_equal(relay(w, &e[0], 1), QUEUE_OK);
 	assert_string_equal(counts(w), "1 1 1, 0");
+	/* told twice of one, or a second one: the object knows */
 	assert_int_equal(relay(w, &e[1], 1), QUEUE_OK);
-	assert_string_equal(counts(w), "1 2 2, 2");
+	assert_string_equal(counts(w), "1 1 1, 0");
+	assert_sql(w, "2", "SELECT seq FROM videos");
+	o = seen(w, KEY);
+	assert_int_equal(see(w, &o), QUEUE_OK);
+	assert_string_equal(counts(w), "1 1 1, 0");
 	o = seen(w, KEY);
 	o.modified_us += 7 * US_PER_S;
 	assert_int_equal(see(w, &o), QUEUE_OK);
@@ -507,7 +512,7 @@ main(int argc, char **argv)
 		    test_queue_seen_before_the_videos_content_is_not_believed),
 		TEST_WITH_DB(test_queue_event_after_a_sighting),
 		TEST_WITH_DB(
-		    test_queue_two_events_and_sightings_between_make_two),
+		    test_queue_two_events_of_the_same_bytes_are_told_by_sightings),
 		TEST_WITH_DB(
 		    test_queue_removed_then_the_same_put_again_is_done_again),
 		TEST_WITH_DB(
