@@ -196,25 +196,6 @@ rename_object(struct s3_store *s, const struct store_copy_req *req,
 	return err;
 }
 
-/* Dates are no conditions of a copy's target there: they are looked at
- * before, the others in the same step. */
-static enum s3_error
-check_dates(struct s3_store *s, const struct store_copy_req *req,
-	    struct arena *a)
-{
-	const struct store_ref target = STORE_REF(req->bucket, req->key);
-	struct store_object o;
-	enum s3_error err;
-
-	if (req->cond.if_modified_since_us == INT64_MIN &&
-	    req->cond.if_unmodified_since_us == INT64_MIN)
-		return S3_OK;
-	err = s3_get(&s->base, &target, NULL, a, &o, NULL);
-	if (err != S3_OK && err != S3_ERR_NO_SUCH_KEY)
-		return err;
-	return store_cond_check(&req->cond, err == S3_OK ? &o : NULL, false);
-}
-
 enum s3_error
 s3_copy(struct store *base, const struct store_copy_req *req,
 	struct store_object *out)
@@ -234,10 +215,8 @@ s3_copy(struct store *base, const struct store_copy_req *req,
 	if (err != S3_OK)
 		return err;
 	arena_init(&a, 512u << 10);
-	err = check_dates(s, req, &a);
-	if (err == S3_OK)
-		err = req->rename ? rename_object(s, req, &a, &made)
-				  : copy(s, req, &a, &made);
+	err = req->rename ? rename_object(s, req, &a, &made)
+			  : copy(s, req, &a, &made);
 	arena_release(&a);
 	if (err == S3_OK && out)
 		*out = made;

@@ -196,7 +196,6 @@ def test_with_versions_the_old_name_keeps_its_past(client, http, versioned):
     assert got["Body"].read() == b"x"
 
 
-@pytest.mark.local_store("elsewhere a rename is a copy and a removal")
 def test_of_racing_renames_exactly_one_has_the_object(client, bucket, rename,
                                                       old):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
