@@ -332,10 +332,12 @@ test_a_backup_holds_intents(void **state)
 	store_copies_close(c);
 	copy.s = NULL;
 	copy.conf.data_dir = to;
+	arena_init(&copy.a, 1u << 20);
 	fixture_reopen(&copy);
 	assert_int_equal(open_intents(&copy, &open), 1);
 	assert_int_equal(open[0].id, i.id);
 	store_close(copy.s);
+	arena_release(&copy.a);
 }
 
 #define MANY 600u
