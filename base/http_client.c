@@ -4,7 +4,7 @@
  * straight from the caller's memory, bytes received go straight into it; what
  * arrives beyond that waits in `spare`, and when that is full libcurl waits.
  */
-#include "base/http_client.h"
+#include "base/http_client_lines.h"
 #include "base/timeval.h"
 
 #include <curl/curl.h>
@@ -16,7 +16,6 @@
 #define CONNECTION_AGE_S 20L
 #define CONNECTIONS_KEPT 4L
 #define HEADERS_MAX (64u << 10)
-#define EXPECT_ABOVE (1u << 20)
 #define BUFFER_BYTES (256u << 10) /* each of libcurl's two, and spare */
 
 _Static_assert(sizeof(((struct http_client_answer *)0)->error) >=
@@ -193,47 +192,6 @@ on_rewind(void *user, curl_off_t offset, int origin)
 
 /* ---- setting up --------------------------------------------------------- */
 
-static struct curl_slist *
-list_add(struct curl_slist *list, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(list, line);
-
-	if (!longer)
-		curl_slist_free_all(list);
-	return longer;
-}
-
-/* The caller's lines, with the headers off that libcurl adds unasked. An
- * empty value is written "Name;" for libcurl, "Name:" would remove it. */
-static struct curl_slist *
-header_list(const struct http_client_call *call)
-{
-	struct curl_slist *list = curl_slist_append(NULL, "Accept:");
-	struct slice rest = call->headers, line;
-	char *copy;
-
-	if (list && (!call->body || call->body->size <= EXPECT_ABOVE))
-		list = list_add(list, "Expect:");
-	if (list && call->body)
-		list = list_add(list, "Content-Type:");
-	while (list && rest.n && slice_cut(&rest, '\n', &line)) {
-		while (line.n && strchr("\r \t", line.p[line.n - 1]))
-			line.n--;
-		if (line.n == 0)
-			continue;
-		copy = strndup(line.p, line.n);
-		if (!copy) {
-			curl_slist_free_all(list);
-			return NULL;
-		}
-		if (copy[line.n - 1] == ':')
-			copy[line.n - 1] = ';';
-		list = list_add(list, copy);
-		free(copy);
-	}
-	return list;
-}
-
 /* Options of every exchange. Their values are constants libcurl knows; a
  * failure could only be memory, which the transfer meets again. */
 static void
@@ -307,7 +265,7 @@ http_client_begin(struct http_client *c, const struct http_client_call *call,
 	c->out = out;
 	c->body = call->body;
 	c->once = call->once;
-	c->headers = header_list(call);
+	c->headers = http_client_lines(call);
 	if (!c->headers) {
 		snprintf(out->error, sizeof(out->error), "out of memory");
 		return HTTP_CLIENT_INTERNAL;
