@@ -588,7 +588,7 @@ test_missing_operation_is_not_implemented(void **state)
 
 #ifndef FIXTURE_S3
 /* A remote one reads while its bytes last, and never mixes two versions: see
- * test_store_s3.c. */
+ * test_store_s3_get.c. */
 
 static void
 test_read_stays_whole_after_overwrite_and_delete(void **state)
