@@ -68,7 +68,7 @@ S3_UNITS := $(patsubst %,$(BUILD)/tests/test_store_%_s3,\
 
 POWER    := $(addprefix $(BUILD)/tests/power/,record.so driver replay)
 
-SUITES   := unit asan http httpasan remote api apiasan acceptance processor media e2e crash
+SUITES   := unit asan http httpasan api apiasan acceptance processor media e2e crash
 
 .PHONY: all help bench-api bench-relay deps units test check suites $(SUITES) fuzz fuzzers \
 	fuzz-replay lint layers conf s3-api docs format format-check bench bench-queue bench-remote bench-media bench-scenes bench-programs \

@@ -26,11 +26,11 @@ def pytest_configure(config):
         " left out with REELGATE_TEST_BACKEND=s3")
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        mark = item.get_closest_marker("local_store")
-        if mark and BACKEND == "s3":
-            item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+def pytest_collection_modifyitems(config, items):
+    if BACKEND == "s3":
+        out = [i for i in items if i.get_closest_marker("local_store")]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [i for i in items if i not in set(out)]
 
 
 # ---- S3 alone ---------------------------------------------------------------
