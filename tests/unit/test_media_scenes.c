@@ -111,6 +111,34 @@ with_wipe(int x, int y, int64_t n)
 	return scene(x, y, x < (n - 40) * FEED_W / 24 ? 2 : 1);
 }
 
+/* The next scene comes in from the right, or from above, and pushes. */
+static uint8_t
+with_push(int x, int y, int64_t n)
+{
+	int64_t at = n < 40 ? 0 : n > 56 ? 16 : n - 40;
+	int u = x + (int)(at * FEED_W / 16);
+
+	return u < FEED_W ? scene(u, y, 1) : scene(u - FEED_W, y, 2);
+}
+
+static uint8_t
+with_push_down(int x, int y, int64_t n)
+{
+	int64_t at = n < 40 ? 0 : n > 52 ? 12 : n - 40;
+	int v = y - (int)(at * FEED_H / 12);
+
+	return v >= 0 ? scene(x, v, 1) : scene(x, v + FEED_H, 2);
+}
+
+/* A flash while the camera moves. */
+static uint8_t
+with_moving_flash(int x, int y, int64_t n)
+{
+	uint8_t v = scene(x + 2 * (int)n, y, 1);
+
+	return n >= 50 && n < 53 ? (uint8_t)(v + (255 - v) * 0.9) : v;
+}
+
 /* The same scene in twice the light, within a second. */
 static uint8_t
 with_exposure(int x, int y, int64_t n)
@@ -188,9 +216,16 @@ static void
 test_scenes_takes_nothing_within_a_scene_for_its_end(void **state)
 {
 	feed_picture *pictures[] = {
-		still,	      with_flash,    with_insert,
-		with_object,  with_exposure, with_pan,
-		with_flicker, with_occluder, with_fades_at_the_ends,
+		still,
+		with_flash,
+		with_insert,
+		with_object,
+		with_exposure,
+		with_pan,
+		with_flicker,
+		with_occluder,
+		with_fades_at_the_ends,
+		with_moving_flash,
 	};
 	struct analysis a;
 
@@ -238,10 +273,27 @@ test_scenes_finds_gradual_transitions_with_their_extent(void **state)
 	(void)state;
 	check_gradual(with_dissolve, TRANSITION_DISSOLVE, 41, 60);
 	check_gradual(with_short_dissolve, TRANSITION_DISSOLVE, 51, 55);
-	check_gradual(with_moving_dissolve, TRANSITION_DISSOLVE, 41, 60);
 	check_gradual(with_wipe, TRANSITION_WIPE, 41, 64);
+	check_gradual(with_push, TRANSITION_WIPE, 41, 56);
+	check_gradual(with_push_down, TRANSITION_WIPE, 41, 52);
 	check_gradual(with_fade, TRANSITION_FADE, 41, 105);
 	check_gradual(with_half_fade, TRANSITION_FADE, 40, 70);
+}
+
+/* Of what moves the extent is found less exactly. */
+static void
+test_scenes_finds_a_dissolve_while_the_view_moves(void **state)
+{
+	struct analysis a;
+	struct cut *c = NULL;
+
+	(void)state;
+	assert_int_equal(count_cuts(with_moving_dissolve, 140, &a), 1);
+	c = &a.found.cuts[0];
+	assert_int_equal(c->transition, TRANSITION_DISSOLVE);
+	assert_in_range(c->frame, 45, 62);
+	assert_in_range(lround(c->transition_start * FEED_FPS), 39, 55);
+	findings_release(&a.found);
 }
 
 static void
@@ -280,6 +332,8 @@ main(void)
 		cmocka_unit_test(test_scenes_finds_a_cut_near_the_end),
 		cmocka_unit_test(
 		    test_scenes_finds_gradual_transitions_with_their_extent),
+		cmocka_unit_test(
+		    test_scenes_finds_a_dissolve_while_the_view_moves),
 		cmocka_unit_test(test_scenes_lists_scenes_without_gaps),
 	};
 

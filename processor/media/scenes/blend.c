@@ -3,38 +3,47 @@
  */
 #include "processor/media/scenes/blend.h"
 
-#define BLANK 1.0	/* texture of a picture of one colour */
-#define BLANK_SHARE 0.3 /* at most, of the texture of the other picture */
+#include <string.h>
 
-/* Where @b would go; those from there on overlap it. */
+#define BLANK 1.6	 /* texture of a picture of one colour */
+#define BLANK_SHARE 0.25 /* at most, of the texture of the other picture */
+
+/* Those that overlap @b: list[*first] to list[end - 1]; returns the end. */
 static size_t
-place_for(const struct blends *list, const struct blend *b)
+overlapping(const struct blends *list, const struct blend *b, size_t *first)
 {
-	size_t first = list->n;
+	size_t end = list->n;
 
-	while (first > 0 && list->list[first - 1].to > b->from + 1)
-		first--;
-	return first;
+	while (end > 0 && list->list[end - 1].from + 1 >= b->to)
+		end--;
+	*first = end;
+	while (*first > 0 && list->list[*first - 1].to > b->from + 1)
+		--*first;
+	return end;
 }
 
 bool
 blends_want(const struct blends *list, const struct blend *b)
 {
-	size_t first = place_for(list, b);
+	size_t first, end = overlapping(list, b, &first);
 
-	for (size_t i = first; i < list->n; i++)
+	for (size_t i = first; i < end; i++)
 		if (list->list[i].weight >= b->weight)
 			return false;
-	return first < list->max;
+	return end > first || list->n < list->max;
 }
 
 void
 blends_add(struct blends *list, const struct blend *b)
 {
+	size_t first, end = overlapping(list, b, &first);
+
 	if (!blends_want(list, b))
 		return;
-	list->n = place_for(list, b);
-	list->list[list->n++] = *b;
+	memmove(&list->list[first + 1], &list->list[end],
+		(list->n - end) * sizeof(*list->list));
+	list->list[first] = *b;
+	list->n = list->n - end + first + 1;
 }
 
 void

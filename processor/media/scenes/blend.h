@@ -6,7 +6,7 @@
 
 #include "processor/media/scenes/change.h"
 
-enum blend_kind { BLEND_CUT, BLEND_DISSOLVE, BLEND_WIPE };
+enum blend_kind { BLEND_CUT, BLEND_DISSOLVE, BLEND_WIPE, BLEND_PUSH };
 
 /* Pictures in between are neither of the old nor of the new scene alone. */
 struct blend {
@@ -25,7 +25,7 @@ struct blends {
 	size_t n, max;
 };
 
-/* Adds one. Those at the end that overlap it give way when they are lighter,
+/* Adds one. Those that overlap it give way when all of them are lighter,
  * otherwise it is not added. */
 void blends_add(struct blends *list, const struct blend *b);
 

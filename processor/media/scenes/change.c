@@ -279,6 +279,7 @@ grid_compare(const struct grid *a, const struct grid *b)
 #define SMALL_H 4
 #define NEAR_X 5
 #define NEAR_Y 3
+#define GAIN_MAX 2.0 /* of light, within which a scene is the same */
 
 static int
 block_mean(const uint8_t *p, int stride)
@@ -337,6 +338,37 @@ find_block(struct cells a, const uint8_t *means, const uint8_t *block, int mean,
 	return least;
 }
 
+/* Texture of the blocks of a small picture; @means: of the block at each
+ * place. */
+static int64_t
+measure_blocks(struct cells c, uint8_t *means)
+{
+	int64_t texture = 0;
+
+	for (int y = 0; y + SMALL_H <= c.h; y++)
+		for (int x = 0; x + SMALL_W <= c.w; x++)
+			means[y * c.w + x] =
+			    (uint8_t)block_mean(c.p + y * c.w + x, c.w);
+	for (int y = 0; y + SMALL_H <= c.h; y += SMALL_H)
+		for (int x = 0; x + SMALL_W <= c.w; x += SMALL_W)
+			texture += block_texture(c.p + y * c.w + x, c.w,
+						 means[y * c.w + x]);
+	return texture;
+}
+
+/* Gives a picture @gain times its contrast. */
+static void
+relight(uint8_t *cells, int n, double gain)
+{
+	uint8_t to[256];
+
+	for (int i = 0; i < 256; i++)
+		to[i] =
+		    (uint8_t)fmin(fmax(128 + (i - 128) * gain + 0.5, 0), 255);
+	for (int i = 0; i < n; i++)
+		cells[i] = to[cells[i]];
+}
+
 double
 sketch_novelty(const struct sketch *a, const struct sketch *b)
 {
@@ -344,15 +376,19 @@ sketch_novelty(const struct sketch *a, const struct sketch *b)
 	struct cells sa = shrink(small[0], luma(a), SMALL_MAX);
 	struct cells sb = shrink(small[1], luma(b), SMALL_MAX);
 	struct shift s = { 0, 0, 0 };
-	int64_t differs = 0, texture = 0;
+	int64_t differs = 0, texture, before;
 
 	if (a->w != b->w || a->h != b->h)
 		return 1;
 	s = find_shift(a, b, 2);
-	for (int y = 0; y + SMALL_H <= sa.h; y++)
-		for (int x = 0; x + SMALL_W <= sa.w; x++)
-			means[y * sa.w + x] =
-			    (uint8_t)block_mean(sa.p + y * sa.w + x, sa.w);
+	texture = measure_blocks(sb, means);
+	before = measure_blocks(sa, means);
+	if (texture == 0 || before == 0)
+		return 1;
+	relight(small[0], sa.w * sa.h,
+		fmin(fmax((double)texture / (double)before, 1 / GAIN_MAX),
+		     GAIN_MAX));
+	measure_blocks(sa, means);
 	for (int y = 0; y + SMALL_H <= sb.h; y += SMALL_H) {
 		for (int x = 0; x + SMALL_W <= sb.w; x += SMALL_W) {
 			const uint8_t *block = sb.p + y * sb.w + x;
@@ -366,8 +402,7 @@ sketch_novelty(const struct sketch *a, const struct sketch *b)
 					       x + s.dx * sb.w / b->w,
 					       y + s.dy * sb.h / b->h, least);
 			differs += least;
-			texture += own;
 		}
 	}
-	return texture ? (double)differs / (double)texture : 1;
+	return (double)differs / (double)texture;
 }

@@ -5,24 +5,23 @@
  */
 #pragma GCC optimize("O3")
 #include "processor/media/scenes/gradual.h"
+#include "processor/media/scenes/outline.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define CHANGE_MIN 8.0	 /* between the ends, grey levels a cell */
-#define MIDDLE 0.22	 /* how far from the ends the middle has to be */
-#define ASIDE_MAX 0.45	 /* off the line from A to B, in lengths of it */
-#define NEITHER_MAX 0.30 /* wipes: what is of neither, share of the change */
-#define STEPS_MIN 3	 /* pictures in between */
-#define CERTAIN 0.8	 /* a window is no transition by default */
+#define CHANGE_MIN 8.0	  /* between the ends, grey levels a cell */
+#define MIDDLE 0.22	  /* how far from the ends the middle has to be */
+#define ASIDE_MAX 0.45	  /* off the line from A to B, in lengths of it */
+#define NEITHER_MAX 0.30  /* wipes: what is of neither, share of the change */
+#define STEPS_MIN 3	  /* pictures in between */
+#define CERTAIN 0.5	  /* by the model */
+#define RELIT_MAX 0.8	  /* above: the same scene in another light */
+#define FADE_QUALITY 0.75 /* into or out of one colour: by its fit alone */
 #define QUALITY_MIN 0.5
-#define ALIKE_MAX 0.68	 /* times one way: the same scene in another light */
-#define CELL_CHANGED 10	 /* grey levels */
-#define CHANGED_MIN 0.35 /* share of the cells */
-#define RETURN 1.3	 /* seconds in which what passed by is gone again */
-#define RETURNED 0.2	 /* novelty: less is the old scene again */
-#define RETURN_STEP 5	 /* pictures */
-#define SIDE 8		 /* pictures beside a blend it is compared with */
+#define RETURN 1.3	/* seconds in which what passed by is gone again */
+#define RETURN_STEP 0.2 /* seconds */
+#define SIDE 8		/* pictures beside a blend it is compared with */
 
 #define LENGTH_MAX 115
 static const int lengths[] = { 5,  6,  8,  11, 15, 20,
@@ -82,26 +81,6 @@ set_ends(struct ends *e, const struct outline *a, const struct outline *b)
 	}
 	*e = (struct ends){ a->cells, b->cells, a->n, squares, change };
 	return change >= CHANGE_MIN * a->n;
-}
-
-/* Correlation of luma: high for one scene under another light. */
-static double
-alike(const struct outline *a, const struct outline *b)
-{
-	double n = a->w * a->h, sa = 0, sb = 0, aa = 0, bb = 0, ab = 0;
-
-	for (int i = 0; i < a->w * a->h; i++) {
-		double x = a->cells[i], y = b->cells[i];
-
-		sa += x;
-		sb += y;
-		aa += x * x;
-		bb += y * y;
-		ab += x * y;
-	}
-	aa -= sa * sa / n;
-	bb -= sb * sb / n;
-	return aa > 0 && bb > 0 ? (ab - sa * sb / n) / sqrt(aa * bb) : 0;
 }
 
 /* Straight line through the places that are well in between. */
@@ -180,30 +159,6 @@ nearest(const struct history *h, int64_t from, int n, double time)
 	return best;
 }
 
-/* Share of the cells that differ between the ends. */
-static double
-changed_share(const struct outline *a, const struct outline *b)
-{
-	int n = 0;
-
-	for (int i = 0; i < a->n; i++)
-		n += abs(a->cells[i] - b->cells[i]) >= CELL_CHANGED;
-	return (double)n / a->n;
-}
-
-/* 1 when all cells become brighter, or all darker: likely another light. */
-static double
-one_way(const struct outline *a, const struct outline *b)
-{
-	int sum = 0, change = 0;
-
-	for (int i = 0; i < a->w * a->h; i++) {
-		sum += b->cells[i] - a->cells[i];
-		change += abs(b->cells[i] - a->cells[i]);
-	}
-	return change ? (double)abs(sum) / change : 0;
-}
-
 /* What a shift of the whole picture leaves of the changes in the blend. */
 static double
 unmoved(const struct history *h, const struct blend *b)
@@ -235,86 +190,202 @@ suddenness(const struct history *h, const struct blend *b)
 	return in / (double)(b->to - b->from) / fmax(n ? out / n : 0, 0.3);
 }
 
-/*
- * Whether it is one, 0..1, by logistic regression over synthetic films. The
- * search for novelty is the dear part, and is left out where it cannot save
- * the blend.
- */
-static const struct weights {
-	double bias, quality, change, sudden, changed, unmoved, novelty;
-} weights[] = {
-	[BLEND_DISSOLVE] = { -45.25, 13.94, 5.99, 1.18, 4.08, 7.01, 13.63 },
-	[BLEND_WIPE] = { -22, 8.5, 0, 2.7, 9, 6, 4.8 },
+static double
+novelty(const struct history *h, int64_t a, int64_t b)
+{
+	return sketch_novelty(&history_at(h, a)->sketch,
+			      &history_at(h, b)->sketch);
+}
+
+/* Least novelty from before the blend to after it, on either side further
+ * away: what hides the view for a moment is no scene, the old one comes
+ * back. */
+static double
+returns(const struct history *h, const struct blend *b)
+{
+	double least = 1, t = history_at(h, b->from)->time;
+	double next = RETURN_STEP / 2;
+
+	for (int64_t i = b->from - 1; i >= 0 && i > h->seen - HISTORY_KEEP &&
+				      t - history_at(h, i)->time < RETURN;
+	     i--) {
+		if (t - history_at(h, i)->time < next)
+			continue;
+		least = fmin(least, novelty(h, i, b->to));
+		next += RETURN_STEP;
+	}
+	t = history_at(h, b->to)->time;
+	next = RETURN_STEP / 2;
+	for (int64_t i = b->to + 1;
+	     i < h->seen && history_at(h, i)->time - t < RETURN; i++) {
+		if (history_at(h, i)->time - t < next)
+			continue;
+		least = fmin(least, novelty(h, b->from, i));
+		next += RETURN_STEP;
+	}
+	return least;
+}
+
+/* Novelty of the middle, seen from the end that it is more like: what moves or
+ * is lit is still the old scene, or already the new one. */
+static double
+middle_new(const struct history *h, const struct blend *b)
+{
+	int64_t middle = (b->from + b->to) / 2;
+
+	return fmin(novelty(h, b->from, middle), novelty(h, b->to, middle));
+}
+
+/* How new the picture becomes beside the blend in as long a time, on the side
+ * where it does less: a camera that moves does not do so for the blend
+ * alone. */
+static double
+novelty_beside(const struct history *h, const struct blend *b)
+{
+	int64_t length = b->to - b->from, before = b->from - length;
+	int64_t after = b->to + length;
+
+	before =
+	    before > h->seen - HISTORY_KEEP ? before : h->seen - HISTORY_KEEP;
+	before = before > 0 ? before : 0;
+	after = after < h->seen ? after : h->seen - 1;
+	return fmin(novelty(h, before, b->from), novelty(h, b->to, after));
+}
+
+/* The way the view went in the blend, in views. */
+static double
+travel(const struct history *h, const struct blend *b)
+{
+	const struct sketch *s = &history_at(h, b->to)->sketch;
+	double x = 0, y = 0;
+
+	for (int64_t i = b->from + 1; i <= b->to; i++) {
+		x += history_at(h, i)->change.dx;
+		y += history_at(h, i)->change.dy;
+	}
+	return fmin(hypot(x / s->w, y / s->h), 1);
+}
+
+/* Texture of the pictures between in parts of that of the ends: two pictures
+ * over each other level each other out. */
+static double
+dip(const struct history *h, const struct blend *b)
+{
+	int64_t third = (b->to - b->from + 1) / 3;
+	double sum = 0, ends;
+	int n = 0;
+
+	for (int64_t i = b->from + third; i <= b->to - third; i++, n++)
+		sum += history_at(h, i)->texture;
+	ends = history_at(h, b->from)->texture + history_at(h, b->to)->texture;
+	return log(fmin(fmax(2 * sum / n / fmax(ends, 0.1), 0.25), 4));
+}
+
+/* What speaks for a blend; the dear ones last. */
+enum {
+	QUALITY,
+	CHANGE,
+	SUDDEN,
+	CHANGED,
+	UNMOVED,
+	RELIT,
+	TRAVEL,
+	DIP,
+	NOVELTY,
+	BETWEEN,
+	BESIDE,
+	RETURNS,
+	SIGNS
+};
+
+/* By logistic regression on films of the train split, the best window of each
+ * transition against the worst of each stretch without one;
+ * docs/media-truth.md says on which and how. */
+static const struct model {
+	double bias, weights[SIGNS];
+} models[] = {
+	[BLEND_DISSOLVE] = { -17.06,
+			     { [QUALITY] = 2.84,
+			       [CHANGE] = 1.01,
+			       [SUDDEN] = 1.38,
+			       [CHANGED] = 3.58,
+			       [UNMOVED] = 3.29,
+			       [RELIT] = -0.53,
+			       [TRAVEL] = -3.47,
+			       [DIP] = -4.35,
+			       [NOVELTY] = 5.37,
+			       [BETWEEN] = 5.68,
+			       [BESIDE] = -6.93,
+			       [RETURNS] = 3.48 } },
+	[BLEND_WIPE] = { -11.84,
+			 { [QUALITY] = 2.31,
+			   [CHANGE] = -1.09,
+			   [SUDDEN] = 1.42,
+			   [CHANGED] = 7.61,
+			   [UNMOVED] = 2.28,
+			   [RELIT] = 0.87,
+			   [TRAVEL] = -3.18,
+			   [DIP] = -1.73,
+			   [NOVELTY] = 3.96,
+			   [BETWEEN] = 5.56,
+			   [BESIDE] = -6.08,
+			   [RETURNS] = 3.35 } },
 };
 
 static double
+weigh(const struct model *m, const double *signs, int n)
+{
+	double sum = m->bias;
+
+	for (int i = 0; i < n; i++)
+		sum += m->weights[i] * signs[i];
+	return sum;
+}
+
+/* The other signs are 0 to 1: not even at their best do they make a blend. */
+static bool
+hopeless(const struct model *m, const double *signs, int n)
+{
+	double sum = weigh(m, signs, n);
+
+	for (int i = n; i < SIGNS; i++)
+		sum += fmax(m->weights[i], 0);
+	return sum < 0;
+}
+
+/* Whether it is one, 0..1. */
+static double
 certainty(const struct history *h, const struct blend *b)
 {
-	const struct weights *w = &weights[b->kind];
+	const struct model *m = &models[b->kind];
 	const struct moment *from = history_at(h, b->from);
 	const struct moment *to = history_at(h, b->to);
-	double novelty = 1, changed, sum;
+	double signs[SIGNS];
 	struct ends e;
 
-	if (!set_ends(&e, &from->outline, &to->outline) ||
-	    alike(&from->outline, &to->outline) *
-		    one_way(&from->outline, &to->outline) >
-		ALIKE_MAX)
+	if (!set_ends(&e, &from->outline, &to->outline))
 		return 0;
-	changed = changed_share(&from->outline, &to->outline);
-	if (changed < CHANGED_MIN)
+	signs[QUALITY] = b->quality;
+	signs[CHANGE] = fmin(log(fmax(e.change / e.n, 1)), 3.5);
+	signs[SUDDEN] = log(fmin(fmax(suddenness(h, b), 0.2), 8));
+	signs[CHANGED] = outline_changed(&from->outline, &to->outline);
+	signs[UNMOVED] = unmoved(h, b);
+	signs[RELIT] = outline_relit(&from->outline, &to->outline);
+	signs[TRAVEL] = travel(h, b);
+	signs[DIP] = dip(h, b);
+	if (signs[RELIT] > RELIT_MAX || hopeless(m, signs, NOVELTY))
 		return 0;
-	sum = w->bias + w->quality * b->quality +
-	      w->change * fmin(log(e.change / e.n), 3.5) +
-	      w->sudden * log(fmin(fmax(suddenness(h, b), 0.2), 8)) +
-	      w->changed * changed;
-	sum += w->unmoved * unmoved(h, b);
-	if (sum + w->novelty > 0)
-		novelty = sketch_novelty(&from->sketch, &to->sketch);
-	return 1 / (1 + exp(-sum - w->novelty * novelty));
-}
-
-static bool
-same_scene(const struct history *h, int64_t a, int64_t b)
-{
-	return sketch_novelty(&history_at(h, a)->sketch,
-			      &history_at(h, b)->sketch) < RETURNED;
-}
-
-/* What hides the view for a moment is no scene: the old one comes back. It
- * may have come and gone in parts that follow each other closely. */
-static void
-take_back(const struct history *h, struct blends *found)
-{
-	int64_t n = h->seen - 1, to;
-	size_t first = found->n;
-
-	if (found->n == 0)
-		return;
-	to = found->list[--first].to;
-	if (n <= to || (n - to) % RETURN_STEP != 0 ||
-	    history_at(h, n)->time - found->list[first].end > RETURN)
-		return;
-	while (first > 0 && found->list[first].from <
-				found->list[first - 1].to + RETURN_STEP)
-		first--;
-	if (!found->list[first].from_blank && !found->list[first].to_blank &&
-	    n - found->list[first].from < HISTORY_KEEP &&
-	    same_scene(h, found->list[first].from, n))
-		found->n = first;
-}
-
-/* The same, seen from where it comes back. */
-static bool
-was_there(const struct history *h, const struct blend *b)
-{
-	for (int64_t i = b->from - RETURN_STEP;
-	     i >= 0 && i > h->seen - HISTORY_KEEP &&
-	     history_at(h, b->from)->time - history_at(h, i)->time < RETURN;
-	     i -= RETURN_STEP)
-		if (same_scene(h, i, b->to))
-			return true;
-	return false;
+	signs[NOVELTY] = novelty(h, b->from, b->to);
+	if (hopeless(m, signs, BETWEEN))
+		return 0;
+	signs[BETWEEN] = middle_new(h, b);
+	if (hopeless(m, signs, BESIDE))
+		return 0;
+	signs[BESIDE] = novelty_beside(h, b);
+	if (hopeless(m, signs, RETURNS))
+		return 0;
+	signs[RETURNS] = returns(h, b);
+	return 1 / (1 + exp(-weigh(m, signs, SIGNS)));
 }
 
 static void
@@ -339,13 +410,16 @@ fit(const struct history *h, struct blends *found, const struct ends *e,
 		return;
 	blend_see_blank(&blend, history_at(h, from)->texture,
 			history_at(h, from + length)->texture);
-	if (!blend.from_blank && !blend.to_blank)
-		blend.quality = certainty(h, &blend);
-	if (blend.quality < CERTAIN ||
-	    (!blend.from_blank && !blend.to_blank && was_there(h, &blend)))
-		return;
 	blend.start = history_at(h, blend.from + 1)->time;
 	blend.end = history_at(h, blend.to)->time;
+	if (blend.from_blank || blend.to_blank) {
+		if (blend.quality < FADE_QUALITY)
+			return;
+	} else {
+		blend.quality = certainty(h, &blend);
+		if (blend.quality < CERTAIN)
+			return;
+	}
 	blends_add(found, &blend);
 }
 
@@ -369,11 +443,8 @@ try_window(const struct history *h, struct blends *found, int64_t from,
 }
 
 void
-gradual_look(const struct history *h, struct blends *found)
+gradual_look(const struct history *h, struct blends *found, int64_t n)
 {
-	int64_t n = h->seen - 1;
-
-	take_back(h, found);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 		int step = 1 + lengths[i] / 12;
 

@@ -12,7 +12,8 @@
 #include "processor/media/scenes/blend.h"
 #include "processor/media/scenes/history.h"
 
-/* Looks for blends that end about the picture just shown. */
-void gradual_look(const struct history *h, struct blends *found);
+/* Looks for blends that end about picture n; of those before and after it what
+ * history holds is looked at. */
+void gradual_look(const struct history *h, struct blends *found, int64_t n);
 
 #endif

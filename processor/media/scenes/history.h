@@ -8,6 +8,7 @@
 #include "processor/media/scenes/change.h"
 
 #define HISTORY_KEEP 256
+#define HISTORY_AHEAD 64 /* pictures seen after the one that is decided */
 
 struct moment {
 	double time;

@@ -4,6 +4,7 @@
  */
 #include "processor/media/scenes/cuts.h"
 #include "processor/media/scenes/gradual.h"
+#include "processor/media/scenes/push.h"
 
 #include "processor/media/pass/analyser.h"
 
@@ -48,6 +49,14 @@ scenes_start(const struct source *src)
 	return NULL;
 }
 
+static void
+decide(struct scenes *s, int64_t n)
+{
+	cuts_look(&s->history, &s->cuts, n);
+	gradual_look(&s->history, &s->graduals, n);
+	push_look(&s->history, &s->graduals, n);
+}
+
 static int
 scenes_video(void *self, struct job *job, const struct video_frame *f)
 {
@@ -55,24 +64,23 @@ scenes_video(void *self, struct job *job, const struct video_frame *f)
 
 	(void)job;
 	history_add(&s->history, f->time, &f->change, f->grid);
-	cuts_decide(&s->history, &s->cuts, false);
-	gradual_look(&s->history, &s->graduals);
+	if (s->history.seen > HISTORY_AHEAD)
+		decide(s, s->history.seen - 1 - HISTORY_AHEAD);
 	return 0;
 }
 
-/* A cut belongs between scenes, and is too sudden for a part of a blend. */
+/* A cut is too sudden for a part of a blend; but what comes out of one colour
+ * is as new as after a cut. */
 static bool
 holds_cut(const struct blend *b, const struct blends *cuts, size_t from)
 {
-	for (size_t i = from; i < cuts->n && cuts->list[i].to <= b->to; i++)
-		if (cuts->list[i].from > b->from && cuts->list[i].to < b->to)
-			return true;
-	return false;
+	return !b->from_blank && !b->to_blank && from < cuts->n &&
+	       cuts->list[from].from < b->to;
 }
 
 /*
- * Both lists in one order. A blend that holds a cut was none; a cut at the
- * very edge of one is a part of it.
+ * Both lists in one order. A blend that holds a cut was none; a fade takes in
+ * those that it holds.
  */
 static size_t
 merge(const struct blends *cuts, const struct blends *graduals,
@@ -153,10 +161,11 @@ join_fades(struct blend *list, size_t n)
 static enum transition
 transition_of(const struct blend *b)
 {
-	return b->kind == BLEND_CUT    ? TRANSITION_CUT
-	       : b->kind == BLEND_WIPE ? TRANSITION_WIPE
-	       : b->to_blank	       ? TRANSITION_FADE
-				       : TRANSITION_DISSOLVE;
+	return b->kind == BLEND_CUT ? TRANSITION_CUT
+	       : b->kind == BLEND_WIPE || b->kind == BLEND_PUSH
+		   ? TRANSITION_WIPE
+	       : b->to_blank ? TRANSITION_FADE
+			     : TRANSITION_DISSOLVE;
 }
 
 static struct cut
@@ -212,7 +221,10 @@ scenes_finish(void *self, struct analysis *a)
 		free(all);
 		return job_fail(a->job, MEDIA_LIMIT, "out of memory");
 	}
-	cuts_decide(&s->history, &s->cuts, true);
+	for (int64_t i = s->history.seen - HISTORY_AHEAD; i < s->history.seen;
+	     i++)
+		if (i >= 0)
+			decide(s, i);
 	n = merge(&s->cuts, &s->graduals, all);
 	n = join_parts(all, n);
 	n = join_fades(all, n);

@@ -11,7 +11,7 @@ import encoding
 import overlays
 import transitions
 
-VERSION = 2  # of what a seed means: raise it with every change of a film
+VERSION = 3  # of what a seed means: raise it with every change of a film
 SIZES = ((320, 180), (320, 180), (320, 180), (384, 216), (426, 240),
          (256, 192), (180, 320), (640, 360))
 RATES = ("24000/1001", "24/1", "25/1", "25/1", "25/1", "30000/1001",
