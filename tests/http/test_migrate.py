@@ -2,7 +2,6 @@
 S3, B: there while A serves on, the switch, and back."""
 
 import hashlib
-import os
 import random
 import threading
 
@@ -13,9 +12,7 @@ from gateway import (Gateway, UPSTREAM_ACCESS_KEY,
                      UPSTREAM_SECRET_KEY)
 from web import wait_for
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("REELGATE_TEST_BACKEND") == "s3",
-    reason="starts its own pairs")
+pytestmark = pytest.mark.local_store("starts its own pairs")
 
 PART = 5 << 20
 

@@ -16,9 +16,7 @@ from gateway import (BIN, DEFAULT_BUCKET, Gateway, UPSTREAM_ACCESS_KEY,
                      UPSTREAM_SECRET_KEY)
 from web import wait_for
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("REELGATE_TEST_BACKEND") == "s3",
-    reason="starts its own pairs")
+pytestmark = pytest.mark.local_store("starts its own pairs")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 and a streamed body leaves with a checksum of its own instead of signatures."""
 
 import hashlib
-import os
 
 import botocore.exceptions
 import pytest
@@ -10,9 +9,7 @@ import pytest
 from gateway import (Gateway, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY)
 from tls_front import TlsFront
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("REELGATE_TEST_BACKEND") == "s3",
-    reason="starts its own pairs")
+pytestmark = pytest.mark.local_store("starts its own pairs")
 
 LARGE = bytes(range(251)) * 12000  # streamed: 3 MB
 
@@ -21,7 +18,7 @@ LARGE = bytes(range(251)) * 12000  # streamed: 3 MB
 def front():
     upstream = Gateway({"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
                         "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY}).start()
-    front = TlsFront(upstream.url)
+    front = TlsFront(upstream.url, recording=True)
     yield front
     front.close()
     upstream.close()

@@ -14,6 +14,7 @@ import boto3
 import botocore.config
 
 import openapi
+from tls_front import TlsFront
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("REELGATE_BIN", ROOT / "build/release/bin"))
@@ -22,8 +23,10 @@ SECRET_KEY = "testsecretkey-of-the-suite"
 UPSTREAM_ACCESS_KEY = "UPSTREAMACCESSKEY"
 UPSTREAM_SECRET_KEY = "upstream-secretkey-of-the-suite"
 REGION = "us-east-1"
-# s3: each gateway that says nothing else has another one as its upstream.
+# s3: each gateway that says nothing else has another one as its upstream, and
+# with TLS speaks to it by https.
 BACKEND = os.environ.get("REELGATE_TEST_BACKEND", "local")
+TLS = bool(os.environ.get("REELGATE_TEST_TLS"))
 DEFAULT_BUCKET = "socialitix-videos"
 
 
@@ -49,7 +52,7 @@ class Gateway:
         self.process = None
         self.keep_port = False
         self.backend = self.settings.get("REELGATE_BACKEND", BACKEND)
-        self.upstream = None
+        self.upstream = self.front = None
 
     def _start_upstream(self):
         if self.upstream is None:
@@ -61,13 +64,17 @@ class Gateway:
                 **{k: v for k, v in self.settings.items() if k in shared}})
             self.upstream.keep_port = True
             self.upstream.start()
-        return self.upstream.url
+            if TLS:
+                self.front = TlsFront(self.upstream.url)
+        if self.front:
+            return {"S3_ENDPOINT": self.front.url,
+                    "S3_CA_FILE": str(self.front.certificate)}
+        return {"S3_ENDPOINT": self.upstream.url}
 
     def _upstream_settings(self):
+        at = {} if "S3_ENDPOINT" in self.settings else self._start_upstream()
         return {
-            "REELGATE_BACKEND": "s3",
-            "S3_ENDPOINT": self.settings.get("S3_ENDPOINT")
-            or self._start_upstream(),
+            "REELGATE_BACKEND": "s3", **at,
             "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
             "REELGATE_ROOT_USER": ACCESS_KEY,
@@ -162,9 +169,11 @@ class Gateway:
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
             self.log_path.unlink(missing_ok=True)
+        if self.front:
+            self.front.close()
         if self.upstream:
             self.upstream.close()
-            self.upstream = None
+        self.upstream = self.front = None
         assert status in (0, None, -signal.SIGKILL), \
             f"gateway ended with {status}: {text[-4000:]}"
 

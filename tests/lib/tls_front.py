@@ -1,11 +1,18 @@
+#!/usr/bin/python3
 """TLS in front of a plain HTTP server: what a load balancer does, for tests
-of who must not talk in the clear. Made certificates name localhost only."""
+of who must not talk in the clear. Made certificates name localhost only.
+
+usage: tests/lib/tls_front.py URL
+
+As a program it prints a line, its own URL and the file of its certificate,
+and ends with its standard input."""
 
 import pathlib
 import selectors
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -14,7 +21,8 @@ class TlsFront:
     """https://localhost:<port>, byte for byte what stands behind `url`. With
     recording on, what clients sent is in `sent`."""
 
-    def __init__(self, url):
+    def __init__(self, url, recording=False):
+        self.recording = recording
         self.behind = url.removeprefix("http://").split(":")
         self.folder = tempfile.TemporaryDirectory(prefix="reelgate-tls-")
         folder = pathlib.Path(self.folder.name)
@@ -64,7 +72,8 @@ class TlsFront:
                     if not data:
                         return
                     if key.fileobj is tls:
-                        self.sent += data
+                        if self.recording:
+                            self.sent += data
                         behind.sendall(data)
                     else:
                         tls.sendall(data)
@@ -73,3 +82,10 @@ class TlsFront:
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self.folder.cleanup()
+
+
+if __name__ == "__main__":
+    front = TlsFront(sys.argv[1])
+    print(front.url, front.certificate, flush=True)
+    sys.stdin.read()
+    front.close()

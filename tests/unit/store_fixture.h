@@ -43,6 +43,7 @@ static inline struct store *
 fixture_open(struct fixture *f, char err[512])
 {
 	struct store_s3_conf conf = { .endpoint = f->upstream.url,
+				      .ca_file = f->upstream.ca_file,
 				      .signer =
 					  auth_signer_as(&upstream_signer),
 				      .owner = "root",

@@ -2,7 +2,8 @@
  * store_upstream.h - an upstream for the s3 backend under test: a real
  * gateway with a data directory of its own, ended with the test.
  *
- * The program is found in REELGATE_BIN, or beside the tests' folder.
+ * The program is found in REELGATE_BIN, or beside the tests' folder. With
+ * REELGATE_TEST_TLS it is reached by https, through tests/lib/tls_front.py.
  */
 #ifndef TESTS_STORE_UPSTREAM_H
 #define TESTS_STORE_UPSTREAM_H
@@ -33,6 +34,8 @@ struct upstream {
 	pid_t pid;
 	char dir[160];
 	char url[128];
+	char ca_file[160]; /* "": no TLS */
+	FILE *front;	   /* NULL: none; ends when it is closed */
 };
 
 static inline void
@@ -76,6 +79,29 @@ upstream_run(const struct upstream *u, const char *program)
 	_exit(127);
 }
 
+/* Its line is "URL FILE"; it ends with the pipe that it reads from. */
+static inline int
+upstream_hide(struct upstream *u)
+{
+	char command[400], line[320] = "";
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "exec /usr/bin/python3 tests/lib/tls_front.py %s >%s.front",
+		 u->url, u->dir);
+	u->front = popen(command, "we");
+	snprintf(command, sizeof(command), "%s.front", u->dir);
+	for (int i = 0; u->front && i < 6000 && !strchr(line, '\n'); i++) {
+		f = fopen(command, "re");
+		if (f && !fgets(line, sizeof(line), f))
+			line[0] = '\0';
+		if (f)
+			fclose(f);
+		usleep(5000);
+	}
+	return sscanf(line, "%127s %159s", u->url, u->ca_file) == 2 ? 0 : -1;
+}
+
 /* Below @dir; 0 once it listens. */
 static inline int
 upstream_start(struct upstream *u, const char *dir)
@@ -91,7 +117,8 @@ upstream_start(struct upstream *u, const char *dir)
 	for (int i = 0; u->pid > 0 && i < 6000; i++) {
 		if (rundir_endpoint(u->dir, "S3_ENDPOINT", u->url,
 				    sizeof(u->url)) == 0)
-			return 0;
+			return getenv("REELGATE_TEST_TLS") ? upstream_hide(u)
+							   : 0;
 		if (waitpid(u->pid, &status, WNOHANG) == u->pid)
 			break;
 		usleep(5000);
@@ -108,6 +135,9 @@ upstream_stop(struct upstream *u)
 		waitpid(u->pid, NULL, 0);
 	}
 	u->pid = 0;
+	if (u->front)
+		pclose(u->front);
+	u->front = NULL;
 }
 
 #endif
