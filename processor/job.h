@@ -89,8 +89,8 @@ struct job_run {
 /* Of the types that others run (webhook.h). */
 int job_external(struct job_run *run);
 
-/* Can inputs be opened? An attempt is not to be spent on a gateway that is
- * away; a store on another host is asked by the job itself. */
+/* Can inputs be opened? An attempt is not to be spent while the gateway, or
+ * the S3 that holds the objects, is away. */
 bool job_gateway_answers(const struct job_host *host);
 /* Runs run->job to its end (not settled): what its function answered. */
 int MUST_CHECK job_execute(struct job_run *run);

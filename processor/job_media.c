@@ -29,8 +29,9 @@ objects_are_remote(const struct conf *c)
 bool
 job_gateway_answers(const struct job_host *host)
 {
-	return objects_are_remote(host->conf) ||
-	       input_gateway_answers(host->lease_socket);
+	return objects_are_remote(host->conf)
+		   ? objects_answer(host->conf)
+		   : input_gateway_answers(host->lease_socket);
 }
 
 static int

@@ -2,12 +2,14 @@
  * Glue between auth's signer, the s3 backend and plain files.
  */
 #include "processor/objects.h"
+#include "base/http_client.h"
 #include "base/io.h"
 #include "base/rundir.h"
 #include "base/timeval.h"
 #include "store/s3_address.h"
 
 #define COPY_BYTES (1u << 20)
+#define ANSWER_MS 3000
 
 /* Where the S3 is now: 0, or -1 when no gateway runs here. */
 static int
@@ -48,6 +50,31 @@ objects_open(struct objects *o, const struct conf *c, char err[512])
 	conf.endpoint = endpoint;
 	o->store = store_open_s3(&conf, err);
 	return o->store ? 0 : -1;
+}
+
+bool
+objects_answer(const struct conf *c)
+{
+	char endpoint[CONF_ENDPOINT_MAX];
+	const struct http_client_call call = {
+		.method = "HEAD",
+		.url = endpoint,
+		.ca_file = c->s3_ca_file[0] ? c->s3_ca_file : NULL,
+		.timeout_ms = ANSWER_MS,
+	};
+	struct http_client_answer answer = { 0 };
+	struct http_client *client = http_client_new();
+	bool answers = false;
+
+	/* Without a signature: what it answers does not matter, unless it is
+	 * that it cannot. */
+	if (client && find_endpoint(c, endpoint) == 0)
+		answers =
+		    http_client_run(client, &call, &answer) == HTTP_CLIENT_OK &&
+		    answer.status < 500;
+	http_client_answer_release(&answer);
+	http_client_free(client);
+	return answers;
 }
 
 void

@@ -20,6 +20,8 @@ struct objects {
 int MUST_CHECK objects_open(struct objects *o, const struct conf *c,
 			    char err[512]);
 void objects_close(struct objects *o);
+/* Is that S3 there? Known within 3 s. */
+bool objects_answer(const struct conf *c);
 
 /* size bytes of fd from its start. */
 enum s3_error MUST_CHECK objects_put_file(struct objects *o, const char *bucket,

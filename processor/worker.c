@@ -67,9 +67,11 @@ worker_note_gateway(struct worker *w)
 	bool was = set(w, &w->gateway_away, away);
 
 	if (away && !was)
-		log_warn("gateway_away", "jobs wait for the gateway");
+		log_warn("gateway_away",
+			 "jobs wait for the gateway, or the S3 that holds "
+			 "their objects");
 	if (!away && was)
-		log_info("gateway_back", "the gateway answers again");
+		log_info("gateway_back", "it answers again");
 	return !away;
 }
 

@@ -130,6 +130,7 @@ def test_uploads_nobody_finished_are_aborted(machine, video):
     assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
 
 
+@pytest.mark.local_store("stops the gateway, not where objects are")
 def test_store_away_fails_the_cleanup_but_not_its_rows(machine, video):
     machine.sql("UPDATE job_queue SET completed_at = "
                 "now() - interval '8 days' WHERE type = 'ai_analysis'")

@@ -16,6 +16,7 @@ def film(tmp_path_factory):
                   "-i", "testsrc2=size=64x64:rate=10:duration=2").read_bytes()
 
 
+@pytest.mark.local_store("has the gateway as its remote store")
 def test_each_job_is_completed_once_when_one_of_three_dies(machine, film,
                                                            tmp_path):
     videos = [machine.upload(film, f"{i}.mp4") for i in range(4)]

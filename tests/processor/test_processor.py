@@ -99,6 +99,7 @@ def padded(film, size):
     return film + free.to_bytes(4, "big") + b"free" + bytes(free - 8)
 
 
+@pytest.mark.local_store("asks how the gateway lent the parts")
 # 13 parts in 280 descriptors: more than they allow, so read over HTTP.
 @pytest.mark.parametrize("parts,files", [(3, None), (13, 280)],
                          ids=["leased", "spooled"])
@@ -128,6 +129,7 @@ def test_text_named_mp4_fails_for_good_as_unsupported(machine):
     assert machine.keys(f"derived/{video}/") == []
 
 
+@pytest.mark.local_store("damages a file of an object")
 def test_damaged_object_fails_for_good(machine, media):
     film = media["noise"].read_bytes()
     video = machine.upload(film)
@@ -385,6 +387,7 @@ def test_clip_that_cannot_be_cut_keeps_its_own_error(machine, media):
     assert len(machine.keys(f"derived/{video}/clips/")) == 2
 
 
+@pytest.mark.local_store("has the gateway as its remote store")
 def test_remote_store_is_read_by_ranges(machine, media):
     machine.processor(S3_ENDPOINT=machine.url)
     video = machine.upload(media["long"].read_bytes())
@@ -393,6 +396,7 @@ def test_remote_store_is_read_by_ranges(machine, media):
     assert machine.work() == []
 
 
+@pytest.mark.local_store("stops the gateway, not where objects are")
 def test_gateway_away_is_tried_again(machine, media):
     processor = machine.processor("--on-demand")
     video = machine.upload(media["short"].read_bytes())
@@ -407,10 +411,15 @@ def test_gateway_away_is_tried_again(machine, media):
     assert processor.process.poll() is None
 
 
-def test_attempts_are_not_spent_while_the_gateway_is_away(machine, media):
+@pytest.mark.local_store("stops the gateway, not where objects are")
+@pytest.mark.parametrize("remote", [False, True])
+def test_attempts_are_not_spent_while_the_store_is_away(machine, media,
+                                                        remote):
     video = machine.upload(media["short"].read_bytes())
+    machine.keep_port = True
     machine.kill()
-    processor = machine.processor()
+    processor = machine.processor(
+        **{"S3_ENDPOINT": machine.url} if remote else {})
     wait_for("notice", lambda: "gateway_away" in processor.log())
     time.sleep(1.5)  # some more looks at the gateway
     assert machine.job(video) == ["pending", "0", ""]
