@@ -262,7 +262,8 @@ start_admin(struct gateway *g, char err[ERR_MAX])
 		.accounts = s3_world_accounts(g->world),
 		.queue = g->queue,
 		.relay = g->relay,
-		.migration = migration_new(g->backend.store, &g->conf),
+		.migration =
+		    migration_new(g->backend.store, &g->conf, g->queue),
 		.region = g->conf.aws_region,
 		.bucket = g->conf.aws_s3_bucket,
 	};

@@ -281,6 +281,16 @@ changes(struct migrate *m)
 }
 
 static void
+tell(struct migrate *m)
+{
+	char err[512];
+
+	if (m->settled && !m->plan.switched && m->plan.tell &&
+	    m->plan.tell(m->plan.tell_ctx, err) != 0)
+		migrate_fail(m, "%s", err);
+}
+
+static void
 bring(struct migrate *m)
 {
 	migrate_cursor_load(m);
@@ -300,6 +310,7 @@ bring(struct migrate *m)
 	if (!migrate_stopped(m))
 		changes(m);
 	migrate_buckets_end(m);
+	tell(m);
 }
 
 enum migrate_phase

@@ -41,6 +41,11 @@ struct migrate_plan {
 	bool restart;	   /* as if there were no cursor */
 	uint64_t rate;	   /* bytes a second; 0: unbounded */
 	unsigned workers;  /* keys at once; 0: 8 */
+	/* Nothing is left to copy, and @from is served still: who knows
+	 * objects by their place is told that it changes. -1 with one line in
+	 * err. NULL: nobody. */
+	int (*tell)(void *ctx, char err[512]);
+	void *tell_ctx;
 };
 
 /* X(name): what a run counts. Objects are versions and delete markers. */

@@ -8,6 +8,7 @@
  */
 #include "gateway/migration.h"
 #include "gateway/backend.h"
+#include "queue/sightings.h"
 #include "store/s3_address.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@
 struct migration {
 	struct store *served;
 	const struct conf *conf;
+	struct queue *queue;
 	pthread_mutex_t mu;
 	bool started; /* there is a thread to join */
 	bool switched;
@@ -28,7 +30,8 @@ struct migration {
 };
 
 struct migration *
-migration_new(struct store *served, const struct conf *conf)
+migration_new(struct store *served, const struct conf *conf,
+	      struct queue *queue)
 {
 	struct migration *m = calloc(1, sizeof(*m));
 
@@ -36,6 +39,7 @@ migration_new(struct store *served, const struct conf *conf)
 		return NULL;
 	m->served = served;
 	m->conf = conf;
+	m->queue = queue;
 	pthread_mutex_init(&m->mu, NULL);
 	arena_init(&m->texts, 1);
 	return m;
@@ -141,6 +145,20 @@ open_remote(struct migration *m, const struct migration_ask *ask, char err[512])
 	return m->remote ? 0 : -1;
 }
 
+/* At the other S3 the same objects have other version ids and times. */
+static int
+forget_places(void *queue, char err[512])
+{
+	enum queue_error rc = queue_places_forget(queue);
+
+	if (rc != QUEUE_OK)
+		snprintf(err, 512,
+			 "all is copied, but the database could not be told "
+			 "that version ids and times are others there: run "
+			 "this again before the switch, when it answers");
+	return rc == QUEUE_OK ? 0 : -1;
+}
+
 static struct migrate_plan
 make_plan(struct migration *m, const struct migration_ask *ask)
 {
@@ -169,6 +187,8 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 		.remove_extra = ask->remove_extra,
 		.restart = ask->restart,
 		.rate = ask->rate,
+		.tell = ask->to_s3 ? forget_places : NULL,
+		.tell_ctx = m->queue,
 	};
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/conf.h"
 #include "gateway/migrate.h"
+#include "queue/queue.h"
 
 struct migration;
 struct migration_ask {
@@ -25,8 +26,10 @@ struct migration_ask {
 	bool dry_run, verify_only, remove_extra, restart;
 };
 
-/* @served: what the gateway serves, by these settings; both outlive it. */
-struct migration *migration_new(struct store *served, const struct conf *conf);
+/* @served: what the gateway serves, by these settings; @queue: the videos of
+ * its objects. All outlive it. */
+struct migration *migration_new(struct store *served, const struct conf *conf,
+				struct queue *queue);
 void migration_free(struct migration *m); /* stops it; NULL is fine */
 /* 0, or -1 with one line in err: it runs already, no such endpoint. */
 int MUST_CHECK migration_start(struct migration *m,

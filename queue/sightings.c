@@ -224,6 +224,29 @@ queue_pass_last(struct queue *q, const char *bucket, int64_t *complete_us)
 	return QUEUE_OK;
 }
 
+/* ---- moving ----------------------------------------------------------------
+ */
+
+enum queue_error
+queue_places_forget(struct queue *q)
+{
+	static const struct pg_stmt stmt = {
+		"places_forget",
+		"UPDATE videos SET version_id = NULL, modified_at = NULL"
+		" WHERE modified_at IS DISTINCT FROM '-infinity'"
+		" AND (version_id IS NOT NULL OR modified_at IS NOT NULL)"
+	};
+	struct pg_args args = { 0 };
+	enum queue_error err;
+	PGresult *r;
+
+	err = pg_run(q, NULL, &stmt, &args, &r);
+	if (err)
+		return err;
+	PQclear(r);
+	return QUEUE_OK;
+}
+
 /* ---- intents ----------------------------------------------------------------
  */
 

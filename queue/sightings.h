@@ -24,6 +24,11 @@ enum queue_error MUST_CHECK queue_object_gone(struct queue *q,
 					      const char *key, int64_t asked_us,
 					      bool *news);
 
+/* Before objects are served from another store, where they have other version
+ * ids and times: what is known of these is forgotten, so that they are not
+ * taken for later uploads. */
+enum queue_error MUST_CHECK queue_places_forget(struct queue *q);
+
 /* ---- a listing ------------------------------------------------------------
  */
 

@@ -1,5 +1,5 @@
-"""What a migration into the local store tells the database: nothing that
-makes a video or a job."""
+"""What a migration tells the database: nothing that makes a video or a job,
+but that objects have other version ids and times where they are now."""
 import uuid
 
 import pytest
@@ -17,6 +17,14 @@ def upstream():
     g.close()
 
 
+def settings_of(upstream, folder):
+    path = folder / "settings"
+    path.write_text(f"S3_ENDPOINT = {upstream.url}\n"
+                    f"AWS_ACCESS_KEY_ID = {UPSTREAM_ACCESS_KEY}\n"
+                    f"AWS_SECRET_ACCESS_KEY = {UPSTREAM_SECRET_KEY}\n")
+    return path
+
+
 def test_objects_that_are_brought_back_make_no_jobs(own_stack, upstream,
                                                     tmp_path):
     there = own_stack(REELGATE_BACKEND="s3", S3_ENDPOINT=upstream.url)
@@ -28,10 +36,7 @@ def test_objects_that_are_brought_back_make_no_jobs(own_stack, upstream,
              " (SELECT count(*) FROM job_queue)")
     before, = there.sql(count)
     key = f"uploads/{user.id}/{uuid.uuid4()}.mp4"
-    settings = tmp_path / "settings"
-    settings.write_text(f"S3_ENDPOINT = {upstream.url}\n"
-                        f"AWS_ACCESS_KEY_ID = {UPSTREAM_ACCESS_KEY}\n"
-                        f"AWS_SECRET_ACCESS_KEY = {UPSTREAM_SECRET_KEY}\n")
+    settings = settings_of(upstream, tmp_path)
     upstream.client(access_key=UPSTREAM_ACCESS_KEY,
                     secret_key=UPSTREAM_SECRET_KEY).put_object(
         Bucket=BUCKET, Key=key, Body=b"past the gateway")
@@ -43,3 +48,26 @@ def test_objects_that_are_brought_back_make_no_jobs(own_stack, upstream,
     assert there.sql(count) == [before]
     status = there.admin("events", "tail", "--lines", "2")
     assert status.stdout.count("ObjectMigrated:Put") == 2
+
+
+def test_versions_that_moved_are_no_later_uploads(
+        own_stack, own_postgres, upstream, tmp_path):
+    here = own_stack(own_postgres, REELGATE_BACKEND="local")
+    here.client().put_bucket_versioning(
+        Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    user = here.user()
+    upload = user.upload_url()
+    user.put(upload, b"not really a video")
+    here.relayed()
+    known = "SELECT version_id, modified_at FROM videos"
+    assert here.sql(known)[0][0]
+    settings = settings_of(upstream, tmp_path)
+    done = here.admin("migrate", "--from", "local", "--to", "s3",
+                      "--settings", settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert here.sql(known) == [["", ""]]
+    own_postgres.stop()
+    done = here.admin("migrate", "--from", "local", "--to", "s3",
+                      "--settings", settings)
+    assert done.returncode == 1
+    assert "run this again before the switch" in done.stdout + done.stderr
