@@ -187,7 +187,9 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 		.remove_extra = ask->remove_extra,
 		.restart = ask->restart,
 		.rate = ask->rate,
-		.tell = ask->to_s3 ? forget_places : NULL,
+		/* S3 that is served alone has no videos */
+		.tell = ask->to_s3 && m->conf->database_url[0] ? forget_places
+							       : NULL,
 		.tell_ctx = m->queue,
 	};
 }

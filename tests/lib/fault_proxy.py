@@ -12,6 +12,7 @@ from what is asked for the how manyth time, not from the order of threads.
 """
 
 import collections
+import contextlib
 import dataclasses
 import random
 import re
@@ -163,7 +164,8 @@ class FaultProxy:
         self._listener.close()
         with self._lock:
             for s in self._open:
-                s.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the other side has left
+                    s.shutdown(socket.SHUT_RDWR)
 
     # ---- what to break ------------------------------------------------------
 
