@@ -34,7 +34,8 @@ def client(front):
     g.close()
 
 
-@pytest.mark.parametrize("data", [b"", b"small", LARGE])
+@pytest.mark.parametrize("data", [b"", b"small", LARGE],
+                         ids=["empty", "small", "large"])
 def test_objects_pass_both_ways(client, data):
     made = client.put_object(Bucket="tls", Key="o", Body=data)
     assert made["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'

@@ -7,6 +7,7 @@ usage: tests/lib/tls_front.py URL
 As a program it prints a line, its own URL and the file of its certificate,
 and ends with its standard input."""
 
+import os
 import pathlib
 import selectors
 import socket
@@ -33,7 +34,8 @@ class TlsFront:
              "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
              "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
              "-keyout", key, "-out", self.certificate],
-            check=True, capture_output=True)
+            check=True, capture_output=True,
+            env={"PATH": os.environ["PATH"]})  # pytest's may be too long
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(self.certificate, key)
         self.socket = socket.create_server(("127.0.0.1", 0))
