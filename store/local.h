@@ -415,6 +415,11 @@ bool reads_need(struct open_reads *o, uint64_t blob_id, uint64_t released);
 int outbox_append(struct writer_txn *t, struct slice row);
 /* Deletes rows past their retention. */
 enum s3_error outbox_trim(struct local *ls);
+/* Of a table whose rows are events under a number, which becomes their seq: at
+ * most @max, and 1,000, beyond @after. */
+enum s3_error local_event_rows(struct local *ls, enum local_table table,
+			       uint64_t after, size_t max, struct arena *a,
+			       struct store_event **out, size_t *n);
 enum s3_error local_events(struct store *s, uint64_t after, size_t max,
 			   struct arena *a, struct store_event **out,
 			   size_t *n);

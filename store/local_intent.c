@@ -10,8 +10,6 @@
 #include "store/bytes.h"
 #include "store/local_version.h"
 
-#define INTENTS_MAX 1000u /* of one call */
-
 /* ---- begun -------------------------------------------------------------- */
 
 struct intend_op {
@@ -184,62 +182,24 @@ journal_settle(struct store *journal, uint64_t id,
 
 /* ---- open --------------------------------------------------------------- */
 
-static enum s3_error
-read_rows(MDB_cursor *c, uint64_t after, size_t max, struct arena *a,
-	  struct journal_intent *v, size_t *n)
-{
-	uint8_t from[8];
-	MDB_val key = { 8, from }, value;
-	int rc;
-
-	be_put(from, after + 1, 8);
-	rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
-	while (rc == 0 && *n < max) {
-		struct journal_intent *i = &v[*n];
-
-		*i = (struct journal_intent){ 0 };
-		if (key.mv_size != 8 ||
-		    record_event_decode(slice_mem(value.mv_data, value.mv_size),
-					a, &i->event) != 0)
-			return local_error("intents", MDB_CORRUPTED);
-		i->id = be_get(key.mv_data, 8);
-		(*n)++;
-		rc = mdb_cursor_get(c, &key, &value, MDB_NEXT);
-	}
-	if (rc != 0 && rc != MDB_NOTFOUND)
-		return local_error("intents", rc);
-	return S3_OK;
-}
-
 enum s3_error
 journal_intents(struct store *journal, uint64_t after, size_t max,
 		struct arena *a, struct journal_intent **out, size_t *n)
 {
 	struct local *ls = local_only(journal);
+	struct store_event *rows;
 	enum s3_error err;
-	MDB_cursor *c;
-	MDB_txn *txn;
-	int rc;
 
 	*n = 0;
 	if (!ls)
 		return S3_ERR_NOT_IMPLEMENTED;
-	max = max < INTENTS_MAX ? max : INTENTS_MAX;
-	*out = arena_array(a, max, sizeof(**out));
-	if (!*out)
-		return S3_ERR_INTERNAL_ERROR;
-	if (after == UINT64_MAX)
-		return S3_OK;
-	rc = local_read_begin(ls, &txn);
-	if (rc != 0)
-		return local_error("intents", rc);
-	rc = mdb_cursor_open(txn, ls->dbi[TABLE_INTENTS], &c);
-	if (rc != 0) {
-		err = local_error("intents", rc);
-	} else {
-		err = read_rows(c, after, max, a, *out, n);
-		mdb_cursor_close(c);
+	err = local_event_rows(ls, TABLE_INTENTS, after, max, a, &rows, n);
+	if (err != S3_OK)
+		return err;
+	*out = arena_array(a, *n, sizeof(**out));
+	for (size_t i = 0; *out && i < *n; i++) {
+		(*out)[i] = (struct journal_intent){ rows[i].seq, rows[i] };
+		(*out)[i].event.seq = 0;
 	}
-	local_read_end(ls, txn);
-	return err;
+	return *out ? S3_OK : S3_ERR_INTERNAL_ERROR;
 }

@@ -33,8 +33,8 @@ outbox_append(struct writer_txn *t, struct slice row)
 /* ---- reading ---------------------------------------------------------- */
 
 static enum s3_error
-read_rows(MDB_cursor *c, uint64_t after, size_t max, struct arena *a,
-	  struct store_event *v, size_t *n)
+read_rows(MDB_cursor *c, const char *name, uint64_t after, size_t max,
+	  struct arena *a, struct store_event *v, size_t *n)
 {
 	uint8_t from[8];
 	MDB_val key = { 8, from }, value;
@@ -48,21 +48,22 @@ read_rows(MDB_cursor *c, uint64_t after, size_t max, struct arena *a,
 		if (key.mv_size != 8 ||
 		    record_event_decode(slice_mem(value.mv_data, value.mv_size),
 					a, e) != 0)
-			return local_error("outbox", MDB_CORRUPTED);
+			return local_error(name, MDB_CORRUPTED);
 		e->seq = be_get(key.mv_data, 8);
 		(*n)++;
 		rc = mdb_cursor_get(c, &key, &value, MDB_NEXT);
 	}
 	if (rc != 0 && rc != MDB_NOTFOUND)
-		return local_error("outbox", rc);
+		return local_error(name, rc);
 	return S3_OK;
 }
 
 enum s3_error
-local_events(struct store *s, uint64_t after, size_t max, struct arena *a,
-	     struct store_event **out, size_t *n)
+local_event_rows(struct local *ls, enum local_table table, uint64_t after,
+		 size_t max, struct arena *a, struct store_event **out,
+		 size_t *n)
 {
-	struct local *ls = local_of(s);
+	const char *name = local_table_name(table);
 	enum s3_error err;
 	MDB_cursor *c;
 	MDB_txn *txn;
@@ -77,16 +78,24 @@ local_events(struct store *s, uint64_t after, size_t max, struct arena *a,
 		return S3_OK;
 	rc = local_read_begin(ls, &txn);
 	if (rc != 0)
-		return local_error("outbox", rc);
-	rc = mdb_cursor_open(txn, ls->dbi[TABLE_OUTBOX], &c);
+		return local_error(name, rc);
+	rc = mdb_cursor_open(txn, ls->dbi[table], &c);
 	if (rc != 0) {
-		err = local_error("outbox", rc);
+		err = local_error(name, rc);
 	} else {
-		err = read_rows(c, after, max, a, *out, n);
+		err = read_rows(c, name, after, max, a, *out, n);
 		mdb_cursor_close(c);
 	}
 	local_read_end(ls, txn);
 	return err;
+}
+
+enum s3_error
+local_events(struct store *s, uint64_t after, size_t max, struct arena *a,
+	     struct store_event **out, size_t *n)
+{
+	return local_event_rows(local_of(s), TABLE_OUTBOX, after, max, a, out,
+				n);
 }
 
 enum s3_error
