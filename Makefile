@@ -45,10 +45,12 @@ CPPFLAGS += -I/usr/include/postgresql
 
 # Every .c of a folder belongs to it: a new file needs no edit here.
 objs = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
-CORE_OBJ      := $(foreach d,base store auth queue,$(call objs,$(d))) \
+CORE_OBJ      := $(foreach d,base store store/local store/s3 \
+		   auth queue,$(call objs,$(d))) \
 		 $(BUILD)/gen/schema.o
 GATEWAY_OBJ   := $(filter-out %/main.o,$(foreach d,gateway gateway/http \
-		   gateway/s3 gateway/s3/op gateway/api,$(call objs,$(d)))) \
+		   gateway/s3 gateway/s3/op gateway/api gateway/migrate,\
+		   $(call objs,$(d)))) \
 		 $(BUILD)/gen/openapi.o
 PROCESSOR_OBJ := $(filter-out %/main.o,$(call objs,processor))
 MEDIA_OBJ     := $(filter-out %/main.o,$(call objs,processor/media) \

@@ -8,7 +8,7 @@
 #define GATEWAY_MIGRATION_H
 
 #include "base/conf.h"
-#include "gateway/migrate.h"
+#include "gateway/migrate/migrate.h"
 #include "queue/queue.h"
 
 struct migration;

@@ -8,8 +8,8 @@
 #include "tests/crash/power_see.h"
 #include "base/hash.h"
 #include "base/io.h"
-#include "store/bytes.h"
-#include "store/local_recount.h"
+#include "store/local/bytes.h"
+#include "store/local/recount.h"
 
 #include <dirent.h>
 #include <fcntl.h>

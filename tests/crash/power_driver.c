@@ -12,8 +12,8 @@
 #include "tests/crash/power_see.h"
 #include "tests/crash/power_work.h"
 #include "base/hash.h"
-#include "store/bytes.h"
-#include "store/local.h"
+#include "store/local/bytes.h"
+#include "store/local/local.h"
 
 #define INLINE_MAX 4096u
 #define STREAM_MIN 8192u /* parts and some objects */

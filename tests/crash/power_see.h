@@ -6,7 +6,7 @@
 #define TESTS_CRASH_POWER_SEE_H
 
 #include "tests/crash/power_check.h"
-#include "store/local.h"
+#include "store/local/local.h"
 
 struct accounts;
 struct power_found {

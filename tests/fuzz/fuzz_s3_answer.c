@@ -9,7 +9,7 @@
  *
  * s3_request_run() and s3_get() are replaced by the linker (Makefile).
  */
-#include "store/s3_store.h"
+#include "store/s3/s3.h"
 #include "base/log.h"
 #include "tests/fuzz/fuzz.h"
 

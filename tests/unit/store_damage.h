@@ -7,7 +7,7 @@
 
 #include "tests/unit/store_multipart.h"
 
-#include "store/local_read.h"
+#include "store/local/read.h"
 
 #include <fcntl.h>
 

@@ -8,7 +8,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include "store/care.h"
-#include "store/local_recount.h"
+#include "store/local/recount.h"
 
 #define MIB (1u << 20)
 #define KEY SLICE("movie.mp4")

@@ -3,7 +3,7 @@
  * what is refused. Between a gateway and another S3 it runs in
  * tests/http/test_migrate.py.
  */
-#include "gateway/migrate.h"
+#include "gateway/migrate/migrate.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "store/journal.h"

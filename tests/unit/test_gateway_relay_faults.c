@@ -7,7 +7,7 @@
  * check must say so.
  */
 #include "gateway/relay.h"
-#include "store/local.h"
+#include "store/local/local.h"
 #include "tests/unit/pg_proxy.h"
 #include "tests/unit/queue_fixture.h"
 

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/store_multipart.h"
 
-#include "store/local_blob.h"
+#include "store/local/blob.h"
 
 #include <fcntl.h>
 #include <time.h>

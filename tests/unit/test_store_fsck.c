@@ -6,8 +6,8 @@
 #include "tests/unit/store_multipart.h"
 
 #include "store/care.h"
-#include "store/key.h"
-#include "store/local_blob.h"
+#include "store/local/key.h"
+#include "store/local/blob.h"
 
 #include <fcntl.h>
 

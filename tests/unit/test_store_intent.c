@@ -7,7 +7,7 @@
 
 #include "store/care.h"
 #include "store/journal.h"
-#include "store/local.h"
+#include "store/local/local.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/store_fixture.h"
 
-#include "store/local_index.h"
+#include "store/local/index.h"
 
 #define KEYS 3000u
 #define HEADS 4u

@@ -5,7 +5,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include "base/io.h"
-#include "store/local_index.h"
+#include "store/local/index.h"
 
 #include <errno.h>
 #include <pthread.h>

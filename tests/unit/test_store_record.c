@@ -3,7 +3,7 @@
  */
 #include "tests/unit/store_fixture.h"
 
-#include "store/record.h"
+#include "store/local/record.h"
 
 static struct store_header headers[] = {
 	{ { "content-type", 12 }, { "video/mp4", 9 } },

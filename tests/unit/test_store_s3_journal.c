@@ -5,8 +5,8 @@
 #include "tests/unit/http_script.h"
 #include "tests/unit/store_fixture.h"
 
-#include "store/local.h"
-#include "store/s3_settler.h"
+#include "store/local/local.h"
+#include "store/s3/settler.h"
 
 #define HEAD_OK(more)                                                       \
 	"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: Mon, 23 Nov 2026 "   \

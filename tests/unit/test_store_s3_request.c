@@ -5,7 +5,7 @@
  */
 #include "base/log.h"
 #include "base/timeval.h"
-#include "store/s3_remote.h"
+#include "store/s3/remote.h"
 #include "tests/unit/http_script.h"
 
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 
 #include "base/timeval.h"
 #include "store/care.h"
-#include "store/local_index.h"
+#include "store/local/index.h"
 
 #define BIG (3 * MIB + 700000u)
 #define FAST 0u

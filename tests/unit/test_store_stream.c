@@ -1,7 +1,7 @@
 /* A stream's file has the bytes of the stream, whatever their number, their
  * pieces, and what the file system makes of O_DIRECT; a write that fails is
  * told; streams are bounded and given back. */
-#include "store/local_stream.h"
+#include "store/local/stream.h"
 #include "base/io.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/store_fixture.h"
 
-#include "store/upload_record.h"
+#include "store/local/upload_record.h"
 
 static struct record_upload
 sample(void)

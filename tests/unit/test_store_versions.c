@@ -5,7 +5,7 @@
  */
 #include "tests/unit/store_fixture.h"
 
-#include "store/local_version.h"
+#include "store/local/version.h"
 
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
  * order, each with its own result; the lag tells how long the oldest has been
  * waiting.
  */
-#include "store/local.h"
+#include "store/local/local.h"
 #include "tests/unit/store_fixture.h"
 
 #include <semaphore.h>
