@@ -110,12 +110,16 @@ struct auth_signer {
 	struct slice secret_key;
 	struct slice region;
 	const char *service; /* "s3" */
+	/* Of keys that expire, sent and signed with each request and each URL;
+	 * empty: none. */
+	struct slice session_token;
 };
 
 /*
  * auth_sign - appends to out the lines "Authorization: ...\r\n" and
  * "x-amz-date: ...\r\n" and "x-amz-content-sha256: ...\r\n" for req, whose
- * headers must hold Host; all of req's headers are signed.
+ * headers must hold Host, and "x-amz-security-token: ...\r\n" where the keys
+ * expire; all of req's headers are signed.
  * @payload_hash: 64 hex digits, UNSIGNED-PAYLOAD or a STREAMING-... name.
  * -1: memory, a broken %-escape, or a secret over 127 bytes.
  */

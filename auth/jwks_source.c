@@ -207,15 +207,12 @@ wait_until_due(struct jwks_source *s)
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
 		int64_t until = s->next_us;
-		struct timespec ts;
 
 		if (s->url && s->wanted && s->unknown_after_us < until)
 			until = s->unknown_after_us;
 		if (time_mono_us() >= until)
 			break;
-		ts = (struct timespec){ .tv_sec = until / US_PER_S,
-					.tv_nsec = until % US_PER_S * 1000 };
-		pthread_cond_timedwait(&s->wake, &s->lock, &ts);
+		time_cond_wait(&s->wake, &s->lock, until);
 	}
 	if (s->wanted)
 		s->unknown_after_us = time_mono_us() + UNKNOWN_GAP_US;

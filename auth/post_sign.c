@@ -46,7 +46,6 @@ policy_document(const struct auth_form_grant *grant,
 {
 	struct buf json = BUF_INIT, text = BUF_INIT;
 	char expiration[TIME_TEXT_MAX];
-	struct slice out;
 
 	time_format_iso(expires_us, expiration);
 	json_open_object(&json, NULL);
@@ -69,12 +68,8 @@ policy_document(const struct auth_form_grant *grant,
 		base64_encode(&text, json.p, json.n);
 	else
 		a->err = true;
-	out = arena_copy(a, buf_slice(&text));
-	if (!buf_ok(&text))
-		a->err = true;
 	buf_release(&json);
-	buf_release(&text);
-	return out;
+	return arena_take_buf(a, &text);
 }
 
 int

@@ -140,7 +140,6 @@ sigv4_header_names(const struct auth_request *req, struct arena *a)
 {
 	struct slice *names = arena_array(a, req->n_headers, sizeof(*names));
 	struct buf b = BUF_INIT;
-	struct slice out;
 
 	if (!names)
 		return SLICE_EMPTY;
@@ -162,11 +161,7 @@ sigv4_header_names(const struct auth_request *req, struct arena *a)
 			buf_putc(&b, ';');
 		buf_put(&b, names[i]);
 	}
-	out = arena_copy(a, buf_slice(&b));
-	if (!buf_ok(&b))
-		a->err = true;
-	buf_release(&b);
-	return out;
+	return arena_take_buf(a, &b);
 }
 
 /* Trimmed, each run of blanks inside as one space. */

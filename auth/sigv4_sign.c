@@ -6,6 +6,7 @@
 #include "base/encode.h"
 
 #define SIGN_ARENA_MAX (1u << 20)
+#define AMZ_DATE_BYTES 16 /* 20130524T000000Z */
 
 bool
 sigv4_signer_scope(const struct auth_signer *signer, const char *date,
@@ -40,25 +41,22 @@ sign_form(const struct sigv4_form *form, const struct auth_signer *signer,
 	return 0;
 }
 
-/* req with the two headers that auth_sign() adds. */
+/* req with the headers that auth_sign() adds. */
 static int
-extend_headers(const struct auth_request *req, const char *amz_date,
-	       struct slice payload_hash, struct arena *a,
-	       struct auth_request *out)
+extend_headers(const struct auth_request *req, const struct auth_header *added,
+	       size_t n_added, struct arena *a, struct auth_request *out)
 {
-	struct auth_header *h = arena_array(a, req->n_headers + 2, sizeof(*h));
+	struct auth_header *h =
+	    arena_array(a, req->n_headers + n_added, sizeof(*h));
 
 	if (!h)
 		return -1;
 	if (req->n_headers)
 		memcpy(h, req->headers, req->n_headers * sizeof(*h));
-	h[req->n_headers] =
-	    (struct auth_header){ SLICE("x-amz-date"), slice_str(amz_date) };
-	h[req->n_headers + 1] =
-	    (struct auth_header){ SLICE("x-amz-content-sha256"), payload_hash };
+	memcpy(h + req->n_headers, added, n_added * sizeof(*h));
 	*out = *req;
 	out->headers = h;
-	out->n_headers = req->n_headers + 2;
+	out->n_headers = req->n_headers + n_added;
 	return 0;
 }
 
@@ -74,10 +72,16 @@ sign(const struct auth_request *req, const struct auth_signer *signer,
 	struct sigv4_form form = { .req = &all,
 				   .query = &query,
 				   .payload_hash = payload_hash };
+	const struct auth_header added[] = {
+		{ SLICE("x-amz-date"), slice_mem(amz_date, AMZ_DATE_BYTES) },
+		{ SLICE("x-amz-content-sha256"), payload_hash },
+		{ SLICE("x-amz-security-token"), signer->session_token },
+	};
+	size_t n_added = ARRAY_LEN(added) - (signer->session_token.n == 0);
 
 	time_format_amz(now_us, amz_date);
 	if (!sigv4_signer_scope(signer, amz_date, &scope) ||
-	    extend_headers(req, amz_date, payload_hash, a, &all) != 0 ||
+	    extend_headers(req, added, n_added, a, &all) != 0 ||
 	    sigv4_query_parse(req->raw_query, a, &query) != 0)
 		return -1;
 	form.signed_headers = sigv4_header_names(&all, a);
@@ -85,12 +89,12 @@ sign(const struct auth_request *req, const struct auth_signer *signer,
 		return -1;
 	buf_printf(out,
 		   "Authorization: " SIGV4_ALGORITHM
-		   " Credential=%.*s/%s, SignedHeaders=%.*s, Signature=%s\r\n"
-		   "x-amz-date: %s\r\n"
-		   "x-amz-content-sha256: %.*s\r\n",
+		   " Credential=%.*s/%s, SignedHeaders=%.*s, Signature=%s\r\n",
 		   SLICE_ARG(signer->access_key), chain->scope,
-		   SLICE_ARG(form.signed_headers), chain->previous,
-		   chain->amz_date, SLICE_ARG(payload_hash));
+		   SLICE_ARG(form.signed_headers), chain->previous);
+	for (size_t i = 0; i < n_added; i++)
+		buf_printf(out, "%.*s: %.*s\r\n", SLICE_ARG(added[i].name),
+			   SLICE_ARG(added[i].value));
 	return a->err || !buf_ok(out) ? -1 : 0;
 }
 
@@ -174,10 +178,9 @@ auth_signer_as(const struct auth_signer *signer)
 static struct slice
 presigned_query(struct slice raw_query, struct slice credential,
 		const char *amz_date, uint32_t expires_s, struct slice names,
-		struct arena *a)
+		struct slice session_token, struct arena *a)
 {
 	struct buf b = BUF_INIT;
-	struct slice out;
 
 	buf_put(&b, raw_query);
 	buf_puts(&b, raw_query.n ? "&" : "");
@@ -186,11 +189,9 @@ presigned_query(struct slice raw_query, struct slice credential,
 	buf_printf(&b, "&X-Amz-Date=%s&X-Amz-Expires=%u&X-Amz-SignedHeaders=",
 		   amz_date, expires_s);
 	uri_encode(&b, names, false);
-	out = arena_copy(a, buf_slice(&b));
-	if (!buf_ok(&b))
-		a->err = true;
-	buf_release(&b);
-	return out;
+	buf_puts(&b, session_token.n ? "&X-Amz-Security-Token=" : "");
+	uri_encode(&b, session_token, false);
+	return arena_take_buf(a, &b);
 }
 
 static int
@@ -215,7 +216,7 @@ presign(const struct auth_request *req, const struct auth_signer *signer,
 	credential = arena_printf(a, "%.*s/%.*s", SLICE_ARG(signer->access_key),
 				  SLICE_ARG(sigv4_scope_text(&scope, a)));
 	raw = presigned_query(req->raw_query, credential, amz_date, expires_s,
-			      form.signed_headers, a);
+			      form.signed_headers, signer->session_token, a);
 	if (a->err || sigv4_query_parse(raw, a, &query) != 0 ||
 	    sign_form(&form, signer, &scope, amz_date, a, &chain) != 0)
 		return -1;

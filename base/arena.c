@@ -2,6 +2,7 @@
  * Bump allocation in blocks of 8 KiB and more. Freed only as a whole.
  */
 #include "base/arena.h"
+#include "base/buf.h"
 
 #include <stdarg.h>
 
@@ -141,6 +142,19 @@ arena_concat(struct arena *a, const struct slice *parts, size_t n)
 }
 
 /* Short texts, which most are, are printed once. */
+struct slice
+arena_take_buf(struct arena *a, struct buf *b)
+{
+	struct slice out = SLICE_EMPTY;
+
+	if (buf_ok(b))
+		out = arena_copy(a, buf_slice(b));
+	else
+		a->err = true;
+	buf_release(b);
+	return out;
+}
+
 struct slice
 arena_printf(struct arena *a, const char *fmt, ...)
 {

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 
 struct arena_block;
+struct buf;
 struct arena {
 	struct arena_block *head;
 	size_t used; /* bytes handed out */
@@ -35,6 +36,8 @@ struct slice arena_copy(struct arena *a, struct slice s);
 char *arena_cstr(struct arena *a, struct slice s);
 /* The n parts one after the other. */
 struct slice arena_concat(struct arena *a, const struct slice *parts, size_t n);
+/* The bytes of @b, which is released. Where @b failed, so does the arena. */
+struct slice arena_take_buf(struct arena *a, struct buf *b);
 struct slice arena_printf(struct arena *a, const char *fmt, ...)
     PRINTF_LIKE(2, 3);
 

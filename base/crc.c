@@ -10,6 +10,7 @@
 #endif
 
 #define FOLD_MIN 256u /* below, the table is as fast */
+#define FOLD_WIDE_MIN 1024u
 
 static uint64_t table[8][256];
 
@@ -106,7 +107,7 @@ crc64nvme_by_table(uint64_t crc, const void *p, size_t n)
  */
 static struct fold {
 	uint64_t low, high;
-} by_512, by_128;
+} by_2048, by_512, by_128;
 
 static struct fold
 fold_by(unsigned d)
@@ -155,18 +156,63 @@ update_folding(uint64_t crc, const unsigned char *p, size_t n)
 	return update(update(0, rest, sizeof(rest)), p, n);
 }
 
-static bool can_fold;
+#define WIDE "pclmul,avx512f,vpclmulqdq"
+
+__attribute__((target(WIDE))) static __m512i
+fold_wide(__m512i w, __m512i k, __m512i into)
+{
+	/* all three together */
+	return _mm512_ternarylogic_epi64(_mm512_clmulepi64_epi128(w, k, 0x00),
+					 _mm512_clmulepi64_epi128(w, k, 0x11),
+					 into, 0x96);
+}
+
+__attribute__((target(WIDE))) static __m512i
+in_each(struct fold k)
+{
+	return _mm512_broadcast_i32x4(
+	    _mm_set_epi64x((int64_t)k.high, (int64_t)k.low));
+}
+
+/* Folds 256 bytes and more into 64, and those as above. */
+__attribute__((target(WIDE))) static uint64_t
+update_folding_wide(uint64_t crc, const unsigned char *p, size_t n)
+{
+	const __m512i k16 = in_each(by_2048), k4 = in_each(by_512);
+	unsigned char rest[64];
+	__m512i w[4];
+
+	for (int i = 0; i < 4; i++)
+		w[i] = _mm512_loadu_si512(p + 64 * i);
+	w[0] = _mm512_xor_si512(
+	    w[0], _mm512_zextsi128_si512(_mm_set_epi64x(0, (int64_t)crc)));
+	for (p += 256, n -= 256; n >= 256; p += 256, n -= 256)
+#pragma GCC unroll 4
+		for (int i = 0; i < 4; i++)
+			w[i] = fold_wide(w[i], k16,
+					 _mm512_loadu_si512(p + 64 * i));
+	for (int i = 1; i < 4; i++)
+		w[i] = fold_wide(w[i - 1], k4, w[i]);
+	_mm512_storeu_si512(rest, w[3]);
+	crc = update_folding(0, rest, sizeof(rest));
+	return n >= 64 ? update_folding(crc, p, n) : update(crc, p, n);
+}
+
+static bool can_fold, can_fold_wide;
 
 static void
 fold_setup(void)
 {
+	by_2048 = fold_by(2048);
 	by_512 = fold_by(512);
 	by_128 = fold_by(128);
 	can_fold = __builtin_cpu_supports("pclmul");
+	can_fold_wide = can_fold && __builtin_cpu_supports("avx512f") &&
+			__builtin_cpu_supports("vpclmulqdq");
 }
 
 #else
-static const bool can_fold = false;
+static const bool can_fold = false, can_fold_wide = false;
 
 static void
 fold_setup(void)
@@ -175,6 +221,12 @@ fold_setup(void)
 
 static uint64_t
 update_folding(uint64_t crc, const unsigned char *p, size_t n)
+{
+	return update(crc, p, n);
+}
+
+static uint64_t
+update_folding_wide(uint64_t crc, const unsigned char *p, size_t n)
 {
 	return update(crc, p, n);
 }
@@ -190,6 +242,8 @@ crc64nvme_setup(void)
 uint64_t
 crc64nvme(uint64_t crc, const void *p, size_t n)
 {
+	if (can_fold_wide && n >= FOLD_WIDE_MIN)
+		return ~update_folding_wide(~crc, p, n);
 	if (can_fold && n >= FOLD_MIN)
 		return ~update_folding(~crc, p, n);
 	return crc64nvme_by_table(crc, p, n);

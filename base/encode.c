@@ -127,6 +127,22 @@ base64_decode(struct buf *b, struct slice s)
 	return b64_decode(b, s, b64);
 }
 
+struct slice
+mime_word(struct arena *a, struct slice text)
+{
+	struct buf b = BUF_INIT;
+	size_t ascii = 0;
+
+	while (ascii < text.n && (unsigned char)text.p[ascii] < 0x80)
+		ascii++;
+	if (ascii == text.n)
+		return text;
+	buf_puts(&b, "=?UTF-8?B?");
+	base64_encode(&b, text.p, text.n);
+	buf_puts(&b, "?=");
+	return arena_take_buf(a, &b);
+}
+
 void
 base64url_encode(struct buf *b, const void *p, size_t n)
 {

@@ -1,7 +1,7 @@
 /*
- * encode.h - hexadecimal, base64, percent encoding, Crockford base32.
- * Decoders are strict: anything but the canonical alphabet and length is an
- * error, so that one value has one spelling. Threads: any.
+ * encode.h - hexadecimal, base64, percent encoding, Crockford base32, words of
+ * mail. Decoders are strict: anything but the canonical alphabet and length is
+ * an error, so that one value has one spelling. Threads: any.
  */
 #ifndef BASE_ENCODE_H
 #define BASE_ENCODE_H
@@ -17,6 +17,9 @@ int hex_decode(struct slice s, void *out, size_t n);
 void base64_encode(struct buf *b, const void *p, size_t n);
 /* RFC 4648 §4 with padding; appends to b. -1 on any deviation. */
 int base64_decode(struct buf *b, struct slice s);
+/* A header's text in @a as mail has it: itself where it is ASCII, else one
+ * encoded word of RFC 2047. */
+struct slice mime_word(struct arena *a, struct slice text);
 /* RFC 4648 §5 without padding (JWT). */
 void base64url_encode(struct buf *b, const void *p, size_t n);
 int base64url_decode(struct buf *b, struct slice s);

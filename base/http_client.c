@@ -13,10 +13,13 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define STALL_MS 30000
 #define STALL_BYTES_PER_MS 1
+#define STOP_US 250000 /* so often it is looked whether to stop */
 #define CONNECTION_AGE_S 20L
 #define CONNECTIONS_KEPT 4L
 #define HEADERS_MAX (64u << 10)
-#define BUFFER_BYTES (256u << 10) /* each of libcurl's two, and spare */
+#define RECEIVE_BYTES (128u << 10) /* libcurl's, and spare */
+/* libcurl's: what is sent in one piece, a chunk of 256 KiB with its frame */
+#define SEND_BYTES (257u << 10)
 
 _Static_assert(sizeof(((struct http_client_answer *)0)->error) >=
 		   CURL_ERROR_SIZE,
@@ -39,10 +42,13 @@ struct http_client {
 	size_t into_n;	   /* ... and how many */
 	bool wants_body;   /* libcurl asked in vain */
 	bool has_paused;   /* either direction */
+	bool left;	   /* a first time */
+	bool died;	   /* and was to leave again, which it must not */
 	bool answered;	   /* final status and headers came */
 	bool done;	   /* rc is the outcome */
 	CURLcode rc;
 
+	const atomic_bool *stop; /* or NULL */
 	int64_t deadline_us;
 	int64_t stall_ms;
 	int64_t waited_us; /* since moved_before was looked at */
@@ -67,7 +73,7 @@ http_client_new(void)
 	c = setup_result == CURLE_OK ? calloc(1, sizeof(*c)) : NULL;
 	if (!c)
 		return NULL;
-	c->spare.max = BUFFER_BYTES;
+	c->spare.max = RECEIVE_BYTES;
 	c->easy = curl_easy_init();
 	c->multi = curl_multi_init();
 	if (!c->easy || !c->multi) {
@@ -178,6 +184,20 @@ on_body(char *p, size_t size, size_t n, void *user)
 	return n;
 }
 
+/* A request leaves. libcurl sends one that died on a kept connection again,
+ * and asks nobody where there is no body to be rewound: there is none, or
+ * nothing of it was sent, so that nothing can have been done. */
+static int
+on_request(void *user, char *to, char *from, int to_port, int from_port)
+{
+	struct http_client *c = user;
+
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	c->died = c->once && c->left && (!c->body || c->body->size == 0);
+	c->left = true;
+	return c->died ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* A kept connection had died, so libcurl asks anew on another. */
 static int
 on_rewind(void *user, curl_off_t offset, int origin)
@@ -209,7 +229,9 @@ set_common(struct http_client *c)
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_AGE_S);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, c);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer);
@@ -226,7 +248,7 @@ set_body(struct http_client *c, const char *method)
 	if (c->body) {
 		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
 		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
-				 (long)BUFFER_BYTES);
+				 (long)SEND_BYTES);
 		curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
 				 (curl_off_t)c->body->size);
 		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_body);
@@ -248,6 +270,7 @@ clear(struct http_client *c)
 	c->into = NULL;
 	c->into_n = 0;
 	c->wants_body = c->has_paused = c->answered = c->done = false;
+	c->left = c->died = false;
 	c->rc = CURLE_OK;
 	c->deadline_us = INT64_MAX;
 	c->waited_us = 0;
@@ -265,6 +288,7 @@ http_client_begin(struct http_client *c, const struct http_client_call *call,
 	c->out = out;
 	c->body = call->body;
 	c->once = call->once;
+	c->stop = call->stop;
 	c->headers = http_client_lines(call);
 	if (!c->headers) {
 		snprintf(out->error, sizeof(out->error), "out of memory");
@@ -297,6 +321,7 @@ finish(struct http_client *c, CURLcode rc, const char *text)
 
 	c->done = true;
 	c->rc = rc;
+	c->out->untrusted = rc == CURLE_PEER_FAILED_VERIFICATION;
 	if (rc != CURLE_OK && (text || !error[0]))
 		snprintf(error, sizeof(c->out->error), "%s",
 			 text ? text : curl_easy_strerror(rc));
@@ -307,12 +332,13 @@ outcome(const struct http_client *c)
 {
 	long request_bytes = 0;
 
+	if (c->died)
+		return HTTP_CLIENT_BROKEN;
 	switch (c->rc) {
 	case CURLE_OK:
 		return HTTP_CLIENT_OK;
 	case CURLE_WRITE_ERROR:
 	case CURLE_ABORTED_BY_CALLBACK:
-	case CURLE_PEER_FAILED_VERIFICATION:
 		return HTTP_CLIENT_REFUSED;
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_FAILED_INIT:
@@ -320,6 +346,8 @@ outcome(const struct http_client *c)
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_SSL_CACERT_BADFILE:
 		return HTTP_CLIENT_INTERNAL;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return HTTP_CLIENT_UNREACHABLE;
 	default:
 		curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE,
 				  &request_bytes);
@@ -339,6 +367,10 @@ step(struct http_client *c)
 		finish(c, CURLE_OPERATION_TIMEDOUT, "the deadline passed");
 		return;
 	}
+	if (c->stop && atomic_load(c->stop)) {
+		finish(c, CURLE_OPERATION_TIMEDOUT, "it was given up");
+		return;
+	}
 	if (c->has_paused) {
 		c->has_paused = c->wants_body = false;
 		curl_easy_pause(c->easy, CURLPAUSE_CONT);
@@ -347,7 +379,8 @@ step(struct http_client *c)
 		finish(c, CURLE_FAILED_INIT, NULL);
 	while ((m = curl_multi_info_read(c->multi, &n)))
 		if (m->msg == CURLMSG_DONE)
-			finish(c, m->data.result, NULL);
+			finish(c, m->data.result,
+			       c->died ? "the connection had died" : NULL);
 }
 
 /* Waiting is measured alone: how long the caller takes is its affair. */
@@ -376,6 +409,8 @@ wait_for_it(struct http_client *c)
 
 	if (most > c->deadline_us - now)
 		most = c->deadline_us > now ? c->deadline_us - now : 0;
+	if (c->stop && most > STOP_US)
+		most = STOP_US;
 	if (curl_multi_poll(c->multi, NULL, 0, (int)(most / 1000) + 1, NULL) !=
 	    CURLM_OK)
 		finish(c, CURLE_FAILED_INIT, NULL);

@@ -14,7 +14,7 @@
  * whole on both sides. Every call ends: 5 s to connect, 30 s of waiting with
  * less than 1 KiB/s in either direction, and the caller's own deadline; the
  * time between two calls is the caller's and counts for the last alone.
- * Memory of an exchange: at most 768 KiB.
+ * Memory of an exchange: at most 520 KiB.
  * Threads: a client belongs to one thread at a time.
  */
 #ifndef BASE_HTTP_CLIENT_H
@@ -22,12 +22,14 @@
 
 #include "base/buf.h"
 
+#include <stdatomic.h>
+
 enum http_client_error {
 	HTTP_CLIENT_OK,		 /* answered, whatever the status */
-	HTTP_CLIENT_UNREACHABLE, /* no connection: nothing was sent */
+	HTTP_CLIENT_UNREACHABLE, /* no connection, or none to be believed:
+				    nothing was sent */
 	HTTP_CLIENT_BROKEN,   /* ended early, or too slow: may have arrived */
-	HTTP_CLIENT_REFUSED,  /* by a bound or a callback of the caller, or the
-				 other side's certificate was not believed */
+	HTTP_CLIENT_REFUSED,  /* by a bound or a callback of the caller */
 	HTTP_CLIENT_ANSWERED, /* of a send: the answer came before the body was
 				 whole, so no more of it is wanted */
 	HTTP_CLIENT_INTERNAL  /* memory, or a request that cannot be sent */
@@ -53,6 +55,9 @@ struct http_client_call {
 	int stall_ms;	/* waiting with less than 1 KiB/s; 0: 30 s */
 	/* PEM file of the authorities to be believed; NULL: the system's */
 	const char *ca_file;
+	/* When that becomes true the call ends soon, as BROKEN or
+	 * UNREACHABLE; NULL: never. */
+	const atomic_bool *stop;
 	/* Of http_client_run(): body bytes accepted of the answer; more is
 	 * HTTP_CLIENT_REFUSED. */
 	uint64_t answer_max;
@@ -66,6 +71,7 @@ struct http_client_answer {
 	unsigned status;    /* 0: there was none */
 	struct buf headers; /* "name: value\n" lines as received */
 	struct buf body;    /* when it is collected */
+	bool untrusted;	    /* their certificate was not believed */
 	char error[256];    /* what went wrong, for a log line */
 };
 

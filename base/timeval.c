@@ -43,6 +43,17 @@ time_cond_init(pthread_cond_t *c)
 	pthread_condattr_destroy(&mono);
 }
 
+bool
+time_cond_wait(pthread_cond_t *c, pthread_mutex_t *mu, int64_t until_us)
+{
+	const struct timespec until = { .tv_sec = until_us / US_PER_S,
+					.tv_nsec = until_us % US_PER_S * 1000 };
+
+	if (until_us == INT64_MAX)
+		return pthread_cond_wait(c, mu) == 0;
+	return pthread_cond_timedwait(c, mu, &until) == 0;
+}
+
 /* ---- the calendar ------------------------------------------------------- */
 
 struct date {

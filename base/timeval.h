@@ -19,6 +19,9 @@ int64_t time_mono_us(void);
 
 /* A condition whose timed waits are by the clock of time_mono_us(). */
 void time_cond_init(pthread_cond_t *c);
+/* Waits on such a one, until then at most (INT64_MAX: without end); false: the
+ * time is up. */
+bool time_cond_wait(pthread_cond_t *c, pthread_mutex_t *mu, int64_t until_us);
 
 /* 20130524T000000Z (SigV4 basic format) */
 void time_format_amz(int64_t us, char out[TIME_TEXT_MAX]);

@@ -27,12 +27,14 @@ fail(struct reader *r)
 	XML_StopParser(r->expat, XML_FALSE);
 }
 
-/* The local name: what stands behind a namespace prefix. */
+/* As it stands in a path: without a namespace prefix. */
 static struct slice
-local_name(const char *name)
+step_of(const struct reader *r, int depth, const char *name)
 {
 	const char *colon = strrchr(name, ':');
 
+	if (depth == 0 && r->n && r->rules[0].path[0] == '*')
+		return SLICE("*");
 	return slice_str(colon ? colon + 1 : name);
 }
 
@@ -75,9 +77,9 @@ on_start(void *data, const char *name, const char **attrs)
 		fail(r);
 		return;
 	}
-	if (r->depth++)
+	if (r->depth)
 		buf_putc(&r->path, '/');
-	buf_put(&r->path, local_name(name));
+	buf_put(&r->path, step_of(r, r->depth++, name));
 	buf_clear(&r->text);
 	if (r->depth > XML_DEPTH_MAX || !buf_ok(&r->path) ||
 	    ((r->depth == 1 || r->strict) && !is_known(r))) {
@@ -94,7 +96,7 @@ on_end(void *data, const char *name)
 {
 	struct reader *r = data;
 	const struct xml_rule *rule;
-	size_t n = local_name(name).n;
+	size_t n;
 
 	if (r->failed)
 		return;
@@ -106,7 +108,7 @@ on_end(void *data, const char *name)
 		return;
 	}
 	buf_clear(&r->text);
-	r->depth--;
+	n = step_of(r, --r->depth, name).n;
 	r->path.n -= n + (r->depth ? 1 : 0);
 	r->path.p[r->path.n] = '\0';
 }

@@ -4,7 +4,8 @@
  * A reader is a table of rules: the path of an element from the root
  * ("Delete/Object/Key") and what to do at its start and at its end, with the
  * text collected between. Elements without a rule are ignored with all below
- * them. Namespace prefixes and declarations are ignored, as S3 does.
+ * them. A root of "*" in all paths stands for one of any name. Namespace
+ * prefixes and declarations are ignored, as S3 does.
  * DOCTYPE and entities are refused. Threads: any.
  */
 #ifndef BASE_XML_READ_H

@@ -192,6 +192,49 @@ test_presign_documented_request_gives_documented_signature(void **state)
 	buf_release(&out);
 }
 
+/* The same request by keys that expire; signatures as botocore makes them. */
+static void
+test_sign_with_a_session_token_signs_it_too(void **state)
+{
+	const struct auth_header host = {
+		SLICE("Host"), SLICE("examplebucket.s3.amazonaws.com")
+	};
+	const struct auth_request req = { .method = SLICE("GET"),
+					  .raw_path = SLICE("/test.txt"),
+					  .headers = &host,
+					  .n_headers = 1 };
+	struct auth_signer expiring = signer;
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	expiring.session_token =
+	    SLICE("AQoEXAMPLEH4aoAH0gNCAPyJxz4BlCFFxWNE1OPTgk5TthT+FvwqnKwRcOI"
+		  "frRh3c/==");
+	assert_int_equal(
+	    auth_sign(&req, &expiring, SLICE(EMPTY_SHA256), NOW_US, &out), 0);
+	assert_string_equal(
+	    out.p,
+	    "Authorization: AWS4-HMAC-SHA256 Credential=" AKID
+	    "/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;"
+	    "x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature="
+	    "2b71d918217e1d809745b756ca5faedec5a79cc2690c06224ff871bcd5c8013d"
+	    "\r\nx-amz-date: 20130524T000000Z\r\n"
+	    "x-amz-content-sha256: " EMPTY_SHA256 "\r\n"
+	    "x-amz-security-token: AQoEXAMPLEH4aoAH0gNCAPyJxz4BlCFFxWNE1OPTgk5"
+	    "TthT+FvwqnKwRcOIfrRh3c/==\r\n");
+	buf_clear(&out);
+	assert_int_equal(auth_presign(&req, &expiring, 86400, NOW_US, &out), 0);
+	assert_string_equal(
+	    out.p,
+	    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" AKID
+	    "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date="
+	    "20130524T000000Z&X-Amz-Expires=86400&X-Amz-Security-Token="
+	    "AQoEXAMPLEH4aoAH0gNCAPyJxz4BlCFFxWNE1OPTgk5TthT%2BFvwqnKwRcOIfrRh"
+	    "3c%2F%3D%3D&X-Amz-SignedHeaders=host&X-Amz-Signature=72a84a937316"
+	    "8e636791788919b93db85c3be73596c3674ecc637a12115f5167");
+	buf_release(&out);
+}
+
 static void
 test_sign_refuses_what_cannot_be_signed(void **state)
 {
@@ -300,6 +343,7 @@ main(void)
 		    test_verify_signed_requests_accepts_and_names_the_sender),
 		cmocka_unit_test(
 		    test_presign_documented_request_gives_documented_signature),
+		cmocka_unit_test(test_sign_with_a_session_token_signs_it_too),
 		cmocka_unit_test(test_sign_refuses_what_cannot_be_signed),
 		cmocka_unit_test(
 		    test_verify_from_many_threads_shares_the_key_cache),

@@ -212,10 +212,24 @@ test_base32_has_one_spelling(void **state)
 	assert_int_equal(base32_decode16(slice_mem(text, 26), out), -1);
 }
 
+static void
+test_mime_word_leaves_ascii_as_it_is(void **state)
+{
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 4096);
+	assert_true(slice_eq_str(mime_word(&a, SLICE("plain =?")), "plain =?"));
+	assert_true(
+	    slice_eq_str(mime_word(&a, SLICE("\xc3\xbc")), "=?UTF-8?B?w7w=?="));
+	arena_release(&a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mime_word_leaves_ascii_as_it_is),
 		cmocka_unit_test(test_base64_rfc_examples_both_ways),
 		cmocka_unit_test(
 		    test_base64_decode_other_spellings_are_refused),

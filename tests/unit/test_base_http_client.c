@@ -246,6 +246,44 @@ test_run_error_body_never_reaches_the_sink(void **state)
 	http_script_stop(&s);
 }
 
+/* The connection was kept, and dies without a word when the second request has
+ * arrived: it may have been done, so it is not sent again. */
+static void
+test_run_once_is_never_sent_again(void **state)
+{
+	static char text[] = "0123456789";
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"!",
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+	};
+	struct http_client_body empty = { 0, from_text, text };
+	struct http_client_body some = { 10, from_text, text };
+	const struct http_client_body *bodies[] = { NULL, &empty, &some };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(bodies); i++) {
+		struct http_client *c = http_client_new();
+		bool once = i < ARRAY_LEN(bodies);
+		struct http_client_answer a;
+		struct http_client_call call;
+		struct http_script s;
+
+		assert_int_equal(http_script_start(&s, answers, 3), 0);
+		call = call_to(&s, "PUT", "/");
+		assert_int_equal(http_client_run(c, &call, &a), HTTP_CLIENT_OK);
+		http_client_answer_release(&a);
+		call.body = bodies[i % ARRAY_LEN(bodies)];
+		call.once = once;
+		assert_int_equal(http_client_run(c, &call, &a),
+				 once ? HTTP_CLIENT_BROKEN : HTTP_CLIENT_OK);
+		assert_int_equal(s.served, once ? 2 : 3);
+		http_client_answer_release(&a);
+		http_client_free(c);
+		http_script_stop(&s);
+	}
+}
+
 static void
 test_run_unreadable_body_ends_the_call(void **state)
 {
@@ -298,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_run_tells_failures_apart),
 		cmocka_unit_test(test_run_refuses_endless_headers),
 		cmocka_unit_test(test_run_error_body_never_reaches_the_sink),
+		cmocka_unit_test(test_run_once_is_never_sent_again),
 		cmocka_unit_test(test_run_unreadable_body_ends_the_call),
 		cmocka_unit_test(test_run_silent_server_meets_the_deadline),
 	};

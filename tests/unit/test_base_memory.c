@@ -152,6 +152,24 @@ test_arena_texts_are_terminated_copies(void **state)
 	arena_release(&a);
 }
 
+static void
+test_arena_takes_a_buf_or_its_error(void **state)
+{
+	struct buf b = BUF_INIT, full = BUF_MAX(2);
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 4096);
+	buf_puts(&b, "abc");
+	assert_string_equal(arena_take_buf(&a, &b).p, "abc");
+	assert_null(b.p);
+	assert_false(a.err);
+	buf_puts(&full, "abc");
+	assert_int_equal(arena_take_buf(&a, &full).n, 0);
+	assert_true(a.err);
+	arena_release(&a);
+}
+
 /* A lent block is used first, left alone by release, and used again. */
 static void
 test_arena_in_a_lent_block_frees_only_its_own(void **state)
@@ -232,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_arena_memory_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(
 		    test_arena_bound_and_overflow_are_errors_that_stay),
+		cmocka_unit_test(test_arena_takes_a_buf_or_its_error),
 		cmocka_unit_test(test_arena_texts_are_terminated_copies),
 		cmocka_unit_test(test_arena_in_a_lent_block_frees_only_its_own),
 		cmocka_unit_test(test_arena_concat_joins_parts),

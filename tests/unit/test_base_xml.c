@@ -136,6 +136,27 @@ repeated(const char *head, const char *body, int n, const char *tail)
 	return b;
 }
 
+/* All rules begin with it: the root's name is not read. */
+static void
+test_xml_read_any_root(void **state)
+{
+	static const struct xml_rule any[] = { { "*/Key", NULL, on_key },
+					       { "*/a/Key", NULL, on_key } };
+	struct buf seen = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(xml_read(SLICE("<x:Long><Key>1</Key><a><Key>2</Key>"
+					"</a><b><Key>3</Key></b></x:Long>"),
+				  any, ARRAY_LEN(any), &seen),
+			 0);
+	assert_string_equal(seen.p, "<1><2>");
+	assert_int_equal(xml_read(SLICE("<x/>"), any, ARRAY_LEN(any), &seen),
+			 0);
+	assert_int_equal(xml_read(SLICE("<x>"), any, ARRAY_LEN(any), &seen),
+			 -1);
+	buf_release(&seen);
+}
+
 static void
 test_xml_read_bounds(void **state)
 {
@@ -224,6 +245,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_xml_read_table),
 		cmocka_unit_test(test_xml_read_strict_refuses_unknown_elements),
+		cmocka_unit_test(test_xml_read_any_root),
 		cmocka_unit_test(test_xml_read_bounds),
 		cmocka_unit_test(test_xml_write_reads_as_on_the_wire),
 		cmocka_unit_test(test_xml_written_text_is_read_back),
