@@ -105,17 +105,36 @@ put_object(struct buf b[ARRAYS], const struct queue_object *o, bool users)
 	pg_array_text(&b[USERS], users ? "t" : "f");
 }
 
-/* Those that our outbox knows, in one statement. */
+/* Those that our outbox knows, in one statement. What a video was made of is
+ * left alone under whatever sequence it came: it was brought from another store
+ * meanwhile, or put again, of which its own event tells. */
 static enum queue_error
 ingest(struct queue *q, const char *deployment, struct buf b[ARRAYS],
        size_t *made)
 {
 	static const struct pg_stmt stmt = {
 		"videos_ingest",
-		"SELECT videos_ingest($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-		" ARRAY(SELECT 'epoch'::timestamptz + u * interval '1 us'"
-		"  FROM unnest($10::bigint[]) WITH ORDINALITY t (u, place)"
-		"  ORDER BY place), $11)"
+		"SELECT videos_ingest($1, array_agg(epoch ORDER BY place),"
+		" array_agg(seq ORDER BY place),"
+		" array_agg(version ORDER BY place),"
+		" array_agg(o.bucket ORDER BY place),"
+		" array_agg(key ORDER BY place),"
+		" array_agg(size ORDER BY place),"
+		" array_agg(type ORDER BY place),"
+		" array_agg(o.etag ORDER BY place),"
+		" array_agg('epoch'::timestamptz + us * interval '1 us'"
+		"  ORDER BY place),"
+		" array_agg(users ORDER BY place))"
+		" FROM unnest($2::text[], $3::bigint[], $4::text[],"
+		"  $5::text[], $6::text[], $7::bigint[], $8::text[],"
+		"  $9::text[], $10::bigint[], $11::boolean[])"
+		"  WITH ORDINALITY o (epoch, seq, version, bucket, key, size,"
+		"   type, etag, us, users, place)"
+		" WHERE NOT EXISTS (SELECT FROM videos v"
+		"  WHERE v.bucket = o.bucket AND v.s3_key = o.key"
+		"  AND v.content IS NOT NULL AND v.etag = o.etag"
+		"  AND v.file_size = o.size"
+		"  AND v.modified_at IS DISTINCT FROM '-infinity')"
 	};
 	struct pg_args args = { 0 };
 	enum queue_error err;

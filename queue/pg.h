@@ -32,7 +32,6 @@ struct pg_args {
 void pg_text(struct pg_args *a, const char *s); /* NULL: SQL NULL */
 void pg_bytes(struct pg_args *a, struct slice s);
 void pg_int(struct pg_args *a, int64_t v);
-void pg_real(struct pg_args *a, double v); /* not finite: SQL NULL */
 void pg_bool(struct pg_args *a, bool v);
 /* Microseconds since 1970 as seconds, for to_timestamp(). */
 void pg_time(struct pg_args *a, int64_t us);

@@ -51,15 +51,13 @@ pg_connect(const char *conninfo, const char *application_name, char err[512])
 		"5", application_name, "UTF8",	 "30", "10",
 		"3", "30000",	       conninfo, NULL
 	};
-	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
 	PGconn *c;
 	PGresult *r;
 
-	if (!parsed) {
+	if (!queue_conninfo_is_sound(conninfo)) {
 		snprintf(err, 512, "not a valid connection string");
 		return NULL;
 	}
-	PQconninfoFree(parsed);
 	c = PQconnectdbParams(keys, values, 1);
 	if (!c) {
 		snprintf(err, 512, "out of memory");
@@ -78,6 +76,15 @@ pg_connect(const char *conninfo, const char *application_name, char err[512])
 	err[strcspn(err, "\n")] = '\0';
 	PQfinish(c);
 	return NULL;
+}
+
+bool
+queue_conninfo_is_sound(const char *conninfo)
+{
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+
+	PQconninfoFree(parsed);
+	return parsed;
 }
 
 struct queue *
@@ -208,8 +215,6 @@ struct pg_conn *
 pool_take(struct queue *q)
 {
 	int64_t deadline = time_mono_us() + WAIT_US;
-	struct timespec ts = { .tv_sec = deadline / US_PER_S,
-			       .tv_nsec = deadline % US_PER_S * 1000 };
 	struct pg_conn *conn = NULL;
 
 	pthread_mutex_lock(&q->lock);
@@ -224,7 +229,7 @@ pool_take(struct queue *q)
 			conn = open_one(q);
 			break;
 		}
-		if (pthread_cond_timedwait(&q->freed, &q->lock, &ts) != 0)
+		if (!time_cond_wait(&q->freed, &q->lock, deadline))
 			break;
 	}
 	pthread_mutex_unlock(&q->lock);

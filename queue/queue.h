@@ -50,6 +50,8 @@ int MUST_CHECK queue_migrate_for(const char *conninfo, const char *service,
 /* Schema version the programs expect, and the one in the database (-1). */
 int queue_schema_expected(void);
 
+/* Whether it can be understood; nobody is asked. */
+bool queue_conninfo_is_sound(const char *conninfo);
 /* Opens lazily: succeeds without a database. NULL on memory shortage. */
 struct queue *queue_open(const char *conninfo, unsigned max_connections,
 			 const char *application_name);
@@ -256,7 +258,9 @@ enum queue_error MUST_CHECK queue_complete_upload(
     const char *file_name, const char *title, struct arena *a,
     struct queue_video *video, char process_job[UUID_TEXT_MAX],
     char ai_job[UUID_TEXT_MAX]);
-/* Videos and jobs of objects that have none: *made counts them. users[i]: the
+/* Videos and jobs of objects that have none: *made counts them. An object that
+ * has the ETag and size of what its video was made of has one, whatever its
+ * sequence, unless it was removed in between. users[i]: the
  * key of objects[i] names its user, as in struct queue_event. Objects that may
  * be older than what their video speaks of are left out. */
 enum queue_error MUST_CHECK queue_resync(struct queue *q,
@@ -512,20 +516,12 @@ struct queue_end {
 enum queue_error MUST_CHECK queue_jobs_end(struct queue *q, const char *worker,
 					   struct queue_end *ends, size_t n);
 
-/* One job alone. A claimed job is named by id + attempt + worker: the fence. */
+/* How a claimed job is named where one alone is meant. */
 struct queue_fence {
 	const char *id;
 	int attempt;
 	const char *worker;
 };
-enum queue_error MUST_CHECK
-queue_job_complete(struct queue *q, const struct queue_fence *f,
-		   const struct queue_outcome *outcome);
-enum queue_error MUST_CHECK queue_job_fail(struct queue *q,
-					   const struct queue_fence *f,
-					   const char *error, bool permanent);
-enum queue_error MUST_CHECK queue_job_release(struct queue *q,
-					      const struct queue_fence *f);
 
 /*
  * queue_rescue - jobs of workers whose lease ended become failed attempts (or

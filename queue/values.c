@@ -6,8 +6,6 @@
 #include "base/encode.h"
 #include "base/timeval.h"
 
-#include <math.h>
-
 static void
 add(struct pg_args *a, const char *value, size_t length, int format)
 {
@@ -38,15 +36,6 @@ pg_int(struct pg_args *a, int64_t v)
 
 	snprintf(text, sizeof(a->number[0]), "%lld", (long long)v);
 	add(a, text, 0, 0);
-}
-
-void
-pg_real(struct pg_args *a, double v)
-{
-	char *text = a->number[a->n % PG_ARGS_MAX];
-
-	snprintf(text, sizeof(a->number[0]), "%.17g", v);
-	add(a, isfinite(v) ? text : NULL, 0, 0);
 }
 
 void

@@ -66,7 +66,6 @@ next_types(struct waker *w, struct buf *types)
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		int64_t now = time_mono_us(), wake_us = INT64_MAX;
-		struct timespec until;
 
 		for (size_t i = 0; i < w->n; i++) {
 			struct mark *m = &w->marks[i];
@@ -84,14 +83,7 @@ next_types(struct waker *w, struct buf *types)
 		}
 		if (types->n || w->stop)
 			break;
-		if (wake_us == INT64_MAX) {
-			pthread_cond_wait(&w->changed, &w->lock);
-			continue;
-		}
-		until =
-		    (struct timespec){ .tv_sec = wake_us / US_PER_S,
-				       .tv_nsec = wake_us % US_PER_S * 1000 };
-		pthread_cond_timedwait(&w->changed, &w->lock, &until);
+		time_cond_wait(&w->changed, &w->lock, wake_us);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return types->n > 0;

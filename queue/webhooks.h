@@ -69,7 +69,7 @@ queue_webhook_callback(struct queue *q, const struct queue_callback *c,
 enum queue_error MUST_CHECK queue_webhook_events(struct queue *q,
 						 const char *const *types);
 /* A delivery that failed: by the schedule of deliveries, and not before
- * after_s. LOST as queue_job_fail(). */
+ * after_s. LOST as queue_jobs_end(). */
 enum queue_error MUST_CHECK queue_webhook_retry(struct queue *q,
 						const struct queue_fence *f,
 						const char *error, int after_s);

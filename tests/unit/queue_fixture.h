@@ -318,4 +318,43 @@ fence(const struct queue_job *job, const char *worker)
 		.result = "{}", .duration = -1 \
 	}
 
+/* ---- one job ended alone ------------------------------------------------ */
+
+static inline enum queue_error
+end_one(struct queue *q, const struct queue_fence *f, enum queue_how how,
+	const char *error, const struct queue_outcome *outcome)
+{
+	struct queue_end end = {
+		.id = f->id,
+		.attempt = f->attempt,
+		.how = how,
+		.error = error,
+		.outcome = outcome,
+	};
+	enum queue_error err = queue_jobs_end(q, f->worker, &end, 1);
+
+	return err ? err : end.result;
+}
+
+static inline enum queue_error
+queue_job_complete(struct queue *q, const struct queue_fence *f,
+		   const struct queue_outcome *outcome)
+{
+	return end_one(q, f, QUEUE_COMPLETED, NULL, outcome);
+}
+
+static inline enum queue_error
+queue_job_fail(struct queue *q, const struct queue_fence *f, const char *error,
+	       bool permanent)
+{
+	return end_one(q, f, permanent ? QUEUE_FAILED_FOR_GOOD : QUEUE_FAILED,
+		       error, NULL);
+}
+
+static inline enum queue_error
+queue_job_release(struct queue *q, const struct queue_fence *f)
+{
+	return end_one(q, f, QUEUE_RELEASED, NULL, NULL);
+}
+
 #endif

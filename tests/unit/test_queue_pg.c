@@ -215,10 +215,8 @@ test_pg_time_keeps_the_sign_below_a_second(void **state)
 	(void)state;
 	pg_time(&args, -1);
 	pg_time(&args, 1700000000000001);
-	pg_real(&args, NAN);
 	assert_string_equal(args.value[0], "-0.000001");
 	assert_string_equal(args.value[1], "1700000000.000001");
-	assert_null(args.value[2]);
 }
 
 int

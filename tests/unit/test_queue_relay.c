@@ -670,6 +670,45 @@ test_queue_resync_makes_what_is_missing(void **state)
 		   " AND bucket = 'elsewhere'");
 }
 
+/* As after a migration: the same bytes have another sequence in their store.
+ */
+static void
+test_queue_resync_leaves_the_same_bytes_alone(void **state)
+{
+	struct world *w = *state;
+	struct queue_event e[2] = { created(1, "e1", KEY),
+				    created(7, "e7", KEY) };
+	struct queue_object brought = object_of(&e[0]), other;
+	const bool users = true;
+	size_t made;
+
+	assert_int_equal(relay(w, e, 1), QUEUE_OK);
+	brought.seq = 5;
+	assert_int_equal(queue_resync(w->q, &brought, &users, 1, &made),
+			 QUEUE_OK);
+	assert_int_equal(made, 0);
+	assert_string_equal(counts(w), "1 1 1");
+	/* other bytes are news, by ETag or by size */
+	other = brought;
+	other.etag = "0cc175b9c0f1b6a831c399e269772661";
+	assert_int_equal(queue_resync(w->q, &other, &users, 1, &made),
+			 QUEUE_OK);
+	assert_int_equal(made, 1);
+	other.seq = 6;
+	other.size++;
+	assert_int_equal(queue_resync(w->q, &other, &users, 1, &made),
+			 QUEUE_OK);
+	assert_int_equal(made, 1);
+	/* and what was removed in between */
+	e[1].name = "ObjectRemoved:Delete";
+	e[1].job_type = NULL;
+	assert_int_equal(relay(w, &e[1], 1), QUEUE_OK);
+	other.seq = 8;
+	assert_int_equal(queue_resync(w->q, &other, &users, 1, &made),
+			 QUEUE_OK);
+	assert_int_equal(made, 1);
+}
+
 static void
 test_queue_events_cleanup_keeps_what_is_put_aside(void **state)
 {
@@ -753,6 +792,7 @@ main(int argc, char **argv)
 		TEST_WITH_DB(
 		    test_queue_relay_removal_beside_its_creation_in_a_batch),
 		TEST_WITH_DB(test_queue_resync_makes_what_is_missing),
+		TEST_WITH_DB(test_queue_resync_leaves_the_same_bytes_alone),
 		TEST_WITH_DB(test_queue_events_cleanup_keeps_what_is_put_aside),
 		TEST_WITH_DB(test_queue_relay_status_names_what_is_put_aside),
 	};
