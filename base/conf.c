@@ -384,6 +384,13 @@ check_together(const struct conf *c, char *err)
 			 "both or neither");
 		return -1;
 	}
+	for (const char *p = c->aws_session_token; *p; p++) {
+		if (*p > ' ' && *p < 0x7f)
+			continue;
+		snprintf(err, CONF_ERROR_MAX,
+			 "AWS_SESSION_TOKEN: a blank or a line break in it");
+		return -1;
+	}
 	while (slice_cut(&urls, ',', &url)) {
 		url = slice_trim(url);
 		if (!url.n || slice_starts(url, SLICE("http://")) ||
@@ -473,17 +480,10 @@ conf_root_secret_key(const struct conf *c)
 				   : c->root_password;
 }
 
-void
-conf_s3_upstream(const struct conf *c, char out[CONF_ENDPOINT_MAX])
+const char *
+conf_session_token(const struct conf *c)
 {
-	bool china = slice_starts(slice_str(c->aws_region), SLICE("cn-"));
-
-	if (c->s3_endpoint[0])
-		snprintf(out, CONF_ENDPOINT_MAX, "%s", c->s3_endpoint);
-	else
-		snprintf(out, CONF_ENDPOINT_MAX,
-			 "https://s3.%.64s.amazonaws.com%s", c->aws_region,
-			 china ? ".cn" : "");
+	return strcmp(c->backend, "s3") == 0 ? c->aws_session_token : "";
 }
 
 struct slice

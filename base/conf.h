@@ -61,9 +61,10 @@ int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
 /* The pair that clients of this gateway sign with (docs/configuration.md). */
 const char *conf_root_access_key(const struct conf *c);
 const char *conf_root_secret_key(const struct conf *c);
-/* Base URL of the S3 that holds the objects with REELGATE_BACKEND=s3. */
+/* What goes with the AWS_ pair to another S3; "": nothing. */
+const char *conf_session_token(const struct conf *c);
+/* Room for the base URL of an S3. */
 #define CONF_ENDPOINT_MAX 512
-void conf_s3_upstream(const struct conf *c, char out[CONF_ENDPOINT_MAX]);
 /* The first of S3_PUBLIC_URL, without a slash behind; empty when unset. */
 struct slice conf_s3_public_url(const struct conf *c);
 /* Has a SIZE the value of the table, wherever it came from? */

@@ -124,6 +124,7 @@ serve_line(const struct peer *p, struct slice line, int passed, struct buf *out)
 	if (out->n)
 		(void)send_answer(p->fd, out);
 	json_wipe(request, "secret_key");
+	json_wipe(request, "session_token");
 	cJSON_Delete(request);
 	arena_release(&c.arena);
 }

@@ -38,12 +38,12 @@
  *                  dry_run, verify_only, remove_extra, restart] -> {}
  *   migrate stop   -> {}
  *   migrate status -> {"phase","running","switched","settled","pass", each
- *                  count of gateway/migrate/migrate.h, "notes":[line]}, and
- * "reason" of one that has failed Root's "created" is null. Secret keys are in
- * the answer that makes them and in no other. Peers must have the gateway's own
- * uid or be root. Each peer has a thread and one command, so a long one holds
- * up no other. Both ends: gateway/admin_*.c serve, tools/admin.c and
- * tools/cmd_backup.c ask.
+ *                  count of gateway/migrate.h, "notes":[line]}, and "reason"
+ *                  of one that has failed
+ * Root's "created" is null. Secret keys are in the answer that makes them and
+ * in no other. Peers must have the gateway's own uid or be root.
+ * Each peer has a thread and one command, so a long one holds up no other.
+ * Both ends: gateway/admin_*.c serve, tools/admin.c and tools/cmd_backup.c ask.
  */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H

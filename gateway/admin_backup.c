@@ -48,6 +48,7 @@ admin_backup(struct admin_command *c)
 		json_put_str(c->answer, "deployment", info.deployment_id);
 		json_put_str(c->answer, "epoch", info.epoch);
 	}
+	json_put_bool(c->answer, "journal", store_is_remote(c->store));
 	if (admin_answer_early(c) == 0)
 		wait_for_peer(c);
 	store_backup_end(store_journal(c->store));

@@ -21,6 +21,7 @@ admin_migrate_start(struct admin_command *c)
 		.region = json_str(r, "region"),
 		.access_key = json_str(r, "access_key"),
 		.secret_key = json_str(r, "secret_key"),
+		.session_token = json_str(r, "session_token"),
 		.addressing_style = json_str(r, "addressing_style"),
 		.ca_file = json_str(r, "ca_file"),
 		.bucket = admin_argument(c, "bucket"),
@@ -29,11 +30,13 @@ admin_migrate_start(struct admin_command *c)
 		.verify_only = json_bool(r, "verify_only", false),
 		.remove_extra = json_bool(r, "remove_extra", false),
 		.restart = json_bool(r, "restart", false),
+		.remove_source = json_bool(r, "remove_source", false),
 	};
 	int64_t rate = 0;
 
 	if (!to || !ask.endpoint || !ask.region || !ask.access_key ||
-	    !ask.secret_key || !ask.addressing_style || !ask.ca_file)
+	    !ask.secret_key || !ask.session_token || !ask.addressing_style ||
+	    !ask.ca_file)
 		return refuse(c, "where to, and all of the other S3, are "
 				 "needed");
 	if (json_int(r, "rate", &rate) && rate < 0)

@@ -72,6 +72,7 @@ admin_scrub_status(struct admin_command *c)
 	if (refused(c, store_scrub_status(store_journal(c->store), objects,
 					  &c->arena, &st)))
 		return -1;
+	json_put_bool(b, "journal", store_is_remote(c->store));
 	json_put_bool(b, "running", st.running);
 	json_put_bool(b, "in_index", st.in_index);
 	json_put_u64(b, "rate", st.rate);

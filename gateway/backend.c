@@ -5,6 +5,9 @@
 #include "gateway/backend.h"
 #include "store/s3_address.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #define MS_PER_DAY (24 * 3600 * 1000LL)
 
 static void
@@ -18,7 +21,7 @@ make_root_id(const char *of, char out[SHA256_HEX_MAX])
 }
 
 static struct store *
-open_local(const struct conf *c, char err[512])
+open_local(const struct conf *c, bool is_journal, char err[512])
 {
 	const struct store_local_conf local = {
 		.data_dir = c->data,
@@ -27,6 +30,7 @@ open_local(const struct conf *c, char err[512])
 		.min_free_bytes = c->min_free_bytes,
 		.min_free_is_default =
 		    conf_size_is_default(c, "REELGATE_MIN_FREE_BYTES"),
+		.is_journal = is_journal,
 		/* a request may read twice at once; relay, lease, sweep */
 		.max_readers = 2 * (unsigned)c->max_connections + 64,
 		.upload_age_max_ms =
@@ -56,7 +60,7 @@ backend_root_of_local(struct store *local, char out[SHA256_HEX_MAX],
 static int
 serve_local(struct backend *b, const struct conf *c, char err[512])
 {
-	b->store = open_local(c, err);
+	b->store = open_local(c, false, err);
 	return b->store ? backend_root_of_local(b->store, b->root_id, err) : -1;
 }
 
@@ -84,15 +88,22 @@ serve_s3(struct backend *b, const struct conf *c, char err[512])
 			 "S3 that holds the objects");
 		return -1;
 	}
-	conf_s3_upstream(c, endpoint);
+	if (c->s3_ca_file[0] && access(c->s3_ca_file, R_OK) != 0) {
+		snprintf(err, 512, "cannot read S3_CA_FILE %s: %s",
+			 c->s3_ca_file, strerror(errno));
+		return -1;
+	}
+	s3_address_endpoint(c->s3_endpoint, c->aws_region, endpoint,
+			    sizeof(endpoint));
 	b->signer = (struct auth_signer){
 		.access_key = slice_str(c->aws_access_key_id),
 		.secret_key = slice_str(c->aws_secret_access_key),
 		.region = slice_str(c->aws_region),
 		.service = "s3",
+		.session_token = slice_str(conf_session_token(c)),
 	};
 	make_root_id(endpoint, b->root_id);
-	s3.journal = open_local(c, err);
+	s3.journal = open_local(c, true, err);
 	if (!s3.journal)
 		return -1;
 	if (backend_root_of_local(s3.journal, before, err) == 0)

@@ -338,6 +338,7 @@ gateway_stop(struct gateway *g)
 		unlink(g->endpoints);
 	api_drain(g->api, API_DRAIN_MS);
 	http_server_drain(g->s3, DRAIN_MS);
+	store_halt(g->backend.store); /* who waits for another S3 still */
 	api_stop(g->api);
 	http_server_stop(g->s3);
 	admin_stop(g->admin);

@@ -2,7 +2,7 @@
  * A migration's two stores, its thread, and what is asked of it.
  *
  * The other S3 is opened without a journal, so copying makes no events; the
- * local store makes events that no rule can have (migrate_work.h).
+ * local store makes events that no rule can have (migrate/work.h).
  *
  * Shared state: all of it, under mu; the thread alone uses the stores.
  */
@@ -11,7 +11,9 @@
 #include "queue/sightings.h"
 #include "store/s3_address.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 struct migration {
 	struct store *served;
@@ -65,6 +67,7 @@ migration_free(struct migration *m)
 	if (!m)
 		return;
 	migration_stop(m);
+	store_halt(m->remote);
 	clear(m);
 	pthread_mutex_destroy(&m->mu);
 	free(m);
@@ -110,7 +113,8 @@ check_endpoint(const struct migration *m, const struct migration_ask *ask,
 
 	if (strcmp(m->conf->backend, "s3") != 0)
 		return 0;
-	conf_s3_upstream(m->conf, served);
+	s3_address_endpoint(m->conf->s3_endpoint, m->conf->aws_region, served,
+			    sizeof(served));
 	if (strcmp(served, ask->endpoint) == 0)
 		return 0;
 	snprintf(err, 512,
@@ -140,6 +144,8 @@ open_remote(struct migration *m, const struct migration_ask *ask, char err[512])
 		.secret_key = arena_copy(&m->texts, slice_str(ask->secret_key)),
 		.region = arena_copy(&m->texts, slice_str(ask->region)),
 		.service = "s3",
+		.session_token =
+		    arena_copy(&m->texts, slice_str(ask->session_token)),
 	};
 	m->remote = store_open_s3(&s3, err);
 	return m->remote ? 0 : -1;
@@ -183,7 +189,8 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 		.bucket = arena_copy(a, ask->bucket),
 		.prefix = arena_copy(a, ask->prefix),
 		.dry_run = ask->dry_run,
-		.verify_only = ask->verify_only,
+		.verify_only = ask->verify_only || ask->remove_source,
+		.remove_source = ask->remove_source,
 		.remove_extra = ask->remove_extra,
 		.restart = ask->restart,
 		.rate = ask->rate,
@@ -192,6 +199,26 @@ make_plan(struct migration *m, const struct migration_ask *ask)
 							       : NULL,
 		.tell_ctx = m->queue,
 	};
+}
+
+/* A migration to the local store that was completed is so no longer. */
+static int
+prepare_removal(struct migration *m, const struct migration_ask *ask,
+		const struct migrate_plan *plan, char err[512])
+{
+	const char *back;
+
+	if (!ask->to_s3 || !plan->switched || ask->bucket.n || ask->prefix.n) {
+		snprintf(err, 512,
+			 "--remove-source is about the whole local store of a "
+			 "gateway that serves the other S3");
+		return -1;
+	}
+	back = arena_printf(&m->texts, "%s/migrate.to-local", m->conf->data).p;
+	if (!m->texts.err && (unlink(back) == 0 || errno == ENOENT))
+		return 0;
+	snprintf(err, 512, "%s cannot be removed", back ? back : "a file");
+	return -1;
 }
 
 /* mu is held, nothing runs. */
@@ -205,6 +232,8 @@ begin(struct migration *m, const struct migration_ask *ask, char err[512])
 	if (check_endpoint(m, ask, err) != 0 || open_remote(m, ask, err) != 0)
 		return -1;
 	plan = make_plan(m, ask);
+	if (ask->remove_source && prepare_removal(m, ask, &plan, err) != 0)
+		return -1;
 	snprintf(err, 512, "out of memory");
 	m->run = m->texts.err ? NULL : migrate_new(&plan);
 	if (!m->run)

@@ -18,12 +18,13 @@ struct migration_ask {
 	const char *region;
 	const char *access_key;
 	const char *secret_key;
+	const char *session_token;    /* "": none */
 	const char *addressing_style; /* as S3_ADDRESSING_STYLE */
 	const char *ca_file;	      /* "": the system's */
 	struct slice bucket;	      /* empty: all */
 	struct slice prefix;
 	uint64_t rate;
-	bool dry_run, verify_only, remove_extra, restart;
+	bool dry_run, verify_only, remove_extra, restart, remove_source;
 };
 
 /* @served: what the gateway serves, by these settings; @queue: the videos of

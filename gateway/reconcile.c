@@ -42,20 +42,12 @@ struct reconciler {
 static bool
 rest_us(struct reconciler *r, int64_t us)
 {
-	struct timespec until;
+	int64_t until_us = time_mono_us() + us;
 	bool go_on;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += us / US_PER_S;
-	until.tv_nsec += (long)(us % US_PER_S) * 1000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&r->lock);
-	while (!r->stopping &&
-	       pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
-		;
+	while (!r->stopping && time_cond_wait(&r->wake, &r->lock, until_us))
+		continue;
 	go_on = !r->stopping;
 	pthread_mutex_unlock(&r->lock);
 	return go_on;

@@ -76,19 +76,11 @@ stopping(struct relay *r)
 static void
 pause_ms(struct relay *r, unsigned ms)
 {
-	struct timespec until;
+	int64_t until_us = time_mono_us() + ms * 1000ll;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&r->lock);
-	while (!r->stopping &&
-	       pthread_cond_timedwait(&r->wake, &r->lock, &until) == 0)
-		;
+	while (!r->stopping && time_cond_wait(&r->wake, &r->lock, until_us))
+		continue;
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -114,10 +114,10 @@ read_rules(struct rule_cache *c, struct slice bucket,
 		c->complained = true;
 		log_error("notification_rules",
 			  "the notification configuration of bucket %.*s "
-			  "cannot be read: %s",
+			  "cannot be read: %s; tried again",
 			  SLICE_ARG(bucket),
 			  detail.message ? detail.message
-					 : s3_error_info(err)->message);
+					 : s3_error_info(err)->code);
 	}
 	*out = rules;
 	return err;

@@ -29,15 +29,16 @@ describe(const struct sighting_conf *conf, const char *key,
 	};
 }
 
-/* By the version that was seen, where it has a name: what was put meanwhile
- * is somebody else's. The intent last, so that a failure is come back to. */
+/* The version that was seen, where it has a name, and else what has its ETag:
+ * what was put meanwhile stays. The intent last, so that a failure is come
+ * back to. */
 static void
 refuse(const struct sighting_conf *conf, const struct store_object *o,
        const char *key, struct arena *a)
 {
 	struct store_ref ref =
 	    STORE_REF(slice_str(conf->bucket), slice_str(key));
-	const struct store_cond cond = STORE_COND_NONE;
+	struct store_cond cond = STORE_COND_NONE;
 	const struct store_note note = { .principal_id = conf->account };
 	struct queue_intent intent;
 	enum s3_error err;
@@ -48,6 +49,10 @@ refuse(const struct sighting_conf *conf, const struct store_object *o,
 		return;
 	if (strcmp(o->version_id, "null") != 0)
 		ref.version_id = slice_str(o->version_id);
+	else
+		cond.if_match = arena_printf(a, "\"%s\"", o->etag);
+	if (a->err)
+		return;
 	err = store_remove(conf->store, &ref, &cond, &note, NULL);
 	log_warn("upload_too_large", "%s/%s: %" PRIu64 " bytes, %s",
 		 conf->bucket, key, o->size,

@@ -21,8 +21,8 @@ struct sighting_conf {
 	const char *deployment;
 	const char *bucket; /* the default one */
 	uint64_t max_bytes; /* of an upload */
-	bool remote;	    /* nobody saw the bytes come: see too_large */
-	struct slice account;
+	bool remote;	    /* nobody saw the bytes come: see sighting_look() */
+	struct slice account; /* that deletes what is too large */
 };
 
 enum sighting {

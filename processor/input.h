@@ -30,7 +30,8 @@ enum s3_error MUST_CHECK input_lease(struct input *in, const char *socket_path,
 /* Does a gateway listen there? */
 bool input_gateway_answers(const char *socket_path);
 /* Copies by ranged GETs into an unnamed file in dir. ENTITY_TOO_LARGE above
- * size_max; *stop non-zero ends it early with SERVICE_UNAVAILABLE. */
+ * size_max; INSUFFICIENT_STORAGE when dir cannot take it; *stop non-zero ends
+ * it early with SERVICE_UNAVAILABLE. */
 enum s3_error MUST_CHECK input_spool(struct input *in, struct store *s,
 				     const char *dir, const char *bucket,
 				     const char *key, uint64_t size_max,

@@ -8,12 +8,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #define STEP (4u << 20)
 
 static enum s3_error
-copy(struct store_read *read, int fd, uint64_t size, const _Atomic int *stop)
+no_room(const char *dir, uint64_t size)
+{
+	log_error("spool", "cannot write %" PRIu64 " bytes to %s: %s", size,
+		  dir, strerror(errno));
+	return S3_ERR_INSUFFICIENT_STORAGE;
+}
+
+static enum s3_error
+copy(struct store_read *read, int fd, const char *dir, uint64_t size,
+     const _Atomic int *stop)
 {
 	char *chunk = malloc(STEP);
 	enum s3_error err = chunk ? S3_OK : S3_ERR_INTERNAL_ERROR;
@@ -26,10 +36,10 @@ copy(struct store_read *read, int fd, uint64_t size, const _Atomic int *stop)
 			err = S3_ERR_SERVICE_UNAVAILABLE;
 		else
 			err = store_read_at(read, at, chunk, n);
-		if (err == S3_OK && io_write_all(fd, chunk, n) != 0) {
-			log_warn("spool", "cannot write: %s", strerror(errno));
-			err = S3_ERR_INSUFFICIENT_STORAGE;
-		}
+		if (err == S3_ERR_OPERATION_ABORTED) /* replaced: later */
+			err = S3_ERR_SERVICE_UNAVAILABLE;
+		if (err == S3_OK && io_write_all(fd, chunk, n) != 0)
+			err = no_room(dir, size);
 		at += n;
 	}
 	free(chunk);
@@ -65,9 +75,9 @@ input_spool(struct input *in, struct store *s, const char *dir,
 	if (err == S3_OK) {
 		in->extents = calloc(1, sizeof(*in->extents));
 		fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		err = fd < 0 || !in->extents
-			  ? S3_ERR_INTERNAL_ERROR
-			  : copy(read, fd, object.size, stop);
+		err = !in->extents ? S3_ERR_INTERNAL_ERROR
+		      : fd < 0	   ? no_room(dir, object.size)
+				   : copy(read, fd, dir, object.size, stop);
 	}
 	if (err == S3_OK) {
 		in->extents[0].fd = reopen_read_only(fd);

@@ -54,7 +54,23 @@ open_input(struct job_run *run, struct job_media *m)
 				  run->host->work_dir, run->job.bucket,
 				  run->job.s3_key, c->max_upload_bytes,
 				  &run->stop);
+	/* of this disk, not of the store's */
+	if (err == S3_ERR_INSUFFICIENT_STORAGE)
+		return job_fail(run, false, "work_directory");
 	return err == S3_OK ? 0 : job_fail_store(run, err, "input");
+}
+
+static int
+make_dir(struct job_run *run, struct job_media *m)
+{
+	snprintf(m->dir, sizeof(m->dir), "%s/%s-%d", run->host->work_dir,
+		 run->job.id, run->job.attempts);
+	if (mkdir(m->dir, 0700) == 0)
+		m->dir_fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->dir_fd >= 0)
+		return 0;
+	log_error("work_dir", "%s: %s", m->dir, strerror(errno));
+	return job_fail(run, false, "work_directory");
 }
 
 int
@@ -65,16 +81,9 @@ job_media_open(struct job_run *run, struct job_media *m)
 	frames_init(&m->frames);
 	if (!run->job.video_id || !run->job.bucket || !run->job.s3_key)
 		return job_fail(run, true, "job_without_video");
-	if (job_open_objects(run) != 0 || open_input(run, m) != 0)
+	if (job_open_objects(run) != 0 || make_dir(run, m) != 0)
 		return -1;
-	snprintf(m->dir, sizeof(m->dir), "%s/%s-%d", run->host->work_dir,
-		 run->job.id, run->job.attempts);
-	if (mkdir(m->dir, 0700) == 0)
-		m->dir_fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->dir_fd >= 0)
-		return 0;
-	log_error("work_dir", "%s: %s", m->dir, strerror(errno));
-	return job_fail(run, false, "work_directory");
+	return open_input(run, m);
 }
 
 void

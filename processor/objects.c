@@ -18,7 +18,8 @@ find_endpoint(const struct conf *c, char out[CONF_ENDPOINT_MAX])
 	if (!c->s3_endpoint[0] && strcmp(c->backend, "s3") != 0)
 		return rundir_endpoint(c->data, "S3_ENDPOINT", out,
 				       CONF_ENDPOINT_MAX);
-	conf_s3_upstream(c, out);
+	s3_address_endpoint(c->s3_endpoint, c->aws_region, out,
+			    CONF_ENDPOINT_MAX);
 	return 0;
 }
 
@@ -41,6 +42,7 @@ objects_open(struct objects *o, const struct conf *c, char err[512])
 						: conf_root_secret_key(c)),
 			.region = slice_str(c->aws_region),
 			.service = "s3",
+			.session_token = slice_str(conf_session_token(c)),
 		},
 	};
 	if (find_endpoint(c, endpoint) != 0) {
@@ -84,29 +86,19 @@ objects_close(struct objects *o)
 	o->store = NULL;
 }
 
-/* Where the bytes of a put come from. */
-struct source {
-	int fd; /* -1: memory */
-	const char *p;
-	uint64_t size;
-};
-
 static enum s3_error
-pump(struct store_put *put, const struct source *from)
+pump(struct store_put *put, int fd, uint64_t size)
 {
-	char *chunk = from->fd >= 0 ? malloc(COPY_BYTES) : NULL;
+	char *chunk = malloc(COPY_BYTES);
 	enum s3_error err = S3_OK;
 
-	if (from->fd < 0)
-		return store_put_write(put, from->p, (size_t)from->size);
 	if (!chunk)
 		return S3_ERR_INTERNAL_ERROR;
-	for (uint64_t at = 0; err == S3_OK && at < from->size;) {
-		size_t n = from->size - at < COPY_BYTES
-			       ? (size_t)(from->size - at)
-			       : COPY_BYTES;
+	for (uint64_t at = 0; err == S3_OK && at < size;) {
+		size_t n =
+		    size - at < COPY_BYTES ? (size_t)(size - at) : COPY_BYTES;
 
-		if (io_pread_all(from->fd, chunk, n, (off_t)at) != 0)
+		if (io_pread_all(fd, chunk, n, (off_t)at) != 0)
 			err = S3_ERR_INTERNAL_ERROR;
 		else
 			err = store_put_write(put, chunk, n);
@@ -117,8 +109,7 @@ pump(struct store_put *put, const struct source *from)
 }
 
 static enum s3_error
-put_once(struct objects *o, const struct store_put_req *req,
-	 const struct source *from)
+put_once(struct objects *o, const struct store_put_req *req, int fd)
 {
 	const struct store_put_final fin = { 0 };
 	struct store_put *p = NULL;
@@ -126,7 +117,7 @@ put_once(struct objects *o, const struct store_put_req *req,
 
 	if (err != S3_OK)
 		return err;
-	err = pump(p, from);
+	err = pump(p, fd, req->size);
 	if (err == S3_OK)
 		return store_put_commit(p, &fin, NULL);
 	store_put_abort(p);
@@ -134,42 +125,24 @@ put_once(struct objects *o, const struct store_put_req *req,
 }
 
 /* The store sends bytes as they come, once; here they are still there. */
-static enum s3_error
-put(struct objects *o, const char *bucket, const char *key,
-    const char *content_type, const struct source *from)
+enum s3_error
+objects_put_file(struct objects *o, const char *bucket, const char *key,
+		 const char *content_type, int fd, uint64_t size)
 {
 	const struct store_header type = { SLICE("content-type"),
 					   slice_str(content_type) };
 	const struct store_put_req req = {
 		.bucket = slice_str(bucket),
 		.key = slice_str(key),
-		.size = from->size,
+		.size = size,
 		.headers = { &type, 1 },
 		.cond = STORE_COND_NONE,
 	};
-	enum s3_error err = put_once(o, &req, from);
+	enum s3_error err = put_once(o, &req, fd);
 
 	if (err == S3_ERR_SERVICE_UNAVAILABLE || err == S3_ERR_SLOW_DOWN)
-		err = put_once(o, &req, from);
+		err = put_once(o, &req, fd);
 	return err;
-}
-
-enum s3_error
-objects_put_file(struct objects *o, const char *bucket, const char *key,
-		 const char *content_type, int fd, uint64_t size)
-{
-	const struct source from = { .fd = fd, .size = size };
-
-	return put(o, bucket, key, content_type, &from);
-}
-
-enum s3_error
-objects_put_text(struct objects *o, const char *bucket, const char *key,
-		 const char *content_type, struct slice text)
-{
-	const struct source from = { .fd = -1, .p = text.p, .size = text.n };
-
-	return put(o, bucket, key, content_type, &from);
 }
 
 enum s3_error
@@ -201,6 +174,48 @@ objects_get_text(struct objects *o, const char *bucket, const char *key,
 	return err;
 }
 
+/* Of another S3: S3_PUBLIC_URL is its name in direct mode alone, else the
+ * gateway's, to which our pair is nobody. True: the bucket is in the host. */
+static bool
+put_base(const struct conf *c, const char *endpoint, const char *region,
+	 const char *bucket, struct buf *out)
+{
+	struct slice named = strcmp(c->s3_mode, "direct") == 0
+				 ? conf_s3_public_url(c)
+				 : SLICE_EMPTY;
+	char text[CONF_ENDPOINT_MAX];
+	const struct s3_address at = { named.n ? text : endpoint, region,
+				       s3_address_style(
+					   c->s3_addressing_style) };
+
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(named));
+	return s3_address_put(&at, slice_str(bucket), out);
+}
+
+static int
+presign_there(const struct objects *o, const struct conf *c,
+	      struct auth_url *url, uint32_t expires_s, struct buf *out)
+{
+	struct auth_signer signer = o->signer;
+	int64_t now = time_now_us() + store_signed_ahead(o->store);
+	char endpoint[CONF_ENDPOINT_MAX], region[STORE_REGION_MAX];
+	struct buf base = BUF_INIT;
+	int rc = -1;
+
+	store_signed_region(o->store, slice_str(url->bucket), region);
+	signer.region = slice_str(region);
+	if (find_endpoint(c, endpoint) == 0) {
+		if (put_base(c, endpoint, region, url->bucket, &base))
+			url->bucket = NULL;
+		url->base = buf_slice(&base);
+		rc = buf_ok(&base)
+			 ? auth_presign_url(url, &signer, expires_s, now, out)
+			 : -1;
+	}
+	buf_release(&base);
+	return rc;
+}
+
 int
 objects_presign(const struct objects *o, const struct conf *c,
 		const char *bucket, const char *key, uint32_t expires_s,
@@ -213,6 +228,8 @@ objects_presign(const struct objects *o, const struct conf *c,
 				.query = SLICE_EMPTY };
 	char endpoint[CONF_ENDPOINT_MAX];
 
+	if (strcmp(c->backend, "s3") == 0)
+		return presign_there(o, c, &url, expires_s, out);
 	if (url.base.n == 0) {
 		if (find_endpoint(c, endpoint) != 0)
 			return -1;

@@ -28,16 +28,13 @@ enum s3_error MUST_CHECK objects_put_file(struct objects *o, const char *bucket,
 					  const char *key,
 					  const char *content_type, int fd,
 					  uint64_t size);
-enum s3_error MUST_CHECK objects_put_text(struct objects *o, const char *bucket,
-					  const char *key,
-					  const char *content_type,
-					  struct slice text);
 /* The whole object into out, at most out->max bytes. */
 enum s3_error MUST_CHECK objects_get_text(struct objects *o, const char *bucket,
 					  const char *key, struct buf *out);
 
 /* Appends the URL of a GET that needs no key, by the name that others know the
- * S3 by: S3_PUBLIC_URL, else as objects_open(). 0 or -1. */
+ * S3 by: S3_PUBLIC_URL, else as objects_open(). With REELGATE_BACKEND=s3 that
+ * is always the other S3, for which alone the pair is good. 0 or -1. */
 int MUST_CHECK objects_presign(const struct objects *o, const struct conf *c,
 			       const char *bucket, const char *key,
 			       uint32_t expires_s, struct buf *out);

@@ -14,13 +14,7 @@
 bool
 worker_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t us)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	us += until.tv_nsec / 1000;
-	until.tv_sec += us / US_PER_S;
-	until.tv_nsec = us % US_PER_S * 1000;
-	return pthread_cond_timedwait(c, lock, &until) == 0;
+	return time_cond_wait(c, lock, time_mono_us() + us);
 }
 
 bool

@@ -20,7 +20,7 @@
 typedef void store_progress(void *ctx, const char *what, uint64_t done,
 			    uint64_t of);
 
-/* ---- checking: local_fsck.c --------------------------------------------- */
+/* ---- checking: local/fsck.c --------------------------------------------- */
 
 struct store_finding {
 	const char *kind;    /* "record", "key", "object", "reference", ... */
@@ -61,7 +61,7 @@ struct store_fsck_result {
 int MUST_CHECK store_fsck(const struct store_fsck_conf *conf,
 			  struct store_fsck_result *out, char err[512]);
 
-/* ---- the index: local_watch.c ------------------------------------------- */
+/* ---- the index: local/watch.c ------------------------------------------- */
 
 struct store_index_status {
 	uint64_t bytes;	     /* of its file, as far as it is in use */
@@ -78,7 +78,7 @@ struct store_index_status {
 enum s3_error MUST_CHECK store_index_status(struct store *s,
 					    struct store_index_status *out);
 
-/* ---- epochs: local_epoch.c ---------------------------------------------- */
+/* ---- epochs: local/epoch.c ---------------------------------------------- */
 
 struct store_identity {
 	char deployment_id[40];
@@ -98,7 +98,7 @@ struct store_identity {
 int MUST_CHECK store_new_epoch(const char *data_dir, struct store_identity *out,
 			       char err[512]);
 
-/* ---- backup: local_backup.c, local_copies.c ----------------------------- */
+/* ---- backup: local/backup.c, local/copies.c ----------------------------- */
 
 /*
  * Of an open store: from the return of store_backup_begin to
@@ -156,7 +156,7 @@ void store_copies_close(struct store_copies *c); /* NULL is fine */
 int MUST_CHECK store_restore(const struct store_copies_conf *conf,
 			     struct store_copies_result *out, char err[512]);
 
-/* ---- scrubbing: local_scrub.c, local_scrub_state.c ---------------------- */
+/* ---- scrubbing: local/scrub.c, local/scrub_state.c ---------------------- */
 
 /*
  * One thread reads the index and then every blob in order of its id, from the

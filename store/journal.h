@@ -14,22 +14,19 @@
 
 struct journal_intent {
 	uint64_t id; /* rising with time; 0: none */
-	/* As far as it is known: etag empty when it is not. time_us is when
-	 * it was begun; seq is 0, its id is that of the event to come. */
+	/* As far as it is known: etag empty when it is not, or what the other
+	 * backend has in its place. time_us is when it was begun; seq is 0, its
+	 * id is that of the event to come. */
 	struct store_event event;
 };
 
-/* Durable before it returns. @event: bucket, key, size, ETag, names; time and
- * id are set. The slices of *out are the caller's. */
+/* Durable before it returns, in a few commits for many. @events: bucket, key,
+ * size, ETag, names; time and id are set. The slices of *out are the caller's.
+ * An error is the first: those that were written all the same have an id in
+ * @out, the others 0. */
 enum s3_error MUST_CHECK journal_intend(struct store *journal,
-					const struct store_event *event,
-					struct journal_intent *out);
-/* Many in a few commits. An error is the first: those that were written all
- * the same have an id in @out, the others 0. */
-enum s3_error MUST_CHECK journal_intend_all(struct store *journal,
-					    const struct store_event *events,
-					    size_t n,
-					    struct journal_intent *out);
+					const struct store_event *events,
+					size_t n, struct journal_intent *out);
 /*
  * journal_settle - the intent ends: as the event @event (its seq into *seq),
  * or as nothing when that is NULL. S3_OK with *seq 0 for an intent that was

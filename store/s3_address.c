@@ -6,6 +6,8 @@
  */
 #include "store/s3_address.h"
 
+#define AWS SLICE(".amazonaws.com")
+
 static const char *const schemes[] = { "https://", "http://" };
 
 /* The host of the endpoint; empty when it is no plain URL. */
@@ -47,7 +49,7 @@ s3_address_problem(const struct s3_address *at)
 static bool
 is_aws(struct slice host)
 {
-	return slice_ends(host, SLICE(".amazonaws.com")) ||
+	return slice_ends(host, AWS) ||
 	       slice_ends(host, SLICE(".amazonaws.com.cn"));
 }
 
@@ -60,6 +62,45 @@ put_aws_host(struct buf *out, const char *region)
 		   slice_starts(slice_str(region), SLICE("cn-")) ? ".cn" : "");
 }
 
+void
+s3_address_endpoint(const char *named, const char *region, char *out,
+		    size_t size)
+{
+	struct buf host = BUF_INIT;
+
+	put_aws_host(&host, region);
+	snprintf(out, size, "%s%s", *named ? "" : "https://",
+		 *named		 ? named
+		 : buf_ok(&host) ? host.p
+				 : "");
+	buf_release(&host);
+}
+
+/* "s3.amazonaws.com" or "s3.<region>.amazonaws.com[.cn]", but not endpoints of
+ * a VPC and the like. */
+bool
+s3_address_is_regional(const char *endpoint)
+{
+	const struct slice before = SLICE("https://s3."),
+			   url = slice_str(endpoint);
+	ptrdiff_t at = slice_find(url, AWS);
+	struct slice tail;
+
+	if (url.n == 0)
+		return true;
+	if (at < 0 || !slice_starts(url, slice_head(before, before.n - 1)))
+		return false;
+	tail = slice_from(url, (size_t)at + AWS.n);
+	if (slice_starts(tail, SLICE(".cn")))
+		tail = slice_from(tail, 3);
+	if (tail.n && !slice_eq_str(tail, "/"))
+		return false;
+	return (size_t)at + 1 == before.n ||
+	       slice_chr(
+		   slice_head(slice_from(url, before.n), (size_t)at - before.n),
+		   '.') < 0;
+}
+
 bool
 s3_address_put(const struct s3_address *at, struct slice bucket,
 	       struct buf *out)
@@ -67,22 +108,25 @@ s3_address_put(const struct s3_address *at, struct slice bucket,
 	struct slice endpoint = slice_str(at->endpoint);
 	struct slice host = endpoint_host(endpoint);
 	bool aws = endpoint.n == 0 || is_aws(host);
+	/* of another region AWS has another host */
+	bool made = endpoint.n == 0 ||
+		    (*at->region && s3_address_is_regional(at->endpoint));
 	bool in_host = at->style == STORE_S3_STYLE_HOST ||
 		       (at->style == STORE_S3_STYLE_AUTO && aws);
 
 	if (s3_address_problem(at))
 		return false;
 	in_host = in_host && bucket.n && slice_chr(bucket, '.') < 0;
-	buf_put(out, endpoint.n
-			 ? slice_head(endpoint, (size_t)(host.p - endpoint.p))
-			 : SLICE("https://"));
+	buf_put(out, made
+			 ? SLICE("https://")
+			 : slice_head(endpoint, (size_t)(host.p - endpoint.p)));
 	if (in_host) {
 		buf_put(out, bucket);
 		buf_putc(out, '.');
 	}
-	if (endpoint.n)
-		buf_put(out, host);
-	else
+	if (made)
 		put_aws_host(out, at->region);
+	else
+		buf_put(out, host);
 	return in_host;
 }

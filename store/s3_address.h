@@ -10,12 +10,23 @@
 
 struct s3_address {
 	const char *endpoint; /* scheme://host[:port][/]; "": AWS's */
-	const char *region;   /* "": us-east-1 */
+	/* "": as the endpoint has it, else us-east-1. The host of an endpoint
+	 * that stands for AWS in general is made of it. */
+	const char *region;
 	enum store_s3_style style;
 };
 
 /* "path", "virtual", or what leaves it to us. */
 enum store_s3_style s3_address_style(const char *word);
+/*
+ * s3_address_endpoint - where an S3 is by its settings: as it was named, or AWS
+ * in that region. The text is one and the same for one S3, so that it can be
+ * compared. Cut short where @size is too small.
+ */
+void s3_address_endpoint(const char *named, const char *region, char *out,
+			 size_t size);
+/* It stands for AWS in general: another region has another one. */
+bool s3_address_is_regional(const char *endpoint);
 /* Of the settings: NULL, or what is wrong with the endpoint. */
 const char *s3_address_problem(const struct s3_address *at);
 /*

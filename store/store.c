@@ -539,6 +539,13 @@ store_info(struct store *s, struct store_info *out)
 }
 
 void
+store_halt(struct store *s)
+{
+	if (s && s->ops->halt)
+		s->ops->halt(s);
+}
+
+void
 store_close(struct store *s)
 {
 	if (s)

@@ -157,6 +157,12 @@ struct store_event {
 	struct slice request_id;
 };
 
+/* Of a put's bytes, as their sender says before they come. */
+struct store_digests {
+	const uint8_t *checksum; /* of the checksum_alg beside; NULL: behind */
+	const uint8_t *sha256;	 /* signed for all of them; NULL: not */
+};
+
 struct store_put_req {
 	struct slice bucket;
 	struct slice key;
@@ -166,14 +172,16 @@ struct store_put_req {
 	/* enum hash_alg of the checksum that the commit will bring, 0: not
 	 * known. A remote backend announces it before the bytes. */
 	uint16_t checksum_alg;
-	struct slice storage_class; /* empty: STANDARD */
+	const struct store_digests *digests; /* NULL: none are known yet */
+	struct slice storage_class;	     /* empty: STANDARD */
 	struct store_headers headers;
 	struct store_headers tags;
 	struct store_cond cond; /* checked now and again inside the commit */
 };
 
 struct store_put_final {
-	struct slice etag;     /* hex MD5 of the bytes */
+	struct slice etag;     /* hex MD5 of the bytes; may be empty where
+				  store_put_needs_md5() says so */
 	uint16_t checksum_alg; /* enum hash_alg, 0: none */
 	uint8_t checksum[32];
 	struct store_note note;
@@ -324,6 +332,7 @@ struct store_part_ref {
 	uint32_t number; /* 1..STORE_PARTS_MAX */
 	/* Of a part to be put: as in store_put_req, the upload's or none. */
 	uint16_t checksum_alg;
+	const struct store_digests *digests;
 };
 
 /* A part, of an upload or of the object it became (then the numbers are
@@ -552,6 +561,7 @@ struct store_ops {
 				     int timeout_ms);
 	enum s3_error (*events_ack)(struct store *, uint64_t seq);
 	enum s3_error (*info)(struct store *, struct store_info *out);
+	void (*halt)(struct store *); /* NULL: nothing is waited for */
 	void (*close)(struct store *);
 };
 
@@ -565,6 +575,8 @@ struct store_put {
 	uint64_t size; /* announced, UINT64_MAX when unknown */
 	uint64_t size_max;
 	uint64_t written; /* bytes accepted so far */
+	bool without_md5;
+	bool compares_sha256;
 };
 struct store_read {
 	struct store *store;
@@ -578,7 +590,8 @@ struct store_local_conf {
 	uint64_t map_size;	  /* bytes of address space */
 	uint64_t min_free_bytes;  /* the soft mark; the hard one is a quarter */
 	bool min_free_is_default; /* then at most 5 % of the file system */
-	unsigned max_readers;	  /* LMDB reader slots; 0: 1024 */
+	bool is_journal; /* of another S3: what it says about room is other */
+	unsigned max_readers;	    /* LMDB reader slots; 0: 1024 */
 	int64_t upload_age_max_ms;  /* older uploads are aborted; 0: never */
 	uint64_t scrub_bytes_per_s; /* of the passes that begin by themselves;
 				       0: none do (care.h) */
@@ -636,6 +649,18 @@ struct store *store_journal(struct store *s);
 /* The bytes lie at another endpoint, which copies them itself and computes
  * what a copy's digests are: those of a request need not be there. */
 bool store_is_remote(const struct store *s);
+/* The region that requests about a bucket are signed for: the one that the
+ * endpoint told, else that of the settings. Nothing is asked; "" of a local
+ * store. */
+#define STORE_REGION_MAX 64 /* with its NUL */
+void store_signed_region(struct store *s, struct slice bucket,
+			 char out[STORE_REGION_MAX]);
+/* How far ahead of this machine's clock they are signed, where those two
+ * differ much; microseconds. */
+int64_t store_signed_ahead(struct store *s);
+/* Ends all waiting for another S3: calls under way fail soon, later ones at
+ * once. For those that a store_close() has to come behind. NULL is fine. */
+void store_halt(struct store *s);
 /* Ends all work and closes; NULL is fine. No put or read may be open. */
 void store_close(struct store *s);
 
@@ -709,6 +734,19 @@ enum s3_error MUST_CHECK store_put_commit(struct store_put *put,
 					  const struct store_put_final *fin,
 					  struct store_object *out);
 void store_put_abort(struct store_put *put); /* NULL is fine */
+/* What the caller need not do, since a remote backend does without, or leaves
+ * it to the other S3: the MD5 for the commit; the SHA-256 that was announced,
+ * of which the commit answers X_AMZ_CONTENT_SHA256_MISMATCH. */
+static inline bool
+store_put_needs_md5(const struct store_put *put)
+{
+	return !put->without_md5;
+}
+static inline bool
+store_put_compares_sha256(const struct store_put *put)
+{
+	return put->compares_sha256;
+}
 
 /*
  * store_get - a version's record and, when @read is not NULL, its bytes.
@@ -735,7 +773,9 @@ enum s3_error MUST_CHECK store_get_parts(struct store *s,
 /* What will be read, so that a remote backend asks for these bytes in one
  * request; nothing is waited for. */
 void store_read_want(struct store_read *r, uint64_t offset, uint64_t n);
-/* Exactly n bytes at offset, as they were written, else INTERNAL_ERROR. */
+/* Exactly n bytes at offset, as they were written, else INTERNAL_ERROR.
+ * OPERATION_ABORTED where a remote store has another object by now, or none:
+ * who looks again sees which. So does store_read_verify(). */
 enum s3_error MUST_CHECK store_read_at(struct store_read *r, uint64_t offset,
 				       void *p, size_t n);
 /*
@@ -884,6 +924,8 @@ enum s3_error MUST_CHECK store_info(struct store *s, struct store_info *out);
 
 /* ---- shared by backends and gateway ----------------------------------- */
 
+/* The whole <Tagging> document (PutObjectTagging, PutBucketTagging). */
+void store_put_tagging(struct buf *xml, const struct store_headers *tags);
 /* Evaluates @c against the current object (NULL: none) as RFC 9110 §13.2.2
  * orders it. @is_read: GET/HEAD (NOT_MODIFIED possible). */
 enum s3_error store_cond_check(const struct store_cond *c,

@@ -7,6 +7,7 @@
 #include "base/ini.h"
 #include "base/json_write.h"
 #include "base/timeval.h"
+#include "store/s3_address.h"
 #include "tools/admin.h"
 #include "tools/command.h"
 
@@ -21,7 +22,8 @@ struct move {
 	char data[PATH_MAX];
 	struct conf conf; /* of the other S3 */
 	const char *from, *to, *settings, *bucket, *prefix, *rate;
-	bool dry_run, verify_only, remove_extra, restart, status, stop;
+	bool dry_run, verify_only, remove_extra, remove_source, restart, status,
+	    stop;
 };
 
 /* ---- asking -------------------------------------------------------------- */
@@ -51,7 +53,8 @@ start(const struct move *m, uint64_t rate)
 	cJSON *doc;
 	int status;
 
-	conf_s3_upstream(&m->conf, endpoint);
+	s3_address_endpoint(m->conf.s3_endpoint, m->conf.aws_region, endpoint,
+			    sizeof(endpoint));
 	json_open_object(&line, NULL);
 	json_put_str(&line, "command", "migrate start");
 	json_put_str(&line, "to", m->to);
@@ -59,6 +62,7 @@ start(const struct move *m, uint64_t rate)
 	json_put_str(&line, "region", m->conf.aws_region);
 	json_put_str(&line, "access_key", m->conf.aws_access_key_id);
 	json_put_str(&line, "secret_key", m->conf.aws_secret_access_key);
+	json_put_str(&line, "session_token", m->conf.aws_session_token);
 	json_put_str(&line, "addressing_style", m->conf.s3_addressing_style);
 	json_put_str(&line, "ca_file", m->conf.s3_ca_file);
 	json_put_str(&line, "bucket", m->bucket ? m->bucket : "");
@@ -67,6 +71,7 @@ start(const struct move *m, uint64_t rate)
 	json_put_bool(&line, "dry_run", m->dry_run);
 	json_put_bool(&line, "verify_only", m->verify_only);
 	json_put_bool(&line, "remove_extra", m->remove_extra);
+	json_put_bool(&line, "remove_source", m->remove_source);
 	json_put_bool(&line, "restart", m->restart);
 	status = ask(m, &line, &doc);
 	cJSON_Delete(doc);
@@ -159,6 +164,11 @@ end_of_verify(const cJSON *doc)
 	       number(doc, "compared"), number(doc, "different"),
 	       number(doc, "missing"), number(doc, "extra"),
 	       number(doc, "failed"));
+	if (number(doc, "freed"))
+		printf("%lld of them, with %lld bytes, were deleted from the "
+		       "local store: the disk has the room within 15 "
+		       "minutes\n",
+		       number(doc, "freed"), number(doc, "freed_bytes"));
 	return bad ? EXIT_FAILURE : EX_OK;
 }
 
@@ -237,9 +247,9 @@ end(const struct move *m, const cJSON *doc)
 		return complain(EX_TEMPFAIL,
 				"the gateway was started anew meanwhile: run "
 				"this again, it goes on where it was");
-	return m->verify_only ? end_of_verify(doc)
-	       : m->dry_run   ? end_of_dry_run(doc)
-			      : end_of_copy(m, doc);
+	return m->verify_only || m->remove_source ? end_of_verify(doc)
+	       : m->dry_run			  ? end_of_dry_run(doc)
+						  : end_of_copy(m, doc);
 }
 
 static int
@@ -313,12 +323,12 @@ read_settings(struct move *m)
 {
 	static const struct {
 		const char *name, *fallback;
-	} names[] = { { "AWS_ACCESS_KEY_ID", "" },
-		      { "AWS_SECRET_ACCESS_KEY", "" },
-		      { "AWS_REGION", "us-east-1" },
-		      { "S3_ENDPOINT", "" },
-		      { "S3_ADDRESSING_STYLE", "auto" },
-		      { "S3_CA_FILE", "" } };
+	} names[] = {
+		{ "AWS_ACCESS_KEY_ID", "" }, { "AWS_SECRET_ACCESS_KEY", "" },
+		{ "AWS_SESSION_TOKEN", "" }, { "AWS_REGION", "us-east-1" },
+		{ "S3_ENDPOINT", "" },	     { "S3_ADDRESSING_STYLE", "auto" },
+		{ "S3_CA_FILE", "" }
+	};
 	struct row r = { .conf = &m->conf };
 	char err[CONF_ERROR_MAX] = "";
 	int rc = 0;
@@ -414,6 +424,9 @@ cmd_admin_migrate(int argc, char **argv)
 		  "read both sides and compare" },
 		{ "--remove-extra", NULL, NULL, &m.remove_extra,
 		  "delete keys at the target that the source has not" },
+		{ "--remove-source", NULL, NULL, &m.remove_source,
+		  "after the switch to s3: compare as --verify-only does, and "
+		  "delete from the local store what is equal there" },
 		{ "--restart", NULL, NULL, &m.restart,
 		  "look at everything again" },
 		{ "--status", NULL, NULL, &m.status, "how far it is" },

@@ -35,13 +35,15 @@ parse_s3_url(const char *text, struct wish *w)
 	return slice_cut(&w->key, '/', &w->bucket) && w->bucket.n ? 0 : -1;
 }
 
-/* What the URL begins with: the public name, else where the gateway listens. */
+/* What the URL begins with: the public name, else where the gateway listens. In
+ * direct mode the public name is the other S3's, to which root is nobody. */
 static void
 endpoint(const struct conf *c, char *out, size_t size)
 {
 	struct slice all = slice_str(c->s3_public_url), first;
 
-	if (slice_cut(&all, ',', &first) && first.n)
+	if (strcmp(c->s3_mode, "direct") != 0 && slice_cut(&all, ',', &first) &&
+	    first.n)
 		snprintf(out, size, "%.*s", SLICE_ARG(slice_trim(first)));
 	else if (rundir_endpoint(c->data, "S3_ENDPOINT", out, size) != 0)
 		snprintf(out, size, "http://%s", c->s3_listen);

@@ -9,6 +9,7 @@
 #include "gateway/api/call.h"
 #include "base/log.h"
 #include "gateway/api/cors.h"
+#include "store/s3_address.h"
 
 #define ARENA_MAX (16u << 20)
 
@@ -247,9 +248,12 @@ fill_signer(struct api *api, const struct conf *c)
 		.secret_key = slice_str(api->direct ? c->aws_secret_access_key
 						    : conf_root_secret_key(c)),
 		.region = slice_str(c->aws_region),
-		.service = "s3"
+		.service = "s3",
+		.session_token =
+		    slice_str(api->direct ? conf_session_token(c) : ""),
 	};
-	conf_s3_upstream(c, api->direct_to);
+	s3_address_endpoint(c->s3_endpoint, c->aws_region, api->direct_to,
+			    sizeof(api->direct_to));
 }
 
 static void

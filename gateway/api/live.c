@@ -81,13 +81,11 @@ live_change_all(struct live *l)
 bool
 live_wait(struct live *l, const char *id, uint64_t seen, int64_t until_us)
 {
-	const struct timespec until = { .tv_sec = until_us / US_PER_S,
-					.tv_nsec = until_us % US_PER_S * 1000 };
 	struct count *c = &l->counts[place_of(id)];
 
 	pthread_mutex_lock(&c->mu);
 	while (atomic_load(&c->changes) == seen && !atomic_load(&l->draining) &&
-	       pthread_cond_timedwait(&c->changed, &c->mu, &until) == 0)
+	       time_cond_wait(&c->changed, &c->mu, until_us))
 		;
 	pthread_mutex_unlock(&c->mu);
 	return !atomic_load(&l->draining);

@@ -66,14 +66,18 @@ take_object(struct api_call *c, const char *key)
 	return outcomes[s];
 }
 
+/* @later: an event before it met a store or a database that is away. Asking
+ * takes a minute then, so it is asked for no more of them. */
 static struct outcome
-take(struct api_call *c, const struct posted_event *e)
+take(struct api_call *c, const struct posted_event *e, bool later)
 {
 	switch (e->kind) {
 	case POSTED_CREATED:
 	case POSTED_REMOVED:
 		if (strcmp(e->bucket, c->api->conf.conf->aws_s3_bucket) != 0)
 			return (struct outcome){ "ignored", "another bucket" };
+		if (later)
+			return (struct outcome){ "later", "as one before it" };
 		return take_object(c, e->key);
 	case POSTED_OTHER:
 		return (struct outcome){ "ignored", "another kind of event" };
@@ -118,7 +122,7 @@ api_s3_events(struct api_call *c)
 	json_open_object(&b, NULL);
 	json_open_array(&b, "events");
 	for (size_t i = 0; i < posted.n; i++) {
-		struct outcome o = take(c, &posted.events[i]);
+		struct outcome o = take(c, &posted.events[i], later);
 
 		later = later || !strcmp(o.word, "later");
 		put_outcome(&b, &posted.events[i], &o);

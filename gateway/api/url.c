@@ -64,12 +64,13 @@ put_base(const struct api_call *c, struct buf *out)
 
 /* Where the other S3 has the bucket; true: in the host. */
 static bool
-put_direct_base(const struct api_call *c, const char *bucket, struct buf *out)
+put_direct_base(const struct api_call *c, const char *bucket,
+		const char *region, struct buf *out)
 {
 	const struct conf *conf = c->api->conf.conf;
 	char named[CONF_ENDPOINT_MAX];
 	struct s3_address at = { .endpoint = c->api->direct_to,
-				 .region = conf->aws_region,
+				 .region = region,
 				 .style = s3_address_style(
 				     conf->s3_addressing_style) };
 
@@ -89,16 +90,24 @@ api_presign(struct api_call *c, const struct api_presign *p, struct buf *out)
 				.query = p->query,
 				.headers = p->headers,
 				.n_headers = p->n_headers };
+	struct auth_signer signer = c->api->signer;
+	char region[STORE_REGION_MAX];
+	int64_t now = p->now_us;
 	struct buf base = BUF_INIT;
 
-	if (!c->api->direct)
+	if (c->api->direct) {
+		store_signed_region(c->api->conf.store, slice_str(p->bucket),
+				    region);
+		signer.region = slice_str(region);
+		now += store_signed_ahead(c->api->conf.store);
+		if (put_direct_base(c, p->bucket, region, &base))
+			url.bucket = NULL;
+	} else {
 		put_base(c, &base);
-	else if (put_direct_base(c, p->bucket, &base))
-		url.bucket = NULL;
+	}
 	url.base = buf_slice(&base);
 	if (!buf_ok(&base) ||
-	    auth_presign_url(&url, &c->api->signer, p->expires_s, p->now_us,
-			     out) != 0)
+	    auth_presign_url(&url, &signer, p->expires_s, now, out) != 0)
 		out->err = true;
 	buf_release(&base);
 }

@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SOURCE_BLOCK 65536
+#define SOURCE_BLOCK (256u << 10)
+#define STREAM_BLOCK (64u << 10)
 #define RAW_TIMEOUT_MS 5000
 
 void
@@ -217,6 +218,15 @@ read_stream(void *cls, uint64_t pos, char *p, size_t max)
 	return n;
 }
 
+/* Each is one read of the source and one write to the client. */
+static size_t
+source_block(const struct answer *a)
+{
+	if (a->n == 0 || a->source.read == read_nothing)
+		return 1; /* which the daemon wants to have */
+	return a->n < SOURCE_BLOCK ? (size_t)a->n : SOURCE_BLOCK;
+}
+
 static struct MHD_Response *
 make_response(struct http_exchange *x)
 {
@@ -231,11 +241,11 @@ make_response(struct http_exchange *x)
 			a->fd = -1; /* the daemon closes it */
 		return r;
 	case ANSWER_SOURCE:
-		return MHD_create_response_from_callback(a->n, SOURCE_BLOCK,
+		return MHD_create_response_from_callback(a->n, source_block(a),
 							 read_source, a, NULL);
 	case ANSWER_STREAM:
 		return MHD_create_response_from_callback(
-		    MHD_SIZE_UNKNOWN, SOURCE_BLOCK, read_stream, x, NULL);
+		    MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
 	default:
 		/* They live until the exchange ends. */
 		return MHD_create_response_from_buffer(

@@ -135,15 +135,11 @@ static void *
 sweep_run(void *arg)
 {
 	struct sweeper *s = arg;
-	struct timespec until;
-	int64_t next;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping) {
-		next = time_mono_us() + s->limits.tick_ms * 1000LL;
-		until = (struct timespec){ next / US_PER_S,
-					   next % US_PER_S * 1000 };
-		pthread_cond_timedwait(&s->stop, &s->lock, &until);
+		time_cond_wait(&s->stop, &s->lock,
+			       time_mono_us() + s->limits.tick_ms * 1000LL);
 		sweep(s);
 		if (sweep_crowded(s))
 			shut_idle(s, s->limits.tick_ms);

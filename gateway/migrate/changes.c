@@ -10,6 +10,7 @@
  */
 #include "gateway/migrate/work.h"
 #include "base/hash.h"
+#include "store/journal.h"
 
 #define PAGE_BYTES_MAX (16u << 20)
 #define ROOM_MAX ((size_t)1 << 26) /* entries: 1 GiB */
@@ -30,6 +31,7 @@ struct changes {
 	uint64_t after, upto;
 	int64_t keys;
 	bool lost;
+	struct slice bucket, key; /* that is looked for */
 };
 
 /* ---- the table ----------------------------------------------------------- */
@@ -185,6 +187,54 @@ bring_last(struct changes *c, const struct store_event *e)
 	return true;
 }
 
+/* ---- meanwhile ----------------------------------------------------------- */
+
+/* false, which ends the reading: this is it. */
+static bool
+is_another(struct changes *c, const struct store_event *e)
+{
+	return !slice_eq(e->bucket, c->bucket) || !slice_eq(e->key, c->key);
+}
+
+/* Changes under way in another S3, whose events are to come. */
+static bool
+no_intent(struct changes *c)
+{
+	struct journal_intent *v;
+	uint64_t at = 0;
+	size_t n = MIGRATE_PAGE;
+	bool ok = true;
+
+	while (ok && n == MIGRATE_PAGE) {
+		struct arena a;
+
+		arena_init(&a, PAGE_BYTES_MAX);
+		ok = journal_intents(c->m->plan.outbox, at, MIGRATE_PAGE, &a,
+				     &v, &n) == S3_OK;
+		for (size_t i = 0; ok && i < n; i++) {
+			at = v[i].id;
+			ok = is_another(c, &v[i].event);
+		}
+		arena_release(&a);
+	}
+	return ok;
+}
+
+/* An intent becomes an event, so intents are looked at first. */
+bool
+migrate_is_touched(struct migrate *m, struct slice bucket, struct slice key)
+{
+	struct changes c = {
+		.m = m, .after = m->upto, .bucket = bucket, .key = key
+	};
+	struct store_info info;
+
+	if (!no_intent(&c) || store_info(m->plan.outbox, &info) != S3_OK)
+		return true;
+	c.upto = info.last_seq;
+	return !each_event(&c, is_another) || migrate_stopped(m);
+}
+
 /* ---- one pass ------------------------------------------------------------ */
 
 bool
@@ -207,9 +257,12 @@ migrate_changes(struct migrate *m)
 
 	if (!migrate_outbox(m, &info))
 		return 0;
-	c.upto = info.last_seq;
+	c.upto = m->upto = info.last_seq;
 	if (strcmp(info.epoch, m->cursor.epoch) != 0 || c.upto < c.after)
 		return -1;
+	/* read after upto: whose event is looked at, its bucket is known */
+	if (!migrate_buckets_read(m) || !migrate_buckets_make(m, false))
+		return 0;
 	if (!each_event(&c, note_last) || !each_event(&c, bring_last))
 		if (!c.lost && !migrate_stopped(m))
 			migrate_fail(m, "the outbox cannot be read");

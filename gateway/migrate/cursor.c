@@ -150,6 +150,23 @@ migrate_cursor_save(struct migrate *m)
 			     m->plan.cursor, strerror(errno));
 }
 
+bool
+migrate_cursor_exists(const struct migrate *m)
+{
+	return m->plan.cursor && access(m->plan.cursor, F_OK) == 0;
+}
+
+bool
+migrate_cursor_drop(struct migrate *m)
+{
+	m->cursor = (struct migrate_cursor){ .seq = 0 };
+	if (!m->plan.cursor || unlink(m->plan.cursor) == 0 || errno == ENOENT)
+		return true;
+	migrate_fail(m, "the file %s cannot be removed: %s", m->plan.cursor,
+		     strerror(errno));
+	return false;
+}
+
 /* ---- uploads ------------------------------------------------------------- */
 
 struct migrate_upload *

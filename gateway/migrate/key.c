@@ -39,28 +39,44 @@ bring_tags(struct migrate *m, const struct store_ref *ref,
 	return err;
 }
 
-/* ---- without versions ---------------------------------------------------- */
+/* ---- beside clients ------------------------------------------------------ */
 
-/* Nobody else writes the target before it is served. After that a change of
- * the moment wins. */
+/*
+ * Nobody else writes the target before it is served. After that a change of
+ * the moment wins: one that came before the target was looked at is in the
+ * outbox, for a later one there is a condition. @etag: of what is there; NULL:
+ * nothing.
+ */
 static struct store_cond
-guard(const struct migrate *m, const struct store_object *target)
+guard(const struct migrate *m, const char *etag)
 {
 	struct store_cond c = STORE_COND_NONE;
 
-	if (m->plan.switched && target)
-		c.if_match = slice_str(target->etag);
+	if (m->plan.switched && etag)
+		c.if_match = slice_str(etag);
 	else if (m->plan.switched)
 		c.if_none_match = SLICE("*");
 	return c;
 }
+
+/* PRECONDITION_FAILED: it is a client's by now. After the look at the target.
+ */
+static enum s3_error
+check_untouched(struct migrate *m, struct slice bucket, struct slice key)
+{
+	return m->plan.switched && migrate_is_touched(m, bucket, key)
+		   ? S3_ERR_PRECONDITION_FAILED
+		   : S3_OK;
+}
+
+/* ---- without versions ---------------------------------------------------- */
 
 static enum s3_error
 bring_present(struct migrate *m, const struct store_ref *ref,
 	      enum migrate_how how, const struct store_object *source,
 	      const struct store_object *target)
 {
-	const struct store_cond cond = guard(m, target);
+	const struct store_cond cond = guard(m, target ? target->etag : NULL);
 	bool same = target && source->size == target->size &&
 		    strcmp(source->etag, target->etag) == 0;
 
@@ -89,11 +105,13 @@ bring_current(struct migrate *m, const struct store_ref *ref,
 	at_target = store_get(m->plan.to, ref, NULL, &a, &target, NULL);
 	if (at_target != S3_OK && !is_absent(at_target)) {
 		err = at_target;
+	} else if (check_untouched(m, ref->bucket, ref->key) != S3_OK) {
+		err = S3_ERR_PRECONDITION_FAILED;
 	} else if (err == S3_OK) {
 		err = bring_present(m, ref, how, &source,
 				    at_target == S3_OK ? &target : NULL);
 	} else if (is_absent(err) && at_target == S3_OK) {
-		cond = guard(m, &target);
+		cond = guard(m, target.etag);
 		err = remove_version(m, ref, &cond);
 	} else if (is_absent(err)) {
 		err = S3_OK;
@@ -118,14 +136,13 @@ common(const struct lineage *s, const struct lineage *t)
 
 static enum s3_error
 bring_version(struct migrate *m, struct slice bucket, struct slice key,
-	      const struct migrate_version *v)
+	      const struct migrate_version *v, const struct store_cond *cond)
 {
 	const struct store_note note = migrate_note_of(MIGRATE_EVENT_REMOVE);
-	const struct store_cond none = STORE_COND_NONE;
 	enum s3_error err;
 
 	if (!v->is_marker)
-		return migrate_copy(m, bucket, key, slice_str(v->id), &none);
+		return migrate_copy(m, bucket, key, slice_str(v->id), cond);
 	err = store_remove(m->plan.to, &STORE_REF(bucket, key), NULL, &note,
 			   NULL);
 	if (err == S3_OK) {
@@ -165,8 +182,13 @@ bring_versions(struct migrate *m, struct slice bucket, struct slice key,
 {
 	const struct store_cond none = STORE_COND_NONE;
 	size_t n = common(s, t);
-	enum s3_error err = S3_OK;
+	bool has_newest = n && !t->v[t->n - n].is_marker;
+	struct store_cond cond =
+	    guard(m, has_newest ? t->v[t->n - n].etag : NULL);
+	enum s3_error err = check_untouched(m, bucket, key);
 
+	if (err != S3_OK)
+		return err;
 	migrate_add(m, MIGRATE_same, n);
 	for (size_t i = 0; how == MIGRATE_EVEN_HEADERS && err == S3_OK && i < n;
 	     i++)
@@ -178,8 +200,12 @@ bring_versions(struct migrate *m, struct slice bucket, struct slice key,
 
 		err = remove_version(m, &ref, &none);
 	}
-	for (size_t i = s->n - n; err == S3_OK && i-- > 0;)
-		err = bring_version(m, bucket, key, &s->v[i]);
+	for (size_t i = s->n - n; err == S3_OK && i-- > 0;) {
+		err = bring_version(m, bucket, key, &s->v[i], &cond);
+		cond = none; /* the ETag may have become another */
+		if (err == S3_OK && i)
+			err = check_untouched(m, bucket, key);
+	}
 	return err;
 }
 
@@ -187,7 +213,8 @@ bring_versions(struct migrate *m, struct slice bucket, struct slice key,
 
 static enum s3_error
 compare_one(struct migrate *m, const struct migrate_bucket *b, struct slice key,
-	    const struct migrate_version *s, const struct migrate_version *t)
+	    const struct migrate_version *s, const struct migrate_version *t,
+	    size_t *equal)
 {
 	bool current = b->versioning == STORE_UNVERSIONED;
 	bool same = s->is_marker == t->is_marker;
@@ -202,7 +229,30 @@ compare_one(struct migrate *m, const struct migrate_bucket *b, struct slice key,
 			     "different at the target: a delete marker");
 	if (err == S3_OK)
 		migrate_add(m, same ? MIGRATE_compared : MIGRATE_different, 1);
+	*equal += err == S3_OK && same;
 	migrate_add(m, MIGRATE_objects, 1);
+	return err;
+}
+
+/* From the newest on, so that what is left when this is interrupted is still
+ * the oldest of what the target has. */
+static enum s3_error
+free_source(struct migrate *m, const struct migrate_bucket *b, struct slice key,
+	    const struct lineage *s)
+{
+	const struct store_note note = migrate_note_of(MIGRATE_EVENT_REMOVE);
+	enum s3_error err = S3_OK;
+
+	for (size_t i = 0; err == S3_OK && i < s->n; i++) {
+		const struct store_ref ref = { b->name, key,
+					       slice_str(s->v[i].id) };
+
+		err = store_remove(m->plan.from, &ref, NULL, &note, NULL);
+		if (err != S3_OK)
+			break;
+		migrate_add(m, MIGRATE_freed, 1);
+		migrate_add(m, MIGRATE_freed_bytes, s->v[i].size);
+	}
 	return err;
 }
 
@@ -213,11 +263,12 @@ compare_key(struct migrate *m, const struct migrate_bucket *b, struct slice key,
 {
 	bool all = b->versioning != STORE_UNVERSIONED;
 	size_t n = all ? s->n : s->n > 0, of = all ? t->n : t->n > 0;
+	size_t equal = 0;
 	enum s3_error err = S3_OK;
 
 	for (size_t i = 0; err == S3_OK && i < n && i < of; i++)
-		err =
-		    compare_one(m, b, key, &s->v[n - 1 - i], &t->v[of - 1 - i]);
+		err = compare_one(m, b, key, &s->v[n - 1 - i],
+				  &t->v[of - 1 - i], &equal);
 	if (n > of) {
 		migrate_add(m, MIGRATE_missing, n - of);
 		migrate_note(m, b->name, key, "missing at the target");
@@ -225,6 +276,8 @@ compare_key(struct migrate *m, const struct migrate_bucket *b, struct slice key,
 		migrate_add(m, MIGRATE_extra, of - n);
 		migrate_note(m, b->name, key, "more at the target");
 	}
+	if (err == S3_OK && m->plan.remove_source && equal == s->n)
+		err = free_source(m, b, key, s);
 	return err;
 }
 

@@ -199,14 +199,6 @@ has_failed_keys(const struct migrate *m)
 	return atomic_load(&m->count[MIGRATE_failed]) > 0;
 }
 
-static void
-verify(struct migrate *m)
-{
-	migrate_look(m, MIGRATE_COMPARE);
-	enter(m, MIGRATE_VERIFYING);
-	migrate_walk(m, MIGRATE_COMPARE);
-}
-
 /* A local target knows its room. */
 static bool
 has_room(struct migrate *m)
@@ -237,7 +229,8 @@ walk(struct migrate *m, enum migrate_how how)
 	migrate_cursor_save(m);
 }
 
-/* From the present on all that changes is in the outbox. */
+/* From the present on all that changes is in the outbox; what was made before
+ * is in the table of buckets, which is read after. */
 static bool
 begin_cursor(struct migrate *m)
 {
@@ -248,7 +241,8 @@ begin_cursor(struct migrate *m)
 	m->cursor = (struct migrate_cursor){ .seq = info.last_seq };
 	snprintf(m->cursor.epoch, sizeof(m->cursor.epoch), "%s", info.epoch);
 	migrate_cursor_save(m);
-	return !migrate_stopped(m);
+	return !migrate_stopped(m) && migrate_buckets_read(m) &&
+	       migrate_buckets_make(m, false);
 }
 
 /* Until a pass finds nothing. Events that are lost, since it has been so long,
@@ -271,13 +265,40 @@ changes(struct migrate *m)
 				     "be told apart");
 		else if (keys < 0 && begin_cursor(m))
 			walk(m, MIGRATE_EVEN_HEADERS);
-		if (migrate_stopped(m) || !migrate_buckets_read(m) ||
-		    !migrate_buckets_make(m, false))
+		if (migrate_stopped(m))
 			return;
 	}
 	pthread_mutex_lock(&m->mu);
 	m->settled = keys == 0 && !has_failed_keys(m);
 	pthread_mutex_unlock(&m->mu);
+}
+
+/* The last pass is done, and the cursor gone: of what is deleted at the source
+ * from now on nothing follows at the target. */
+static bool
+let_go(struct migrate *m)
+{
+	migrate_cursor_load(m);
+	if (m->cursor.walked && migrate_buckets_make(m, false))
+		changes(m);
+	else if (migrate_cursor_exists(m))
+		migrate_fail(m, "the migration is not completed: run it again "
+				"without --remove-source, --bucket and "
+				"--prefix");
+	if (!migrate_stopped(m) && m->cursor.walked && !m->settled)
+		migrate_fail(m, "the last pass left something to be copied: "
+				"run this again without --remove-source");
+	return !migrate_stopped(m) && migrate_cursor_drop(m);
+}
+
+static void
+verify(struct migrate *m)
+{
+	if (m->plan.remove_source && !let_go(m))
+		return;
+	migrate_look(m, MIGRATE_COMPARE);
+	enter(m, MIGRATE_VERIFYING);
+	migrate_walk(m, MIGRATE_COMPARE);
 }
 
 static void
@@ -290,10 +311,20 @@ tell(struct migrate *m)
 		migrate_fail(m, "%s", err);
 }
 
+/* Of another S3 the outbox does not have all: browsers that were given its
+ * URLs, other gateways and tools change it, too. So each run looks at all. */
+static bool
+is_told_all(const struct migrate *m)
+{
+	return m->plan.from == m->plan.outbox || m->plan.switched;
+}
+
 static void
 bring(struct migrate *m)
 {
 	migrate_cursor_load(m);
+	if (!is_told_all(m))
+		m->cursor.walked = false;
 	if (m->plan.switched && !m->cursor.walked) {
 		migrate_fail(m,
 			     "the target is served already, but no migration "

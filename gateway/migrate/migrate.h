@@ -14,8 +14,8 @@
  * then is left alone.
  * Threads: migrate_run() by one; the others any, meanwhile.
  */
-#ifndef GATEWAY_MIGRATE_MIGRATE_H
-#define GATEWAY_MIGRATE_MIGRATE_H
+#ifndef GATEWAY_MIGRATE_H
+#define GATEWAY_MIGRATE_H
 
 #include "store/store.h"
 
@@ -39,8 +39,13 @@ struct migrate_plan {
 	bool verify_only;  /* read both sides and compare */
 	bool remove_extra; /* delete keys that the source has not */
 	bool restart;	   /* as if there were no cursor */
-	uint64_t rate;	   /* bytes a second; 0: unbounded */
-	unsigned workers;  /* keys at once; 0: 8 */
+	/* verify_only, and keys all of whose versions are equal are deleted at
+	 * the source, which is not served any more (@switched). What is still
+	 * to be copied is copied first; after that there is no cursor, so
+	 * nothing takes the deletions for changes. */
+	bool remove_source;
+	uint64_t rate;	  /* bytes a second; 0: unbounded */
+	unsigned workers; /* keys at once; 0: 8 */
 	/* Nothing is left to copy, and @from is served still: who knows
 	 * objects by their place is told that it changes. -1 with one line in
 	 * err. NULL: nobody. */
@@ -64,6 +69,8 @@ struct migrate_plan {
 	X(different)      \
 	X(kept)           \
 	X(etags)          \
+	X(freed)          \
+	X(freed_bytes)    \
 	X(failed)
 /*
  * objects, bytes: done, of those that the first look found to do (_of)
@@ -73,6 +80,7 @@ struct migrate_plan {
  * missing, different: at the target, found by verify_only
  * kept: keys that were changed since the target is served
  * etags: copied, but with another ETag
+ * freed: deleted at the source
  * failed: keys that were not done
  */
 enum migrate_count {

@@ -39,7 +39,7 @@ consider(struct passing *p, const struct migrate_bucket *b,
 	bool versioned = b->versioning != STORE_UNVERSIONED;
 	struct slice key = lineage_key(s ? s : t);
 
-	if (!s && p->how != MIGRATE_COMPARE) {
+	if (!s && (p->how != MIGRATE_COMPARE || m->plan.remove_source)) {
 		if (p->pass == LOOK)
 			migrate_add(m, MIGRATE_extra, 1);
 		if (p->pass == LOOK || !m->plan.remove_extra)

@@ -3,8 +3,8 @@
  * gateway/migrate*.c.
  *
  * Shared state: the counters and the stop flag are atomic; phase, notes,
- * error, rate and open uploads are under mu. The table of buckets changes
- * only while no worker has a key.
+ * error, rate and open uploads are under mu. The table of buckets and `upto`
+ * change only while no worker has a key.
  */
 #ifndef GATEWAY_MIGRATE_WORK_H
 #define GATEWAY_MIGRATE_WORK_H
@@ -55,6 +55,7 @@ struct migrate {
 	char err[512];
 	int64_t due_us; /* the next bytes, at the rate asked for */
 	struct migrate_cursor cursor;
+	uint64_t upto; /* event that the pass over the changes goes to */
 	struct migrate_upload uploads[MIGRATE_WORKERS_MAX];
 	struct arena arena; /* of the buckets */
 	struct migrate_bucket *buckets;
@@ -89,19 +90,23 @@ void migrate_failed_key(struct migrate *m, struct slice bucket,
 /* Waits for the next @n bytes' turn; false when the run is to stop. */
 bool migrate_pace(struct migrate *m, uint64_t n);
 
-/* ---- migrate_cursor.c --------------------------------------------------- */
+/* ---- cursor.c ----------------------------------------------------------- */
 
 /* Reads the file, aborts uploads that are left; a cursor of another plan, and
  * a damaged one, is none. */
 void migrate_cursor_load(struct migrate *m);
 void migrate_cursor_save(struct migrate *m);
+/* A file that is there, whatever is in it. */
+bool migrate_cursor_exists(const struct migrate *m);
+/* False: the file is still there, and the run has failed. */
+bool migrate_cursor_drop(struct migrate *m);
 /* An upload's entry, kept durably before its first part; or NULL. */
 struct migrate_upload *migrate_upload_open(struct migrate *m,
 					   struct slice bucket,
 					   struct slice key, const char *id);
 void migrate_upload_close(struct migrate *m, struct migrate_upload *u);
 
-/* ---- migrate_buckets.c -------------------------------------------------- */
+/* ---- buckets.c ---------------------------------------------------------- */
 
 /* Reads the table of the source's buckets. false: the run has failed. */
 bool migrate_buckets_read(struct migrate *m);
@@ -114,7 +119,7 @@ void migrate_buckets_end(struct migrate *m);
 const struct migrate_bucket *migrate_bucket_find(const struct migrate *m,
 						 struct slice name);
 
-/* ---- migrate_lineage.c: the versions of a key, newest first -------------- */
+/* ---- lineage.c: the versions of a key, newest first ---------------------- */
 
 struct migrate_version {
 	char id[STORE_VERSION_ID_MAX];
@@ -165,7 +170,7 @@ void migrate_walk_end(struct migrate_walk *w);
 enum s3_error MUST_CHECK migrate_lineage(struct store *s, struct slice bucket,
 					 struct slice key, struct lineage *out);
 
-/* ---- migrate_copy.c ----------------------------------------------------- */
+/* ---- copy.c ------------------------------------------------------------- */
 
 /* One version with all that belongs to it, as the newest at the target.
  * @version_id empty: the current one. S3_OK too when it is gone meanwhile. */
@@ -180,7 +185,7 @@ enum s3_error MUST_CHECK migrate_copy(struct migrate *m, struct slice bucket,
 #define MIGRATE_EVENT_REMOVE "ObjectMigrated:Remove" /* the store's own */
 struct store_note migrate_note_of(const char *event_name);
 
-/* ---- migrate_verify.c --------------------------------------------------- */
+/* ---- verify.c ----------------------------------------------------------- */
 
 /* Compares two versions by reading; false with a note. */
 enum s3_error MUST_CHECK migrate_compare(struct migrate *m, struct slice bucket,
@@ -194,7 +199,7 @@ bool migrate_same_headers(const struct store_object *a,
 bool migrate_same_tags(const struct store_object *a,
 		       const struct store_object *b);
 
-/* ---- migrate_key.c ------------------------------------------------------ */
+/* ---- key.c -------------------------------------------------------------- */
 
 enum migrate_how {
 	MIGRATE_IF_DIFFERENT, /* size and ETag */
@@ -205,7 +210,7 @@ enum migrate_how {
 void migrate_key(struct migrate *m, const struct migrate_bucket *b,
 		 struct slice key, enum migrate_how how);
 
-/* ---- migrate_pool.c: keys for the workers -------------------------------- */
+/* ---- pool.c: keys for the workers ---------------------------------------- */
 
 struct migrate_pool *migrate_pool_new(struct migrate *m, unsigned workers);
 void migrate_pool_free(struct migrate_pool *p); /* NULL is fine */
@@ -215,7 +220,7 @@ void migrate_pool_push(struct migrate_pool *p, const struct migrate_bucket *b,
 /* Until no key is left. */
 void migrate_pool_drain(struct migrate_pool *p);
 
-/* ---- migrate_pass.c, migrate_changes.c ---------------------------------- */
+/* ---- pass.c, changes.c -------------------------------------------------- */
 
 /* Counts what a walk will do. */
 void migrate_look(struct migrate *m, enum migrate_how how);
@@ -223,10 +228,15 @@ void migrate_look(struct migrate *m, enum migrate_how how);
 void migrate_walk(struct migrate *m, enum migrate_how how);
 /*
  * migrate_changes - the keys named by events behind the cursor, up to the
- * present, with their headers and tags; then the cursor is there. Returns how
- * many keys there were, or -1: the outbox has lost some.
+ * present, with their headers and tags, in the buckets that there are by then;
+ * then the cursor is there. Returns how many keys there were, or -1: the outbox
+ * has lost some.
  */
 int64_t migrate_changes(struct migrate *m);
+/* Was the key changed since this pass over the changes began, or is it about
+ * to be? What is not known counts as changed. Any thread. */
+bool migrate_is_touched(struct migrate *m, struct slice bucket,
+			struct slice key);
 /* The outbox as it is: false and the run has failed. */
 bool migrate_outbox(struct migrate *m, struct store_info *out);
 

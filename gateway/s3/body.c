@@ -1,6 +1,6 @@
 /*
- * Body filters. All digests run over the decoded payload; MD5 always, since
- * it is the ETag.
+ * Body filters. All digests run over the decoded payload; MD5, since it is the
+ * ETag, and SHA-256 only where the store does not do without them.
  */
 #include "gateway/s3/body.h"
 #include "base/encode.h"
@@ -18,8 +18,10 @@ struct s3_body {
 	uint64_t announced;
 	uint64_t received;
 	bool has_md5;
+	bool skips_md5, skips_sha256; /* from the first byte on */
 	uint8_t want_md5[HASH_BYTES_MAX];
 	struct s3_promise promise;
+	struct store_digests digests;
 	s3_sink sink;
 };
 
@@ -92,6 +94,10 @@ start_filters(struct s3_request *rq, struct s3_body *b)
 	    hash_init(&b->checksum,
 		      b->promise.alg ? b->promise.alg : HASH_CRC64NVME) != 0)
 		return S3_ERR_INTERNAL_ERROR;
+	if (b->sha256.alg && b->announced != HTTP_LENGTH_UNKNOWN)
+		b->digests.sha256 = rq->id.payload_sha256;
+	if (b->promise.alg && !b->promise.in_trailer)
+		b->digests.checksum = b->promise.digest;
 	return S3_OK;
 }
 
@@ -152,6 +158,12 @@ s3_body_checksum(const struct s3_body *b)
 	return b->promise.alg;
 }
 
+const struct store_digests *
+s3_body_digests(const struct s3_body *b)
+{
+	return &b->digests;
+}
+
 static enum s3_error
 incomplete(struct s3_request *rq)
 {
@@ -168,11 +180,16 @@ incomplete(struct s3_request *rq)
 /* Before the first byte. The length of a form's file is unknown, but not that
  * of the form. */
 static void
-open_lane(struct s3_request *rq)
+choose_digests(struct s3_request *rq)
 {
 	struct s3_body *b = rq->filters;
 
-	if (b->announced > LANE_MIN && rq->http->content_length > LANE_MIN)
+	if (rq->put) {
+		b->skips_md5 = !b->has_md5 && !store_put_needs_md5(rq->put);
+		b->skips_sha256 = store_put_compares_sha256(rq->put);
+	}
+	if (!b->skips_md5 && b->announced > LANE_MIN &&
+	    rq->http->content_length > LANE_MIN)
 		b->lane = hash_lane_open();
 }
 
@@ -184,15 +201,15 @@ take(void *ctx, const void *p, size_t n)
 	struct s3_body *b = rq->filters;
 
 	if (b->received == 0)
-		open_lane(rq);
+		choose_digests(rq);
 	b->received += n;
 	if (b->received > b->announced)
 		return incomplete(rq);
 	if (b->lane)
 		hash_lane_add(b->lane, p, n);
-	else
+	else if (!b->skips_md5)
 		hash_update(&b->md5, p, n);
-	if (b->sha256.alg)
+	if (b->sha256.alg && !b->skips_sha256)
 		hash_update(&b->sha256, p, n);
 	hash_update(&b->checksum, p, n);
 	return b->sink(rq, p, n);
@@ -235,13 +252,27 @@ check_md5(struct s3_request *rq, const uint8_t *got)
 		       s3_checksum_encode(rq, HASH_MD5, got));
 }
 
+static void
+tell_announced_hash(struct s3_request *rq)
+{
+	s3_detail_add(&rq->detail, "ClientComputedContentSHA256",
+		      in_hex(rq, rq->id.payload_sha256, SHA256_BYTES));
+}
+
+enum s3_error
+s3_body_committed(struct s3_request *rq, enum s3_error err)
+{
+	if (err == S3_ERR_X_AMZ_CONTENT_SHA256_MISMATCH)
+		tell_announced_hash(rq);
+	return err;
+}
+
 static enum s3_error
 compare_payload_hash(struct s3_request *rq, const uint8_t *got)
 {
 	if (bytes_equal(got, rq->id.payload_sha256, SHA256_BYTES))
 		return S3_OK;
-	s3_detail_add(&rq->detail, "ClientComputedContentSHA256",
-		      in_hex(rq, rq->id.payload_sha256, SHA256_BYTES));
+	tell_announced_hash(rq);
 	return s3_fail(rq, S3_ERR_X_AMZ_CONTENT_SHA256_MISMATCH, NULL,
 		       "S3ComputedContentSHA256",
 		       in_hex(rq, got, SHA256_BYTES));
@@ -253,7 +284,7 @@ check_payload_hash(struct s3_request *rq)
 	struct s3_body *b = rq->filters;
 	uint8_t got[HASH_BYTES_MAX];
 
-	if (!b->sha256.alg)
+	if (!b->sha256.alg || b->skips_sha256)
 		return S3_OK;
 	hash_final(&b->sha256, got);
 	return compare_payload_hash(rq, got);
@@ -278,16 +309,15 @@ static enum s3_error
 check_checksum(struct s3_request *rq, struct store_put_final *fin)
 {
 	struct s3_body *b = rq->filters;
-	struct slice text = b->promise.base64;
-	uint8_t want[HASH_BYTES_MAX];
+	uint8_t *want = b->promise.digest;
 
 	hash_final(&b->checksum, fin->checksum);
 	fin->checksum_alg = b->checksum.alg;
 	if (b->promise.alg == HASH_NONE)
 		return S3_OK;
-	if (b->promise.in_trailer)
-		text = auth_chunked_trailer(b->chunked);
-	if (s3_checksum_decode(b->promise.alg, text, want) != 0)
+	if (b->promise.in_trailer &&
+	    s3_checksum_decode(b->promise.alg, auth_chunked_trailer(b->chunked),
+			       want) != 0)
 		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
 				"Value for %s trailing header is invalid.",
 				s3_checksum_header(b->promise.alg));
@@ -325,6 +355,8 @@ s3_body_end(struct s3_request *rq, char etag[33], struct store_put_final *fin)
 	if (err == S3_OK)
 		err = check_checksum(rq, fin);
 	hex_encode(md5, MD5_BYTES, etag);
-	fin->etag = slice_mem(etag, 2 * MD5_BYTES);
+	if (b->skips_md5)
+		etag[0] = '\0';
+	fin->etag = slice_str(etag);
 	return err;
 }

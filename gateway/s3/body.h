@@ -32,17 +32,24 @@ bool s3_body_is_protected(const struct s3_body *b);
 enum hash_alg s3_body_sum(const struct s3_body *b);
 /* The one that the client promised, HASH_NONE: none. */
 enum hash_alg s3_body_checksum(const struct s3_body *b);
+/* What of the payload is known before it comes; lives as long as the body. */
+const struct store_digests *s3_body_digests(const struct s3_body *b);
 
 typedef enum s3_error (*s3_sink)(struct s3_request *rq, const void *p,
 				 size_t n);
 enum s3_error MUST_CHECK s3_body_feed(struct s3_request *rq, const void *p,
 				      size_t n, s3_sink sink);
 /*
- * s3_body_end - verifies. On S3_OK fills the ETag (hex MD5, 33 bytes) and the
- * checksum of *fin: the promised one, else CRC64NVME. Errors: INCOMPLETE_BODY,
+ * s3_body_end - verifies. On S3_OK fills the ETag (hex MD5, 33 bytes; empty
+ * where rq->put needs none) and the checksum of *fin: the promised one, else
+ * CRC64NVME. What rq->put compares is left to it. Errors: INCOMPLETE_BODY,
  * BAD_DIGEST, INVALID_REQUEST, X_AMZ_CONTENT_SHA256_MISMATCH.
  */
 enum s3_error MUST_CHECK s3_body_end(struct s3_request *rq, char etag[33],
 				     struct store_put_final *fin);
+/* The outcome of the commit behind it, as it is to be reported: where the store
+ * compared the SHA-256, with what the client sent. */
+enum s3_error MUST_CHECK s3_body_committed(struct s3_request *rq,
+					   enum s3_error err);
 
 #endif

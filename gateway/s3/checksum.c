@@ -78,12 +78,9 @@ s3_checksum_encode(struct s3_request *rq, enum hash_alg alg,
 		   const uint8_t *digest)
 {
 	struct buf b = BUF_INIT;
-	struct slice s;
 
 	base64_encode(&b, digest, hash_size(alg));
-	s = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return s;
+	return arena_take_buf(&rq->http->arena, &b);
 }
 
 void
@@ -145,7 +142,6 @@ static enum s3_error
 read_header(struct s3_request *rq, struct s3_promise *out)
 {
 	const struct http_header *found = NULL;
-	uint8_t digest[HASH_BYTES_MAX];
 
 	for (size_t i = 0; i < rq->http->n_headers; i++) {
 		if (!is_value_header(rq->http->headers[i].name))
@@ -167,7 +163,7 @@ read_header(struct s3_request *rq, struct s3_promise *out)
 				"The algorithm type you specified in %s "
 				"header is invalid.",
 				PREFIX);
-	if (s3_checksum_decode(out->alg, out->base64, digest) != 0)
+	if (s3_checksum_decode(out->alg, out->base64, out->digest) != 0)
 		return s3_failf(rq, S3_ERR_INVALID_REQUEST,
 				"Value for %s header is invalid.",
 				s3_checksum_header(out->alg));

@@ -39,9 +39,10 @@ void s3_xml_checksum(struct s3_request *rq, struct buf *xml, enum hash_alg alg,
 
 /* What a request says about its body's checksum. */
 struct s3_promise {
-	enum hash_alg alg;   /* HASH_NONE: nothing */
-	bool in_trailer;     /* the value comes behind the body */
-	struct slice base64; /* the value, unless in_trailer */
+	enum hash_alg alg;		/* HASH_NONE: nothing */
+	bool in_trailer;		/* the value comes behind the body */
+	struct slice base64;		/* the value, unless in_trailer */
+	uint8_t digest[HASH_BYTES_MAX]; /* the same */
 };
 /*
  * s3_checksum_promise - from x-amz-checksum-*, x-amz-trailer and

@@ -29,7 +29,7 @@ static struct slice
 without_aws_chunked(struct s3_request *rq, struct slice v)
 {
 	struct buf b = BUF_INIT;
-	struct slice rest = v, item, out;
+	struct slice rest = v, item;
 
 	while (slice_cut(&rest, ',', &item)) {
 		item = slice_trim(item);
@@ -39,9 +39,7 @@ without_aws_chunked(struct s3_request *rq, struct slice v)
 			buf_putc(&b, ',');
 		buf_put(&b, item);
 	}
-	out = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return out;
+	return arena_take_buf(&rq->http->arena, &b);
 }
 
 static bool

@@ -165,26 +165,6 @@ s3_check_overrides(struct s3_request *rq)
 
 /* ---- kept headers ------------------------------------------------------- */
 
-/* User metadata beyond ASCII is given back as RFC 2047 has it. */
-static struct slice
-mail_safe(struct s3_request *rq, struct slice v)
-{
-	struct buf b = BUF_INIT;
-	struct slice out;
-	size_t ascii = 0;
-
-	while (ascii < v.n && (unsigned char)v.p[ascii] < 0x80)
-		ascii++;
-	if (ascii == v.n)
-		return v;
-	buf_puts(&b, "=?UTF-8?B?");
-	base64_encode(&b, v.p, v.n);
-	buf_puts(&b, "?=");
-	out = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return out;
-}
-
 static void
 set_kept(struct s3_request *rq, const struct store_header *h,
 	 enum s3_extent extent)
@@ -196,7 +176,7 @@ set_kept(struct s3_request *rq, const struct store_header *h,
 	if (k && k->override && s3_param(rq, k->override).n)
 		return;
 	http_set_header(rq->http, arena_cstr(&rq->http->arena, h->name),
-			k ? h->value : mail_safe(rq, h->value));
+			k ? h->value : mime_word(&rq->http->arena, h->value));
 }
 
 static void

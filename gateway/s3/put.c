@@ -88,6 +88,7 @@ s3_begin_put(struct s3_request *rq)
 	if (err == S3_OK)
 		err = s3_write_conditions(rq, &req->cond);
 	req->checksum_alg = (uint16_t)s3_body_sum(rq->filters);
+	req->digests = s3_body_digests(rq->filters);
 	if (err == S3_OK)
 		err = store_put_begin(rq->world->store, req, &rq->put);
 	return s3_condition_failed(rq, err);
@@ -105,7 +106,7 @@ s3_end_put(struct s3_request *rq, const char *event_name,
 	if (err != S3_OK)
 		return err;
 	rq->put = NULL;
-	err = store_put_commit(put, &fin, &made);
+	err = s3_body_committed(rq, store_put_commit(put, &fin, &made));
 	if (err != S3_OK)
 		return s3_condition_failed(rq, err);
 	/* Elsewhere it may be another than MD5 makes it. */
@@ -143,14 +144,12 @@ scheme_of(const struct s3_request *rq, struct slice host)
 struct slice
 s3_location(struct s3_request *rq)
 {
-	struct slice host = http_header_get(rq->http, "Host"), url;
+	struct slice host = http_header_get(rq->http, "Host");
 	struct buf b = BUF_INIT;
 
 	buf_printf(&b, "%s://%.*s/", scheme_of(rq, host), SLICE_ARG(host));
 	if (!rq->bucket_in_host)
 		buf_printf(&b, "%.*s/", SLICE_ARG(rq->bucket));
 	uri_encode(&b, rq->key, false);
-	url = arena_copy(&rq->http->arena, buf_slice(&b));
-	buf_release(&b);
-	return url;
+	return arena_take_buf(&rq->http->arena, &b);
 }

@@ -31,7 +31,4 @@ enum s3_error MUST_CHECK tags_read_query(struct s3_request *rq,
 enum s3_error MUST_CHECK tags_read_header(struct s3_request *rq,
 					  struct store_headers *out);
 
-/* The whole <Tagging> document. */
-void tags_put_xml(struct buf *xml, const struct store_headers *tags);
-
 #endif

@@ -1,6 +1,6 @@
 /*
- * blob.h - what the two files about blobs share: local_ids.c hands out
- * ids and directories, local_blob.c writes files. All fields but those of an
+ * blob.h - what the two files about blobs share: ids.c hands out
+ * ids and directories, blob.c writes files. All fields but those of an
  * open file are guarded by blob_space.mu.
  */
 #ifndef STORE_LOCAL_BLOB_H

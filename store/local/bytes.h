@@ -2,8 +2,8 @@
  * bytes.h - big-endian integers in memory: the one byte order of all that the
  * local store writes. Threads: any.
  */
-#ifndef STORE_LOCAL_BYTES_H
-#define STORE_LOCAL_BYTES_H
+#ifndef STORE_BYTES_H
+#define STORE_BYTES_H
 
 #include <endian.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /*
  * Row by row: every table in order and as long as LMDB says, every record
  * whole, and what one row says of another. References and the counters of
- * objects are counted in local_recount.c.
+ * objects are counted in recount.c.
  */
 #include "store/local/bytes.h"
 #include "store/local/check.h"

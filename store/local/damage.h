@@ -49,7 +49,7 @@ void damage_decode(struct local *ls, const cJSON *array);
 /*
  * damage_owners - fills objects, n_objects and more_objects of out[], which
  * stand beside items[], from the records of all objects and open uploads, in
- * short transactions. INTERNAL_ERROR when that fails.  (local_owners.c)
+ * short transactions. INTERNAL_ERROR when that fails.  (owners.c)
  */
 enum s3_error damage_owners(struct local *ls, const struct damage_item *items,
 			    struct store_damage *out, size_t n,

@@ -1,6 +1,6 @@
 /*
  * Looking up: the record in one short transaction, and what its bytes need to
- * be read from then on (local_read.h).
+ * be read from then on (read.h).
  */
 #include "base/log.h"
 #include "store/local/extents.h"

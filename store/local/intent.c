@@ -51,8 +51,8 @@ begin(struct intend_op *i, const struct store_event *event,
 }
 
 enum s3_error
-journal_intend_all(struct store *journal, const struct store_event *events,
-		   size_t n, struct journal_intent *out)
+journal_intend(struct store *journal, const struct store_event *events,
+	       size_t n, struct journal_intent *out)
 {
 	struct local *ls = local_only(journal);
 	struct intend_op *v = calloc(n, sizeof(*v));
@@ -82,14 +82,6 @@ journal_intend_all(struct store *journal, const struct store_event *events,
 	free(v);
 	free(ops);
 	return err;
-}
-
-enum s3_error
-journal_intend(struct store *journal, const struct store_event *event,
-	       struct journal_intent *out)
-{
-	*out = (struct journal_intent){ 0 };
-	return journal_intend_all(journal, event, 1, out);
 }
 
 /* ---- ended -------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * A blob: when it is due the file is unlinked and only then its rows are
  * deleted; a crash in between repeats an unlink, which is harmless. A reader
  * that opened the file before keeps it, the delay covers those that are about
- * to open it, and an open read of many pieces (local_read.h) keeps the blobs it
+ * to open it, and an open read of many pieces (read.h) keeps the blobs it
  * names.
  * Whatever is long - extent sets, parts of an upload that is gone - is taken
  * apart in slices, so that no commit waits for it.
@@ -271,13 +271,11 @@ static bool
 sleep_unless_stopped(struct keeper *k, int64_t us)
 {
 	int64_t due = time_mono_us() + us;
-	struct timespec until = { due / US_PER_S, due % US_PER_S * 1000 };
 	bool stop;
-	int rc = 0;
 
 	pthread_mutex_lock(&k->mu);
-	while (!k->stop && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&k->wake, &k->mu, &until);
+	while (!k->stop && time_cond_wait(&k->wake, &k->mu, due))
+		continue;
 	stop = k->stop;
 	pthread_mutex_unlock(&k->mu);
 	return !stop;

@@ -14,8 +14,8 @@
  * newest version of a key first.
  * Pure functions over bytes; threads: any.
  */
-#ifndef STORE_LOCAL_KEY_H
-#define STORE_LOCAL_KEY_H
+#ifndef STORE_KEY_H
+#define STORE_KEY_H
 
 #include "base/slice.h"
 

@@ -10,12 +10,12 @@
  *               what it saw of readers
  *   reads.mu    list of open reads of many pieces
  *   verified.mu blocks found whole (verified.h)
- *   damages.mu  list of damage (local_damage.h)
- *   scrub.mu    what the scrubber does, and shall (local_scrub.h)
+ *   damages.mu  list of damage (damage.h)
+ *   scrub.mu    what the scrubber does, and shall (scrub.h)
  * The LMDB write transaction belongs to the writer's thread.
  */
-#ifndef STORE_LOCAL_LOCAL_H
-#define STORE_LOCAL_LOCAL_H
+#ifndef STORE_LOCAL_H
+#define STORE_LOCAL_H
 
 #include "store/local/record.h"
 #include "store/local/verified.h"
@@ -86,6 +86,7 @@ struct space {
 	int64_t read_us;
 	enum store_space state;
 	bool ballast_there;
+	bool is_journal;
 	bool open;
 };
 
@@ -161,7 +162,7 @@ local_of(struct store *s)
 {
 	return (struct local *)s;
 }
-/* NULL when @s is of another backend. local_open.c */
+/* NULL when @s is of another backend. open.c */
 struct local *local_only(struct store *s);
 
 /* Logs an LMDB failure and translates it: INSUFFICIENT_STORAGE, SLOW_DOWN or
@@ -177,7 +178,7 @@ void local_exit_on_panic(int mdb_rc);
 /* Writes the line that tells an operator why something did not open; -1. */
 int local_fail(char err[512], const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* ---- local_meta.c: the environment ------------------------------------- */
+/* ---- meta.c: the environment ------------------------------------------- */
 
 /* Opens index/ with all tables, checks or writes format and identity, loads
  * the state into *st. 0, or -1 with a line in err. */
@@ -198,7 +199,7 @@ int local_meta_open_file(struct local *ls, const char *file,
 int local_meta_open_alone(struct local *ls, const char *file,
 			  struct local_state *st, char err[512]);
 
-/* ---- local_identity.c: the rows of table meta --------------------------- */
+/* ---- identity.c: the rows of table meta --------------------------------- */
 
 /* LMDB codes. */
 int local_state_store(struct local *ls, MDB_txn *txn,
@@ -213,7 +214,7 @@ int local_identity_create(struct local *ls, MDB_txn *txn);
 int local_identity_load(struct local *ls, MDB_txn *txn, struct local_state *st,
 			char err[512]);
 
-/* ---- local_rows.c ------------------------------------------------------ */
+/* ---- rows.c ------------------------------------------------------------ */
 
 const char *local_table_name(enum local_table t);
 /* A read transaction; LMDB code. End with local_read_end(), which keeps some
@@ -232,7 +233,7 @@ int local_record_put(struct local *ls, MDB_txn *txn, enum local_table t,
 int local_row_del(struct local *ls, MDB_txn *txn, enum local_table t,
 		  struct slice key);
 
-/* ---- local_bucket.c --------------------------------------------------- */
+/* ---- bucket.c --------------------------------------------------------- */
 
 struct local_bucket {
 	uint32_t id;
@@ -255,7 +256,7 @@ enum s3_error local_bucket_list(struct store *s, struct slice owner,
 enum s3_error local_bucket_versioning(struct store *s, struct slice name,
 				      enum store_versioning v);
 
-/* ---- local_config.c --------------------------------------------------- */
+/* ---- config.c --------------------------------------------------------- */
 
 enum s3_error local_config_get(struct store *s, struct slice bucket,
 			       enum store_config which, struct arena *a,
@@ -265,7 +266,7 @@ enum s3_error local_config_put(struct store *s, struct slice bucket,
 /* All of a bucket that goes. LMDB code. */
 int config_drop(struct writer_txn *t, uint32_t bucket_id);
 
-/* ---- local_damage.c --------------------------------------------------- */
+/* ---- damage.c --------------------------------------------------------- */
 
 enum damage {
 	DAMAGE_NONE,
@@ -282,7 +283,7 @@ enum damage {
 void damage_found(struct local *ls, enum damage what, uint64_t blob_id,
 		  uint64_t block);
 
-/* ---- local_blob.c ----------------------------------------------------- */
+/* ---- blob.c ----------------------------------------------------------- */
 
 #define BLOB_BLOCK_BYTES (1u << 20) /* of one CRC */
 
@@ -328,7 +329,7 @@ int blob_open(struct local *ls, uint64_t id);
  * An absent file is fine. */
 void blob_unlink(struct local *ls, const uint64_t *ids, size_t n, bool *gone);
 
-/* ---- local_space.c ---------------------------------------------------- */
+/* ---- space.c ---------------------------------------------------------- */
 
 /* After blob_space_open(). */
 void space_open(struct local *ls, const struct store_local_conf *conf);
@@ -349,7 +350,7 @@ void space_tend(struct local *ls);
 /* For a commit without room: true when there is more of it now. */
 bool space_drop_ballast(struct local *ls);
 
-/* ---- local_gc.c ------------------------------------------------------- */
+/* ---- gc.c ------------------------------------------------------------- */
 
 /* Inside a write transaction: one more or one less reference to a blob. The
  * last one puts it into table gc. LMDB codes. */
@@ -380,23 +381,23 @@ int gc_blob_crcs(struct local *ls, MDB_txn *txn, uint64_t id, uint64_t first,
 /* Deletes the rows of a blob without references. */
 int gc_blob_forget(struct local *ls, MDB_txn *txn, uint64_t id);
 
-/* ---- local_keeper.c --------------------------------------------------- */
+/* ---- keeper.c --------------------------------------------------------- */
 
 int keeper_start(struct local *ls);
 void keeper_stop(struct local *ls);
-/* local_watch.c: once a second, by the keeper. */
+/* watch.c: once a second, by the keeper. */
 void watch_readers(struct local *ls);
 /* From its return to keeper_release() no blob is unlinked that a snapshot
  * begun meanwhile refers to. Holds add up. */
 void keeper_hold(struct local *ls);
 void keeper_release(struct local *ls);
 
-/* ---- local_scrub.c ---------------------------------------------------- */
+/* ---- scrub.c ---------------------------------------------------------- */
 
 int scrub_start(struct local *ls, const struct store_local_conf *conf);
 void scrub_end(struct local *ls); /* before the writer stops */
 
-/* ---- local_read.c: reads that are open ------------------------------- */
+/* ---- read.c: reads that are open ------------------------------------- */
 
 void reads_init(struct open_reads *o);
 void reads_release(struct open_reads *o);
@@ -427,7 +428,7 @@ enum s3_error local_events_wait(struct store *s, uint64_t after,
 				int timeout_ms);
 enum s3_error local_events_ack(struct store *s, uint64_t seq);
 
-/* ---- local_put.c, local_get.c, local_remove.c, local_list.c ----------- */
+/* ---- put.c, get.c, remove.c, list.c ----------------------------------- */
 
 enum s3_error local_put_begin(struct store *s, const struct store_put_req *req,
 			      struct store_put **out);
@@ -462,7 +463,7 @@ enum s3_error local_list_versions(struct store *s,
 				  struct arena *a,
 				  struct store_versions_page *out);
 
-/* ---- local_upload.c, local_part.c, local_complete.c, local_copy.c ------ */
+/* ---- upload.c, part.c, complete.c, copy.c ------------------------------ */
 
 enum s3_error local_upload_create(struct store *s,
 				  const struct store_upload_req *req,

@@ -8,8 +8,8 @@
  * record_done() is asked once before the values are used.
  * Threads: any; nothing here has state.
  */
-#ifndef STORE_LOCAL_RECORD_H
-#define STORE_LOCAL_RECORD_H
+#ifndef STORE_RECORD_H
+#define STORE_RECORD_H
 
 #include "base/buf.h"
 #include "store/store.h"

@@ -46,15 +46,6 @@ load_and_adapt(struct scrub *s)
 
 /* ---- the pace ----------------------------------------------------------- */
 
-/* Until @until_us (monotonic), or somebody wants something; with mu. */
-static void
-wait_until(struct scrub *s, int64_t until_us)
-{
-	struct timespec t = { until_us / US_PER_S, until_us % US_PER_S * 1000 };
-
-	(void)pthread_cond_timedwait(&s->wake, &s->mu, &t);
-}
-
 /* When what was read until now may have been read; with mu. */
 static int64_t
 due(struct scrub *s)
@@ -83,7 +74,7 @@ scrub_pace(struct scrub *s, uint64_t bytes)
 	pthread_mutex_lock(&s->mu);
 	s->st.bytes += bytes;
 	while (!s->end && !s->give_up && (at = due(s)) > time_mono_us())
-		wait_until(s, at);
+		time_cond_wait(&s->wake, &s->mu, at);
 	go_on = !s->end && !s->give_up;
 	pthread_mutex_unlock(&s->mu);
 	if (time_mono_us() - s->saved_us > SAVE_US)
@@ -226,7 +217,7 @@ wait_for_task(struct scrub *s)
 		}
 		if (!s->conf_rate || left > WAIT_MAX_US)
 			left = WAIT_MAX_US;
-		wait_until(s, time_mono_us() + left);
+		time_cond_wait(&s->wake, &s->mu, time_mono_us() + left);
 	}
 	pthread_mutex_unlock(&s->mu);
 	return task;

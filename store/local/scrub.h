@@ -1,6 +1,6 @@
 /*
- * scrub.h - the scrubber in three files: local_scrub.c has the thread and
- * its pace, local_scrub_walk.c reads and compares, local_scrub_state.c keeps
+ * scrub.h - the scrubber in three files: scrub.c has the thread and
+ * its pace, scrub_walk.c reads and compares, scrub_state.c keeps
  * the state and shows it.
  * Locks: struct scrub's mu guards all of it but what is the thread's own.
  */

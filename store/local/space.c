@@ -28,6 +28,19 @@
 static void
 note_state(struct space *s, enum store_space now, uint64_t left)
 {
+	static const struct {
+		const char *soft, *hard;
+	} says[] = {
+		[false] = { "uploads and copies are refused (507) until "
+			    "objects are deleted or the disk grows",
+			    "only reading, listing and deleting go on. Delete "
+			    "objects, or give the disk more room" },
+		[true] = { "objects lie elsewhere, so all goes on; below a "
+			   "quarter of that nothing can be changed",
+			   "only reading and listing go on, since no event of "
+			   "a change could be kept. Give the disk more room" },
+	};
+
 	if (now == s->state)
 		return;
 	s->state = now;
@@ -39,16 +52,13 @@ note_state(struct space *s, enum store_space now, uint64_t left)
 	case STORE_SPACE_SOFT:
 		log_warn("space_soft",
 			 "%" PRIu64 " MiB are free, less than the %" PRIu64
-			 " MiB kept: uploads and copies are refused (507) "
-			 "until objects are deleted or the disk grows",
-			 MIB(left), MIB(s->disks[s->scarce].soft));
+			 " MiB kept: %s",
+			 MIB(left), MIB(s->disks[s->scarce].soft),
+			 says[s->is_journal].soft);
 		break;
 	case STORE_SPACE_HARD:
-		log_error("space_hard",
-			  "%" PRIu64 " MiB are free: only reading, listing and "
-			  "deleting go on. Delete objects, or give the disk "
-			  "more room",
-			  MIB(left));
+		log_error("space_hard", "%" PRIu64 " MiB are free: %s",
+			  MIB(left), says[s->is_journal].hard);
 		break;
 	}
 }
@@ -314,6 +324,7 @@ space_open(struct local *ls, const struct store_local_conf *conf)
 	set_marks(index, conf, ls->lock_fd);
 	set_marks(blobs, conf, ls->blobs.root);
 	index->with_ballast = true;
+	s->is_journal = conf->is_journal;
 	blobs->with_ballast = same_disk(ls->lock_fd, ls->blobs.root);
 	s->ballast = ballast_size(index);
 	s->ballast_there = ballast_found(ls);

@@ -3,8 +3,8 @@
  * extent sets (see record.h). docs/store-format.md lists them byte by byte.
  * Slices of what was decoded lie in the input. Threads: any.
  */
-#ifndef STORE_LOCAL_UPLOAD_RECORD_H
-#define STORE_LOCAL_UPLOAD_RECORD_H
+#ifndef STORE_UPLOAD_RECORD_H
+#define STORE_UPLOAD_RECORD_H
 
 #include "store/local/record.h"
 

@@ -10,8 +10,8 @@
  * Threads: any. Locks: mu[i] guards the sets whose number is i modulo their
  * count; none is held across a call.
  */
-#ifndef STORE_LOCAL_VERIFIED_H
-#define STORE_LOCAL_VERIFIED_H
+#ifndef STORE_VERIFIED_H
+#define STORE_VERIFIED_H
 
 #include "base/timeval.h"
 

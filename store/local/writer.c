@@ -322,14 +322,13 @@ writer_wait_seq(struct local *ls, uint64_t after, int timeout_ms)
 {
 	struct writer *w = &ls->writer;
 	int64_t due = time_mono_us() + (int64_t)timeout_ms * 1000;
-	struct timespec until = { due / US_PER_S, due % US_PER_S * 1000 };
 	enum s3_error err = S3_OK;
-	int rc = 0;
 
 	pthread_mutex_lock(&w->mu);
 	w->waiters++;
-	while (!w->stop && w->state.last_seq <= after && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&w->committed, &w->mu, &until);
+	while (!w->stop && w->state.last_seq <= after &&
+	       time_cond_wait(&w->committed, &w->mu, due))
+		continue;
 	if (w->stop)
 		err = S3_ERR_SERVICE_UNAVAILABLE;
 	w->waiters--;

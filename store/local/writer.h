@@ -10,8 +10,8 @@
  * first put and returns 0 then; any LMDB error it meets is returned. It does
  * no blob I/O and no waiting.
  */
-#ifndef STORE_LOCAL_WRITER_H
-#define STORE_LOCAL_WRITER_H
+#ifndef STORE_WRITER_H
+#define STORE_WRITER_H
 
 #include "base/s3_error.h"
 

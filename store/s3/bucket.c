@@ -29,8 +29,9 @@ take_status(void *ctx, struct slice text)
 	return 0;
 }
 
+/* The root's name is not read, as SDKs do not: some name it otherwise. */
 const struct xml_rule s3_versioning_rules[] = {
-	{ "VersioningConfiguration/Status", NULL, take_status },
+	{ "*/Status", NULL, take_status },
 };
 
 /* An endpoint that knows no versions says so with NotImplemented. */
@@ -56,7 +57,7 @@ ask_bucket(struct s3_store *s, struct slice name, struct s3_bucket_facts *out)
 	struct s3_call call = s3_get_call(name);
 	struct http_client_answer answer;
 	struct slice region;
-	enum s3_error err;
+	enum s3_error err, words = S3_OK;
 
 	*out = (struct s3_bucket_facts){ .region = US_EAST_1 };
 	call.method = "HEAD";
@@ -65,12 +66,15 @@ ask_bucket(struct s3_store *s, struct slice name, struct s3_bucket_facts *out)
 	if (err == S3_OK && region.n &&
 	    s3_text_copy(region, out->region, sizeof(out->region)) != 0)
 		err = s3_answer_broken(&call, "the region's name is too long");
-	http_client_answer_release(&answer);
-	/* A HEAD's answer has no code: of a bucket 404 means this. */
+	/* A HEAD's answer has no code: of a bucket 404 means this, and who
+	 * refuses our own keys says so when more is asked. */
 	if (err == S3_ERR_NO_SUCH_KEY)
 		err = S3_ERR_NO_SUCH_BUCKET;
-	if (err == S3_OK)
-		err = ask_versioning(s, name, &out->versioning);
+	if (err == S3_OK || s3_has_no_words(&answer))
+		words = ask_versioning(s, name, &out->versioning);
+	http_client_answer_release(&answer);
+	if (err == S3_OK || words != S3_OK)
+		err = words;
 	out->err = err;
 	return err;
 }
@@ -87,6 +91,19 @@ find(struct s3_store *s, struct slice name, struct s3_bucket_facts *out)
 	if (err == S3_OK || err == S3_ERR_NO_SUCH_BUCKET)
 		s3_known_keep(s->known, name, out, generation);
 	return err;
+}
+
+struct store_ref
+s3_named(struct s3_store *s, const struct store_ref *ref)
+{
+	struct store_ref named = *ref;
+	struct s3_bucket_facts facts;
+
+	if (slice_eq_str(ref->version_id, "null") &&
+	    find(s, ref->bucket, &facts) == S3_OK &&
+	    facts.versioning == STORE_UNVERSIONED)
+		named.version_id = SLICE_EMPTY;
+	return named;
 }
 
 /* ---- whose it is -------------------------------------------------------- */

@@ -19,6 +19,9 @@ struct slice s3_bucket_owner(struct s3_store *s, struct slice name,
 enum s3_error MUST_CHECK s3_bucket_check_owner(struct s3_store *s,
 					       struct slice name,
 					       const struct store_note *note);
+/* How the endpoint knows it: "null" of a bucket that never had versions is the
+ * object itself, which not every one knows by that name. */
+struct store_ref s3_named(struct s3_store *s, const struct store_ref *ref);
 /* A bucket of that name in the journal; fine if it is there.
  * NOT_IMPLEMENTED without a journal. */
 enum s3_error MUST_CHECK s3_shadow_make(struct s3_store *s, struct slice name,

@@ -1,6 +1,6 @@
 /*
- * Listing of buckets at another S3 endpoint: ListBuckets, page by page, in
- * order of the names; an endpoint that does not know pages gives all at once.
+ * Listing of buckets at another S3 endpoint: ListBuckets, page by page; an
+ * endpoint that does not know pages gives all at once, in whatever order.
  */
 #include "base/timeval.h"
 #include "store/s3/bucket.h"
@@ -102,9 +102,10 @@ ask_page(struct s3_store *s, struct bucket_reading *r)
 	return err;
 }
 
-/* Those of the page that are the owner's go to @out, which grows. */
+/* Those of the page that are the owner's go to @out, which grows. Where there
+ * are several, each goes on behind the one before. */
 static int
-take_page(struct s3_store *s, const struct bucket_reading *r,
+take_page(struct s3_store *s, const struct bucket_reading *r, bool is_only,
 	  struct slice owner, struct buf *out)
 {
 	const struct store_bucket *all = (const void *)out->p;
@@ -115,7 +116,7 @@ take_page(struct s3_store *s, const struct bucket_reading *r,
 		struct slice before =
 		    i ? r->v[i - 1].name : (n ? all[n - 1].name : SLICE_EMPTY);
 
-		if (!b->name.n || slice_cmp(before, b->name) >= 0)
+		if (!b->name.n || (!is_only && slice_cmp(before, b->name) >= 0))
 			return -1;
 		b->owner = s3_bucket_owner(s, b->name, r->arena);
 	}
@@ -123,6 +124,25 @@ take_page(struct s3_store *s, const struct bucket_reading *r,
 		if (!owner.n || slice_eq(r->v[i].owner, owner))
 			buf_add(out, &r->v[i], sizeof(*r->v));
 	return buf_ok(out) ? 0 : -1;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct store_bucket *x = a, *y = b;
+
+	return slice_cmp(x->name, y->name);
+}
+
+/* 0, or -1: one came twice. */
+static int
+put_in_order(struct store_bucket *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 1; i < n; i++)
+		if (slice_eq(v[i - 1].name, v[i].name))
+			return -1;
+	return 0;
 }
 
 enum s3_error
@@ -141,7 +161,8 @@ s3_bucket_list(struct store *base, struct slice owner, struct arena *a,
 	for (unsigned i = 0; err == S3_OK; i++) {
 		err = ask_page(s, &r);
 		if (err == S3_OK &&
-		    (i == PAGES_MAX || take_page(s, &r, owner, &all) != 0 ||
+		    (i == PAGES_MAX ||
+		     take_page(s, &r, !i && !r.token.n, owner, &all) != 0 ||
 		     (r.token.n && !r.n)))
 			err = s3_answer_broken(&call, "the list of buckets is "
 						      "out of order or does "
@@ -151,8 +172,11 @@ s3_bucket_list(struct store *base, struct slice owner, struct arena *a,
 	}
 	*n = all.n / sizeof(**out);
 	*out = arena_array(a, *n, sizeof(**out));
-	if (err == S3_OK && *out && all.n)
+	if (err == S3_OK && *out && all.n) {
 		memcpy(*out, all.p, all.n);
+		if (put_in_order(*out, *n) != 0)
+			err = s3_answer_broken(&call, "a bucket comes twice");
+	}
 	buf_release(&all);
 	return a->err ? S3_ERR_INTERNAL_ERROR : err;
 }

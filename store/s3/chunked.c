@@ -30,6 +30,15 @@ s3_chunked_init(struct s3_chunked *c, uint64_t size, enum hash_alg alg,
 	return c->frame ? 0 : -1;
 }
 
+int
+s3_chunked_init_plain(struct s3_chunked *c, uint64_t size)
+{
+	int rc = s3_chunked_init(c, size, HASH_NONE, true);
+
+	c->is_plain = true;
+	return rc;
+}
+
 void
 s3_chunked_release(struct s3_chunked *c)
 {
@@ -60,6 +69,8 @@ s3_chunked_length(const struct s3_chunked *c)
 	size_t last = (size_t)(c->size % CHUNK);
 	uint64_t n = c->size + c->size / CHUNK * (head_length(c, CHUNK) + 2);
 
+	if (c->is_plain)
+		return c->size;
 	if (last)
 		n += head_length(c, last) + 2;
 	n += head_length(c, 0) + 2;
@@ -98,6 +109,19 @@ send_frame(struct s3_chunked *c, struct s3_exchange *x, char *from, char *to)
 	return s3_exchange_send(x, from, (size_t)(to - from));
 }
 
+/* A full one. */
+static enum s3_error
+send_chunk(struct s3_chunked *c, struct s3_exchange *x)
+{
+	char *data = c->frame + HEAD_MAX;
+
+	if (c->is_plain)
+		return send_frame(c, x, data, data + CHUNK);
+	memcpy(data + CHUNK, "\r\n", 2);
+	return send_frame(c, x, put_head(c, x, data, CHUNK, data),
+			  data + CHUNK + 2);
+}
+
 enum s3_error
 s3_chunked_write(struct s3_chunked *c, struct s3_exchange *x, const void *p,
 		 size_t n)
@@ -109,10 +133,7 @@ s3_chunked_write(struct s3_chunked *c, struct s3_exchange *x, const void *p,
 		size_t now = CHUNK - c->n < n ? CHUNK - c->n : n;
 
 		if (now == 0) {
-			memcpy(data + CHUNK, "\r\n", 2);
-			err =
-			    send_frame(c, x, put_head(c, x, data, CHUNK, data),
-				       data + CHUNK + 2);
+			err = send_chunk(c, x);
 			continue;
 		}
 		memcpy(data + c->n, from, now);
@@ -150,6 +171,8 @@ s3_chunked_end(struct s3_chunked *c, struct s3_exchange *x,
 	char *data = c->frame + HEAD_MAX, *end = data + c->n, *from;
 	char head[HEAD_MAX], *last;
 
+	if (c->is_plain)
+		return send_frame(c, x, data, end);
 	from = put_head(c, x, data, c->n, data);
 	*end++ = '\r';
 	*end++ = '\n';

@@ -1,8 +1,8 @@
 /*
- * chunked.h - a body in aws-chunked framing, on its way to another S3
- * endpoint: as it comes, but for the last chunk, which leaves with the end of
- * the body and the checksum over all of it. Until then nothing can become
- * visible there. Private to the s3 backend.
+ * chunked.h - a body on its way to another S3 endpoint, in aws-chunked
+ * framing or plain: as it comes, but for the last chunk, which leaves with the
+ * end of the body and the checksum over all of it. Until then nothing can
+ * become visible there. Private to the s3 backend.
  * Threads: one at a time.
  */
 #ifndef STORE_S3_CHUNKED_H
@@ -12,6 +12,7 @@
 #include "store/s3/request.h"
 
 struct s3_chunked {
+	bool is_plain;	   /* no framing, no trailer */
 	enum hash_alg alg; /* of the trailer, HASH_NONE: no trailer */
 	bool is_signed;	   /* each chunk */
 	uint64_t size;	   /* of the payload */
@@ -23,16 +24,17 @@ struct s3_chunked {
  * not protect them, without one always. */
 int MUST_CHECK s3_chunked_init(struct s3_chunked *c, uint64_t size,
 			       enum hash_alg alg, bool is_https);
+int MUST_CHECK s3_chunked_init_plain(struct s3_chunked *c, uint64_t size);
 void s3_chunked_release(struct s3_chunked *c); /* a zeroed one is fine */
 /* Bytes on the wire. */
 uint64_t s3_chunked_length(const struct s3_chunked *c);
-/* The value of x-amz-content-sha256. */
+/* The value of x-amz-content-sha256, unless it is plain. */
 const char *s3_chunked_payload(const struct s3_chunked *c);
 /* Together exactly as many bytes as announced. */
 enum s3_error MUST_CHECK s3_chunked_write(struct s3_chunked *c,
 					  struct s3_exchange *x, const void *p,
 					  size_t n);
-/* @trailer: "x-amz-checksum-crc32c:sOO8/Q==", or empty. */
+/* @trailer: "x-amz-checksum-crc32c:sOO8/Q==", or empty; unused when plain. */
 enum s3_error MUST_CHECK s3_chunked_end(struct s3_chunked *c,
 					struct s3_exchange *x,
 					struct slice trailer);

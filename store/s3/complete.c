@@ -6,7 +6,7 @@
  * any more was completed before. Its answer may have been lost, so such a
  * request succeeds when the object has the ETag that these parts make.
  */
-#include "store/s3/part.h"
+#include "store/s3/begun.h"
 #include "base/encode.h"
 #include "base/timeval.h"
 #include "base/xml_write.h"
@@ -36,7 +36,7 @@ put_part(struct completion *c, const struct store_part *part)
 	xml_open(&c->xml, "Part");
 	xml_u64(&c->xml, "PartNumber", part->number);
 	xml_text(&c->xml, "ETag", slice_str(part->etag));
-	if (part->checksum_alg && part->checksum_alg == c->checksum_alg) {
+	if (part->checksum_alg) {
 		char element[32];
 
 		snprintf(element, sizeof(element), "Checksum%s",
@@ -54,20 +54,29 @@ check_part(struct completion *c, const struct store_complete_part *want,
 	   const struct store_part *part)
 {
 	bool is_last = c->named + 1 == c->req->n_parts;
+	struct store_part told = *part;
 
+	if (part->checksum_alg != c->checksum_alg)
+		told.checksum_alg = HASH_NONE;
 	c->out->bad = *part;
 	if (!slice_eq_str(want->etag, part->etag))
 		return S3_ERR_INVALID_PART;
-	if (want->checksum_alg && (want->checksum_alg != part->checksum_alg ||
-				   memcmp(want->checksum, part->checksum,
-					  hash_size(want->checksum_alg)) != 0))
+	if (want->checksum_alg && part->checksum_alg &&
+	    (want->checksum_alg != part->checksum_alg ||
+	     memcmp(want->checksum, part->checksum,
+		    hash_size(want->checksum_alg)) != 0))
 		return S3_ERR_BAD_DIGEST;
 	if (!is_last && part->size < STORE_PART_BYTES_MIN)
 		return S3_ERR_ENTITY_TOO_SMALL;
 	c->out->bad = (struct store_part){ 0 };
 	c->out->size += part->size;
 	c->named++;
-	put_part(c, part);
+	if (!part->checksum_alg && want->checksum_alg) {
+		/* Not every list has them: the endpoint compares it. */
+		told.checksum_alg = want->checksum_alg;
+		memcpy(told.checksum, want->checksum, sizeof(told.checksum));
+	}
+	put_part(c, &told);
 	return S3_OK;
 }
 
@@ -158,10 +167,7 @@ take_etag(void *ctx, struct slice text)
 static int
 take_sum(void *ctx, enum hash_alg alg, struct slice text)
 {
-	struct store_object *o = ctx;
-
-	o->checksum_alg = (uint16_t)alg;
-	return s3_text_sum(alg, text, o->checksum, &o->checksum_composite);
+	return s3_object_sum(ctx, alg, text);
 }
 S3_SUM_TAKERS(take_sum)
 
@@ -183,10 +189,9 @@ put_headers(struct completion *c, struct store_header *v)
 					   arena_printf(&c->arena, "%" PRIu64,
 							req->size) };
 	if (c->checksum_alg)
-		v[n++] = (struct store_header){ SLICE("x-amz-checksum-type"),
-						c->checksum_composite
-						    ? SLICE("COMPOSITE")
-						    : SLICE("FULL_OBJECT") };
+		v[n++] =
+		    (struct store_header){ SLICE("x-amz-checksum-type"),
+					   s3_sum_type(c->checksum_composite) };
 	if (!req->checksum_alg)
 		return n;
 	v[n] = s3_sum_header(&c->arena, req->checksum_alg, req->checksum);
@@ -205,7 +210,8 @@ send(struct completion *c, struct store_object *made)
 				.bucket = c->req->bucket,
 				.key = c->req->key,
 				.body = &doc.body,
-				.payload_hash = doc.sha256 };
+				.payload_hash = doc.sha256,
+				.may_fail_late = true };
 	struct http_client_answer answer = { 0 };
 	struct buf query = BUF_INIT;
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
@@ -216,12 +222,10 @@ send(struct completion *c, struct store_object *made)
 	call.headers =
 	    (struct store_headers){ headers, put_headers(c, headers) };
 	if (buf_ok(&query) && buf_ok(&c->xml) && !c->arena.err)
-		err = s3_ask_late(c->s, &call, rules, ARRAY_LEN(rules), made,
-				  &answer);
+		err =
+		    s3_ask(c->s, &call, rules, ARRAY_LEN(rules), made, &answer);
 	if (err == S3_OK)
-		(void)s3_text_copy(
-		    http_client_header(&answer, "x-amz-version-id"),
-		    made->version_id, sizeof(made->version_id));
+		s3_copy_version(&answer, made);
 	http_client_answer_release(&answer);
 	buf_release(&query);
 	return err;
@@ -258,8 +262,7 @@ give(struct completion *c, const struct store_object *made)
 	struct store_object *o = &c->out->object;
 
 	*o = *made;
-	o->key = o->storage_class = SLICE_EMPTY;
-	o->headers = o->tags = (struct store_headers){ 0 };
+	s3_detach(o);
 	o->is_latest = true;
 	o->n_parts = (uint32_t)c->req->n_parts;
 	if (!*o->version_id)
@@ -291,6 +294,9 @@ complete(struct completion *c)
 	enum s3_error err;
 
 	memcpy(expected.etag, c->etag, sizeof(expected.etag));
+	err = s3_cond_ask(c->s, c->req->bucket, c->req->key, &c->req->cond);
+	if (err != S3_OK)
+		return err;
 	err =
 	    s3_intend(c->s, c->req->bucket, &expected, &c->req->note, &intent);
 	if (err != S3_OK)
@@ -329,6 +335,10 @@ s3_upload_complete(struct store *s, const struct store_complete_req *req,
 		err = complete(&c);
 	else if (err == S3_ERR_NO_SUCH_UPLOAD)
 		err = repeated(&c);
+	if (err == S3_OK || err == S3_ERR_NO_SUCH_UPLOAD)
+		s3_begun_forget(c.s->begun,
+				&(struct s3_upload_ref){ req->bucket, req->key,
+							 req->upload_id });
 	buf_release(&c.xml);
 	arena_release(&c.arena);
 	return err;

@@ -34,10 +34,7 @@ take_time(void *ctx, struct slice text)
 static int
 take_sum(void *ctx, enum hash_alg alg, struct slice text)
 {
-	struct store_object *o = ctx;
-
-	o->checksum_alg = (uint16_t)alg;
-	return s3_text_sum(alg, text, o->checksum, &o->checksum_composite);
+	return s3_object_sum(ctx, alg, text);
 }
 S3_SUM_TAKERS(take_sum)
 
@@ -87,26 +84,23 @@ send(struct s3_store *s, const struct store_copy_req *req, struct arena *a,
 				.bucket = req->bucket,
 				.key = req->key,
 				.headers = copy_headers(req, a),
-				.payload_hash = S3_EMPTY_SHA256 };
+				.payload_hash = S3_EMPTY_SHA256,
+				.may_fail_late = true };
 	struct http_client_answer answer;
-	ptrdiff_t dash;
-	uint64_t parts;
 	enum s3_error err;
 
 	if (a->err)
 		return S3_ERR_INTERNAL_ERROR;
-	err = s3_ask_late(s, &call, rules, ARRAY_LEN(rules), made, &answer);
+	err = s3_ask(s, &call, rules, ARRAY_LEN(rules), made, &answer);
 	if (err == S3_OK) {
 		made->size = req->source_size;
-		(void)s3_text_copy(
-		    http_client_header(&answer, "x-amz-version-id"),
-		    made->version_id, sizeof(made->version_id));
+		s3_copy_version(&answer, made);
 		if (!*made->version_id)
 			memcpy(made->version_id, "null", sizeof("null"));
-		dash = slice_chr(slice_str(made->etag), '-');
-		if (dash >= 0 &&
-		    slice_u64(slice_str(made->etag + dash + 1), &parts) == 0)
-			made->n_parts = (uint32_t)parts;
+		made->n_parts = s3_etag_parts(made->etag);
+		/* Some tell it in headers. */
+		if (!made->checksum_alg && s3_copy_sum(&answer, made) != 0)
+			made->checksum_alg = HASH_NONE;
 	}
 	http_client_answer_release(&answer);
 	return err;
@@ -211,7 +205,7 @@ s3_copy(struct store *base, const struct store_copy_req *req,
 		return S3_ERR_INVALID_REQUEST;
 	if (req->size_max && req->source_size > req->size_max)
 		return S3_ERR_ENTITY_TOO_LARGE;
-	err = s3_cond_ask(s, req->bucket, req->key, &req->cond, true);
+	err = s3_cond_ask(s, req->bucket, req->key, &req->cond);
 	if (err != S3_OK)
 		return err;
 	arena_init(&a, 512u << 10);

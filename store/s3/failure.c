@@ -47,6 +47,14 @@ static const char *const about_us[] = {
 	"TokenRefreshRequired",
 };
 
+/* Codes of others for what AWS calls otherwise. */
+static const struct {
+	const char *code;
+	enum s3_error err;
+} synonyms[] = {
+	{ "XAmzContentChecksumMismatch", S3_ERR_BAD_DIGEST },
+};
+
 static const unsigned busy_statuses[] = { 429, 500, 502, 503, 504 };
 static const enum s3_error busy_errors[] = { S3_ERR_INTERNAL_ERROR,
 					     S3_ERR_REQUEST_TIMEOUT,
@@ -99,10 +107,22 @@ error_of_status(const struct s3_call *call, unsigned status)
 {
 	if (status == 404 && call->key.n == 0)
 		return S3_ERR_NO_SUCH_BUCKET;
+	/* nothing that a client says makes one of ours malformed */
+	if (status == 400 && strcmp(call->method, "HEAD") == 0)
+		return S3_ERR_SERVICE_UNAVAILABLE;
 	for (size_t i = 0; i < ARRAY_LEN(by_status); i++)
 		if (by_status[i].status == status)
 			return by_status[i].err;
 	return S3_ERR_INTERNAL_ERROR;
+}
+
+static enum s3_error
+error_of_code(const char *code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(synonyms); i++)
+		if (strcmp(synonyms[i].code, code) == 0)
+			return synonyms[i].err;
+	return s3_error_by_code(slice_str(code));
 }
 
 static bool
@@ -155,10 +175,14 @@ judge_answer(const struct s3_call *call, const struct http_client_answer *a,
 	struct slice region = http_client_header(a, "x-amz-bucket-region");
 	bool is_error = read_error(buf_slice(&a->body), f);
 
-	f->err = is_error ? s3_error_by_code(slice_str(f->code))
+	f->err = is_error ? error_of_code(f->code)
 			  : error_of_status(call, a->status);
+	f->is_strange =
+	    is_error && f->err == S3_ERR_INTERNAL_ERROR && a->status / 100 == 4;
 	if (f->err == S3_ERR_INTERNAL_ERROR && a->status != 200)
 		f->err = error_of_status(call, a->status);
+	if (f->is_strange && f->err == S3_ERR_INTERNAL_ERROR)
+		f->err = S3_ERR_INVALID_REQUEST; /* it is no failure */
 	for (size_t i = 0; i < ARRAY_LEN(about_us); i++)
 		f->is_pair = f->is_pair || strcmp(f->code, about_us[i]) == 0;
 	if (region.n)
@@ -185,6 +209,17 @@ s3_is_conditional_change(const struct s3_call *call)
 		store_headers_get(&call->headers, "if-none-match").n);
 }
 
+enum s3_error
+s3_refused_after(const struct s3_call *call, enum s3_error err)
+{
+	if (err == S3_ERR_SLOW_DOWN)
+		return S3_ERR_SERVICE_UNAVAILABLE;
+	if (!is_change(call) || (!call->key.n && !call->may_fail_late) ||
+	    err == S3_ERR_NO_SUCH_UPLOAD || err == S3_ERR_INTERNAL_ERROR)
+		return err;
+	return S3_ERR_SERVICE_UNAVAILABLE;
+}
+
 void
 s3_judge(const struct s3_call *call, enum http_client_error rc,
 	 const struct http_client_answer *a, struct s3_failure *out)
@@ -195,8 +230,7 @@ s3_judge(const struct s3_call *call, enum http_client_error rc,
 	case HTTP_CLIENT_ANSWERED:
 		if (a->status / 100 != 2 ||
 		    (call->may_fail_late &&
-		     slice_find(slice_head(buf_slice(&a->body), 512),
-				SLICE("<Error")) >= 0))
+		     read_error(buf_slice(&a->body), out)))
 			judge_answer(call, a, out);
 		break;
 	case HTTP_CLIENT_UNREACHABLE:
@@ -221,22 +255,36 @@ s3_judge(const struct s3_call *call, enum http_client_error rc,
 }
 
 void
-s3_failure_log(const struct s3_remote *r, const struct s3_call *call,
+s3_failure_reason(const struct http_client_answer *a,
+		  const struct s3_failure *f, char out[S3_REASON_MAX])
+{
+	if (a->status)
+		snprintf(out, S3_REASON_MAX, "answer %u%s%s%s%s", a->status,
+			 f->code[0] ? " " : "", f->code,
+			 f->message[0] ? ": " : "", f->message);
+	else
+		snprintf(out, S3_REASON_MAX, "%s", a->error);
+}
+
+void
+s3_failure_log(struct s3_remote *r, const struct s3_call *call,
 	       const struct http_client_answer *a, const struct s3_failure *f)
 {
-	if (f->is_pair)
+	struct slice id = http_client_header(a, "x-amz-request-id");
+	char reason[S3_REASON_MAX];
+
+	s3_failure_reason(a, f, reason);
+	if (f->is_pair && !atomic_exchange(&r->pair_told, true))
 		log_error("s3_credentials",
 			  "%s refuses our own pair of keys (%s: %s): check "
 			  "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-			  "AWS_REGION and the clock",
+			  "AWS_SESSION_TOKEN, AWS_REGION and the clock",
 			  r->endpoint[0] ? r->endpoint : "AWS", f->code,
 			  f->message);
-	else if (s3_error_info(f->err)->status >= 500)
-		log_warn(
-		    "s3_request",
-		    "%s %s/%.*s/%.*s: %s; answer %u %s %s %s, request %.*s",
-		    call->method, r->endpoint, SLICE_ARG(call->bucket),
-		    SLICE_ARG(call->key), s3_error_info(f->err)->code,
-		    a->status, f->code, f->message, a->error,
-		    SLICE_ARG(http_client_header(a, "x-amz-request-id")));
+	else if (!f->is_pair &&
+		 (f->is_strange || s3_error_info(f->err)->status >= 500))
+		log_warn("s3_request", "%s %s/%.*s/%.*s: %s%s%.*s",
+			 call->method, r->endpoint, SLICE_ARG(call->bucket),
+			 SLICE_ARG(call->key), reason, id.n ? ", request " : "",
+			 SLICE_ARG(id));
 }

@@ -57,7 +57,7 @@ s3_intend_all(struct s3_store *s, struct slice bucket,
 		return S3_ERR_INTERNAL_ERROR;
 	for (size_t i = 0; i < n; i++)
 		events[i] = event_of(s, bucket, &expected[i], note);
-	err = journal_intend_all(s->journal, events, n, out);
+	err = journal_intend(s->journal, events, n, out);
 	for (size_t i = 0; err != S3_OK && i < n; i++)
 		s3_drop(s, &out[i]);
 	free(events);
@@ -118,6 +118,7 @@ told(const struct journal_intent *intent, const struct store_object *made)
 {
 	struct store_event e = intent->event;
 
+	e.etag = s3_expected_etag(&e);
 	if (s3_event_is_removal(&e))
 		tell_removed(&e, made);
 	else
@@ -178,9 +179,7 @@ ask(struct s3_store *s, const struct journal_intent *intent,
 		ended(s, &end, &seen);
 		if (made) {
 			*made = seen;
-			made->key = made->storage_class = SLICE_EMPTY;
-			made->headers = made->tags =
-			    (struct store_headers){ 0 };
+			s3_detach(made);
 		}
 		outcome = S3_OK;
 	} else {

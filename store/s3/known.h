@@ -14,7 +14,6 @@
 #include "store/s3/s3.h"
 
 #define S3_KNOWN_US (30 * 1000000LL)
-#define S3_REGION_MAX 64
 
 struct s3_bucket_facts {
 	enum s3_error err; /* S3_OK or NO_SUCH_BUCKET */

@@ -36,8 +36,7 @@ s3_listed_class(void *ctx, struct slice text)
 	const struct s3_listing *l = ctx;
 	struct store_object *o = s3_listing_last(ctx);
 
-	if (!slice_eq_str(text, "STANDARD"))
-		o->storage_class = arena_copy(l->arena, text);
+	o->storage_class = s3_text_class(l->arena, text);
 	return 0;
 }
 
@@ -74,29 +73,18 @@ static const struct xml_rule rules[] = {
 
 /* Its names ascend, as those of every query. */
 static void
-put_query(void *ctx, const struct s3_listing *l, bool first, struct buf *q)
+put_query(const struct s3_listing *l, bool first, struct buf *q)
 {
-	const struct store_list_req *req = ctx;
-
 	if (!first)
 		s3_query_put(q, "continuation-token", l->token);
-	if (req->delimiter.n)
-		s3_query_put(q, "delimiter", req->delimiter);
+	if (l->delimiter.n)
+		s3_query_put(q, "delimiter", l->delimiter);
 	s3_query_put(q, "encoding-type", SLICE("url"));
 	s3_query_put(q, "list-type", SLICE("2"));
-	s3_query_u64(q, "max-keys", req->max_keys);
-	s3_query_put(q, "prefix", req->prefix);
-	if (first && req->start_after.n)
-		s3_query_put(q, "start-after", s3_listing_bound(l, l->arena));
-}
-
-/* Nothing is asked for: is there such a bucket? */
-enum s3_error
-s3_list_nothing(struct store *s, struct slice bucket, struct arena *a)
-{
-	struct store_bucket b;
-
-	return s3_bucket_head(s, bucket, a, &b);
+	s3_query_u64(q, "max-keys", l->max);
+	s3_query_put(q, "prefix", l->prefix);
+	if (first && l->after.n)
+		s3_query_put(q, "start-after", s3_listing_bound(l));
 }
 
 struct store_list_entry *
@@ -119,30 +107,23 @@ enum s3_error
 s3_list(struct store *s, const struct store_list_req *req, struct arena *a,
 	struct store_list_page *out)
 {
-	struct store_list_req sent = *req;
-	struct s3_listing listing;
-	struct s3_listing_ask ask = { .rules = rules,
-				      .n_rules = ARRAY_LEN(rules),
-				      .query = put_query,
-				      .ctx = &sent };
+	struct s3_listing l = { .bucket = req->bucket,
+				.prefix = req->prefix,
+				.delimiter = req->delimiter,
+				.max = req->max_keys,
+				.after = req->start_after,
+				.after_is_prefix = req->start_is_prefix,
+				.put_query = put_query,
+				.rules = rules,
+				.n_rules = ARRAY_LEN(rules),
+				.item_bytes = sizeof(struct store_object) };
 	struct s3_listed *v;
-	enum s3_error err;
+	enum s3_error err = s3_listing_page(s3_of(s), &l, a, &v, &out->n);
 
-	if (!req->max_keys || !s3_listing_text(req->prefix))
-		return s3_list_nothing(s, req->bucket, a);
-	if (!s3_listing_text(req->delimiter))
-		sent.delimiter = SLICE_EMPTY;
-	ask.call = s3_get_call(req->bucket);
-	if (s3_listing_init(&listing, a, sizeof(struct store_object),
-			    req->max_keys) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	listing.after = req->start_after;
-	listing.after_is_prefix = req->start_is_prefix;
-	err = s3_listing_page(s3_of(s), &listing, &ask, &v, &out->n);
 	if (err != S3_OK)
 		return err;
 	out->entries = s3_listed_objects(a, v, out->n);
-	out->truncated = listing.truncated;
+	out->truncated = l.truncated;
 	if (out->truncated) {
 		out->next = v[out->n - 1].name;
 		out->next_is_prefix = v[out->n - 1].is_prefix;

@@ -1,7 +1,7 @@
 /*
- * Reading and merging of pages. Names come in two lists, items and common
- * prefixes, each in byte order; the endpoint percent-encodes them, since XML
- * cannot hold all bytes, and says so.
+ * Asking for pages, reading and merging them. Names come in two lists, items
+ * and common prefixes, each in byte order; the endpoint percent-encodes them,
+ * since XML cannot hold all bytes, and says so.
  */
 #include "store/s3/listing.h"
 #include "base/encode.h"
@@ -13,28 +13,11 @@
 #define EMPTY_PAGES_MAX 4
 #define LAST_CODE_POINT "\xf4\x8f\xbf\xbf"
 
-int
-s3_listing_init(struct s3_listing *l, struct arena *a, size_t item_bytes,
-		uint32_t max)
-{
-	*l = (struct s3_listing){ .arena = a,
-				  .item_bytes = item_bytes,
-				  .max = max };
-	l->items = arena_array(a, max, sizeof(*l->items));
-	l->prefixes = arena_array(a, max, sizeof(*l->prefixes));
-	return a->err ? -1 : 0;
-}
+/* ---- asking ------------------------------------------------------------- */
 
-void
-s3_listing_clear(struct s3_listing *l)
-{
-	l->n_items = l->n_prefixes = 0;
-	l->truncated = l->encoded = false;
-	l->token = l->next_name = l->next_id = SLICE_EMPTY;
-}
-
-bool
-s3_listing_text(struct slice s)
+/* A text that names can have: else nothing will match it. */
+static bool
+is_text(struct slice s)
 {
 	return s.n <= STORE_KEY_MAX && slice_is_text(s);
 }
@@ -52,7 +35,7 @@ text_of(struct slice s, size_t max)
 }
 
 struct slice
-s3_listing_bound(const struct s3_listing *l, struct arena *a)
+s3_listing_bound(const struct s3_listing *l)
 {
 	struct slice last = SLICE(LAST_CODE_POINT);
 	struct slice after = text_of(l->after, STORE_KEY_MAX);
@@ -61,7 +44,26 @@ s3_listing_bound(const struct s3_listing *l, struct arena *a)
 	if (!l->after_is_prefix || after.n != l->after.n ||
 	    after.n + last.n > STORE_KEY_MAX)
 		return after;
-	return arena_concat(a, parts, 2);
+	return arena_concat(l->arena, parts, 2);
+}
+
+void
+s3_listing_put_by_id(const struct s3_listing *l, bool first,
+		     const char *const names[3], struct buf *q)
+{
+	struct slice name = first ? s3_listing_bound(l) : l->next_name;
+	struct slice id = first ? l->after_id : l->next_id;
+
+	if (l->delimiter.n)
+		s3_query_put(q, "delimiter", l->delimiter);
+	s3_query_put(q, "encoding-type", SLICE("url"));
+	if (name.n)
+		s3_query_put(q, "key-marker", name);
+	s3_query_u64(q, names[0], l->max);
+	s3_query_put(q, "prefix", l->prefix);
+	if (id.n)
+		s3_query_put(q, names[1], id);
+	s3_query_put(q, names[2], SLICE_EMPTY);
 }
 
 /* ---- one page, read ----------------------------------------------------- */
@@ -183,6 +185,20 @@ decode_names(struct s3_listing *l)
 
 /* ---- in order ----------------------------------------------------------- */
 
+/* All there is may come in any order; what is of one name keeps its own. */
+static void
+put_in_order(struct s3_listed *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct s3_listed e = v[i];
+		size_t at = i;
+
+		for (; at && slice_cmp(v[at - 1].name, e.name) > 0; at--)
+			v[at] = v[at - 1];
+		v[at] = e;
+	}
+}
+
 /* Items of one name, versions of a key, stand together. */
 static bool
 is_ordered(const struct s3_listed *v, size_t n)
@@ -208,12 +224,13 @@ is_beyond(const struct s3_listing *l, const struct s3_listed *e)
 		return true;
 	if (l->after_is_prefix && slice_starts(e->name, l->after))
 		return false;
-	return order > 0 || (order == 0 && l->same_name && !e->is_prefix);
+	return order > 0 || (order == 0 && l->after_id.n && !e->is_prefix);
 }
 
-int
-s3_listing_merge(struct s3_listing *l, struct s3_listed *out, size_t *n,
-		 const char **why)
+/* The page in order, at most l->max entries of it in @out. 0, or -1 when it is
+ * not what a page may be: *why. */
+static int
+merge(struct s3_listing *l, struct s3_listed *out, size_t *n, const char **why)
 {
 	size_t i = 0, k = 0;
 
@@ -221,6 +238,10 @@ s3_listing_merge(struct s3_listing *l, struct s3_listed *out, size_t *n,
 	*why = "a name is not encoded as it should be";
 	if (decode_names(l) != 0)
 		return -1;
+	if (!l->truncated) {
+		put_in_order(l->items, l->n_items);
+		put_in_order(l->prefixes, l->n_prefixes);
+	}
 	*why = "names are not in order";
 	if (!is_ordered(l->items, l->n_items) ||
 	    !is_ordered(l->prefixes, l->n_prefixes))
@@ -244,39 +265,65 @@ s3_listing_merge(struct s3_listing *l, struct s3_listed *out, size_t *n,
 	return 0;
 }
 
-enum s3_error
-s3_listing_page(struct s3_store *s, struct s3_listing *l,
-		const struct s3_listing_ask *ask, struct s3_listed **out,
-		size_t *n)
+/* ---- a page ------------------------------------------------------------- */
+
+static enum s3_error
+ask(struct s3_store *s, struct s3_listing *l, bool first, struct s3_listed *out,
+    size_t *n)
 {
-	struct s3_call call = ask->call;
+	struct s3_call call = s3_get_call(l->bucket);
+	struct http_client_answer answer = { 0 };
+	struct buf query = BUF_INIT;
+	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 	const char *why;
-	enum s3_error err = S3_OK;
-	bool done = false;
 
 	call.answer_max = ANSWER_MAX;
-	*out = arena_array(l->arena, l->max, sizeof(**out));
-	if (!*out)
-		return S3_ERR_INTERNAL_ERROR;
-	for (int i = 0; err == S3_OK && !done; i++) {
-		struct http_client_answer answer = { 0 };
-		struct buf query = BUF_INIT;
+	l->put_query(l, first, &query);
+	l->n_items = l->n_prefixes = 0;
+	l->truncated = l->encoded = false;
+	l->token = l->next_name = l->next_id = SLICE_EMPTY;
+	call.query = buf_slice(&query);
+	if (buf_ok(&query))
+		err = s3_ask(s, &call, l->rules, l->n_rules, l, &answer);
+	if (err == S3_OK && merge(l, out, n, &why) != 0)
+		err = s3_answer_broken(&call, why);
+	http_client_answer_release(&answer);
+	buf_release(&query);
+	return err;
+}
 
+/* No entry can match: is there such a bucket? */
+static enum s3_error
+nothing(struct s3_store *s, const struct s3_listing *l)
+{
+	struct store_bucket b;
+
+	return s3_bucket_head(&s->base, l->bucket, l->arena, &b);
+}
+
+enum s3_error
+s3_listing_page(struct s3_store *s, struct s3_listing *l, struct arena *a,
+		struct s3_listed **out, size_t *n)
+{
+	const struct s3_call call = s3_get_call(l->bucket);
+	enum s3_error err = S3_OK;
+
+	*n = 0;
+	*out = arena_array(a, l->max, sizeof(**out));
+	l->items = arena_array(a, l->max, sizeof(*l->items));
+	l->prefixes = arena_array(a, l->max, sizeof(*l->prefixes));
+	l->arena = a;
+	if (a->err)
+		return S3_ERR_INTERNAL_ERROR;
+	if (!l->max || !is_text(l->prefix))
+		return nothing(s, l);
+	if (!is_text(l->delimiter))
+		l->delimiter = SLICE_EMPTY;
+	for (int i = 0; err == S3_OK && !*n && (i == 0 || l->truncated); i++) {
 		if (i == EMPTY_PAGES_MAX ||
 		    (i && !l->token.n && !l->next_name.n))
 			return s3_answer_broken(&call, "it does not go on");
-		ask->query(ask->ctx, l, i == 0, &query);
-		s3_listing_clear(l);
-		call.query = buf_slice(&query);
-		err = buf_ok(&query) ? s3_ask(s, &call, ask->rules,
-					      ask->n_rules, l, &answer)
-				     : S3_ERR_INTERNAL_ERROR;
-		if (err == S3_OK && s3_listing_merge(l, *out, n, &why) != 0)
-			err = s3_answer_broken(&call, why);
-		done = *n || !l->truncated;
-		call.query = SLICE_EMPTY;
-		http_client_answer_release(&answer);
-		buf_release(&query);
+		err = ask(s, l, i == 0, *out, n);
 	}
-	return l->arena->err ? S3_ERR_INTERNAL_ERROR : err;
+	return a->err ? S3_ERR_INTERNAL_ERROR : err;
 }

@@ -74,11 +74,7 @@ take_etag(void *ctx, struct slice text)
 static int
 take_sum(void *ctx, enum hash_alg alg, struct slice text)
 {
-	struct store_part *p = last(ctx);
-	bool composite;
-
-	p->checksum_alg = (uint16_t)alg;
-	return s3_text_sum(alg, text, p->checksum, &composite);
+	return s3_part_sum(last(ctx), alg, text);
 }
 S3_SUM_TAKERS(take_sum)
 
@@ -95,8 +91,7 @@ take_class(void *ctx, struct slice text)
 {
 	struct parts_reading *r = ctx;
 
-	if (!slice_eq_str(text, "STANDARD"))
-		r->out->storage_class = arena_copy(r->arena, text);
+	r->out->storage_class = s3_text_class(r->arena, text);
 	return 0;
 }
 
@@ -118,7 +113,7 @@ take_type(void *ctx, struct slice text)
 	return 0;
 }
 
-#define ROOT "ListPartsResult"
+#define ROOT "*" /* ListPartsResult, and what others call it */
 static const struct xml_rule list_rules[] = {
 	{ ROOT "/IsTruncated", NULL, take_truncated },
 	{ ROOT "/StorageClass", NULL, take_class },
@@ -214,7 +209,6 @@ struct slice
 s3_copy_source_text(struct arena *a, const struct store_ref *ref)
 {
 	struct buf b = BUF_INIT;
-	struct slice s = SLICE_EMPTY;
 
 	buf_putc(&b, '/');
 	buf_put(&b, ref->bucket);
@@ -224,12 +218,7 @@ s3_copy_source_text(struct arena *a, const struct store_ref *ref)
 		buf_puts(&b, "?versionId=");
 		uri_encode(&b, ref->version_id, false);
 	}
-	if (buf_ok(&b))
-		s = arena_copy(a, buf_slice(&b));
-	else
-		a->err = true;
-	buf_release(&b);
-	return s;
+	return arena_take_buf(a, &b);
 }
 
 static struct store_part *
@@ -253,10 +242,7 @@ take_copy_time(void *ctx, struct slice text)
 static int
 take_copy_sum(void *ctx, enum hash_alg alg, struct slice text)
 {
-	bool composite;
-
-	made(ctx)->checksum_alg = (uint16_t)alg;
-	return s3_text_sum(alg, text, made(ctx)->checksum, &composite);
+	return s3_part_sum(ctx, alg, text);
 }
 S3_SUM_TAKERS(take_copy_sum)
 
@@ -298,7 +284,8 @@ send_copy(struct s3_store *s, const struct store_part_copy_req *req,
 	struct s3_call call = { .method = "PUT",
 				.bucket = req->part.bucket,
 				.key = req->part.key,
-				.payload_hash = S3_EMPTY_SHA256 };
+				.payload_hash = S3_EMPTY_SHA256,
+				.may_fail_late = true };
 	struct http_client_answer answer = { 0 };
 	struct buf query = BUF_INIT;
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
@@ -309,8 +296,8 @@ send_copy(struct s3_store *s, const struct store_part_copy_req *req,
 	call.headers =
 	    (struct store_headers){ headers, copy_headers(req, a, headers) };
 	if (buf_ok(&query) && !a->err)
-		err = s3_ask_late(s, &call, copy_rules, ARRAY_LEN(copy_rules),
-				  out, &answer);
+		err = s3_ask(s, &call, copy_rules, ARRAY_LEN(copy_rules), out,
+			     &answer);
 	http_client_answer_release(&answer);
 	buf_release(&query);
 	return err;

@@ -3,13 +3,18 @@
  *
  * Up to 1 MiB waits in memory and is sent in one request at the commit, which
  * may be repeated. More is sent as it comes, and its end with the checksum at
- * the commit (s3_chunked.h); an abort cuts the request short. Of unknown size
- * is s3_put_unknown.c.
+ * the commit (chunked.h); an abort cuts the request short. Of unknown size
+ * is put_unknown.c.
+ *
+ * Over http a stream in chunks is hashed here once more for their signatures.
+ * Where the client signed the SHA-256 of all of it, the request is signed with
+ * that one: then the endpoint compares it, nobody between.
  */
 #include "store/s3/put_unknown.h"
 #include "base/encode.h"
 #include "base/timeval.h"
 #include "store/s3/chunked.h"
+#include "store/s3/settler.h"
 #include "store/s3/xml.h"
 
 #include <inttypes.h>
@@ -31,7 +36,9 @@ struct s3_put {
 	struct arena arena;
 	struct s3_target to;
 	enum hash_alg alg; /* announced, or chosen for a stream */
+	bool names_sum;	   /* the endpoint is told the checksum */
 	bool sums;	   /* nobody brings the checksum: sum has it */
+	char sha256[SHA256_HEX_MAX]; /* as signed by the sender, or "" */
 	struct hash sum;
 	struct store_header *headers;
 	size_t n_headers;
@@ -81,24 +88,71 @@ add_chunked_encoding(struct s3_put *put)
 	add(put, "content-encoding", SLICE("aws-chunked"));
 }
 
-static enum s3_error
-open_stream(struct s3_put *put, uint64_t size)
+/* As SDKs do; some keep a checksum only where it is named so. */
+static void
+add_algorithm(struct s3_put *put, enum hash_alg alg)
 {
-	struct s3_remote *r = s3_of(put->base.store)->remote;
+	add(put, "x-amz-sdk-checksum-algorithm", slice_str(s3_sum_name(alg)));
+}
 
-	if (s3_chunked_init(&put->chunks, size, put->alg,
-			    s3_remote_is_https(r)) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	put->streams = true;
-	put->body.size = s3_chunked_length(&put->chunks);
+static int
+describe_chunks(struct s3_put *put, uint64_t size, bool is_https)
+{
+	if (s3_chunked_init(&put->chunks, size, put->alg, is_https) != 0)
+		return -1;
 	add_chunked_encoding(put);
 	add(put, "x-amz-decoded-content-length",
 	    arena_printf(&put->arena, "%" PRIu64, size));
-	if (put->alg)
+	if (put->alg) {
 		add(put, "x-amz-trailer", slice_str(s3_sum_field(put->alg)));
+		add_algorithm(put, put->alg);
+	}
+	put->names_sum = put->alg != HASH_NONE;
+	put->call.payload_hash = s3_chunked_payload(&put->chunks);
+	return 0;
+}
+
+static int
+describe_plain(struct s3_put *put, uint64_t size, const uint8_t *checksum)
+{
+	if (s3_chunked_init_plain(&put->chunks, size) != 0)
+		return -1;
+	put->names_sum = checksum != NULL;
+	if (checksum) {
+		put->headers[put->n_headers++] =
+		    s3_sum_header(&put->arena, put->alg, checksum);
+		add_algorithm(put, put->alg);
+	}
+	put->base.compares_sha256 = true;
+	put->call.payload_hash = put->sha256;
+	return 0;
+}
+
+/* A plain body has no room for a checksum that comes behind it: it is known by
+ * now, or the endpoint makes one by itself. (Of a part nobody asks for it.) */
+static bool
+can_be_plain(const struct s3_put *put, struct s3_remote *r,
+	     const uint8_t *checksum)
+{
+	return put->sha256[0] && (checksum || put->to.is_part ||
+				  (put->alg == HASH_CRC64NVME &&
+				   s3_remote_sums(r, false) != S3_DOES_NOT));
+}
+
+static enum s3_error
+open_stream(struct s3_put *put, uint64_t size, const uint8_t *checksum)
+{
+	struct s3_remote *r = s3_of(put->base.store)->remote;
+	int rc = can_be_plain(put, r, checksum)
+		     ? describe_plain(put, size, checksum)
+		     : describe_chunks(put, size, s3_remote_is_https(r));
+
+	if (rc != 0)
+		return S3_ERR_INTERNAL_ERROR;
+	put->streams = true;
+	put->body.size = s3_chunked_length(&put->chunks);
 	put->call.headers =
 	    (struct store_headers){ put->headers, put->n_headers };
-	put->call.payload_hash = s3_chunked_payload(&put->chunks);
 	if (put->arena.err)
 		return S3_ERR_INTERNAL_ERROR;
 	return s3_exchange_open(r, &put->call, &put->x);
@@ -116,16 +170,30 @@ choose_sum(struct s3_put *put, enum hash_alg announced, uint64_t size)
 	return hash_init(&put->sum, put->alg);
 }
 
+/* The MD5 is what an object is known by when no answer came. A checksum does as
+ * well, where the endpoint tells it. */
+static bool
+does_without_md5(const struct s3_put *put)
+{
+	return put->to.is_part || s3_remote_sums(s3_of(put->base.store)->remote,
+						 put->names_sum) == S3_DOES;
+}
+
 static enum s3_error
 put_open(struct store *s, const struct s3_target *to, enum hash_alg alg,
-	 uint64_t size, struct store_put **out)
+	 const struct store_digests *digests, uint64_t size,
+	 struct store_put **out)
 {
+	const struct store_digests known =
+	    digests ? *digests : (struct store_digests){ 0 };
 	struct s3_put *put = calloc(1, sizeof(*put));
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 	struct arena *a;
 
 	if (!put)
 		return S3_ERR_INTERNAL_ERROR;
+	if (known.sha256)
+		hex_encode(known.sha256, SHA256_BYTES, put->sha256);
 	a = &put->arena;
 	put->base.store = s;
 	put->held.max = HELD_MAX > size ? size + 1 : HELD_MAX + 1;
@@ -147,7 +215,11 @@ put_open(struct store *s, const struct s3_target *to, enum hash_alg alg,
 				      .query = put->to.query,
 				      .body = &put->body };
 	if (!a->err && choose_sum(put, alg, size) == 0)
-		err = size > HELD_MAX ? open_stream(put, size) : S3_OK;
+		err = size > HELD_MAX ? open_stream(put, size, known.checksum)
+				      : S3_OK;
+	if (size <= HELD_MAX)
+		put->names_sum = alg != HASH_NONE;
+	put->base.without_md5 = does_without_md5(put);
 	if (err == S3_OK)
 		*out = &put->base;
 	else
@@ -195,17 +267,18 @@ static enum s3_error
 send_held(struct s3_put *put, const struct store_put_final *fin,
 	  struct http_client_answer *answer)
 {
-	char hex[SHA256_HEX_MAX];
-
 	if (fin->checksum_alg &&
-	    (!put->to.is_part || fin->checksum_alg == put->alg))
+	    (!put->to.is_part || fin->checksum_alg == put->alg)) {
 		put->headers[put->n_headers++] = s3_sum_header(
 		    &put->arena, fin->checksum_alg, fin->checksum);
+		add_algorithm(put, fin->checksum_alg);
+	}
 	if (put->arena.err)
 		return S3_ERR_INTERNAL_ERROR;
-	sha256_hex(put->held.p, put->held.n, hex);
+	if (!put->sha256[0]) /* else it was compared by now */
+		sha256_hex(put->held.p, put->held.n, put->sha256);
 	put->body = (struct http_client_body){ put->held.n, read_held, put };
-	put->call.payload_hash = hex;
+	put->call.payload_hash = put->sha256;
 	put->call.headers =
 	    (struct store_headers){ put->headers, put->n_headers };
 	return s3_request_run(s3_of(put->base.store)->remote, &put->call,
@@ -227,7 +300,7 @@ end_stream(struct s3_put *put, const struct store_put_final *fin,
 		memcpy(digest, fin->checksum, sizeof(digest));
 	else if (put->alg)
 		return S3_ERR_INVALID_ARGUMENT; /* another was announced */
-	if (put->alg) {
+	if (put->alg && !put->chunks.is_plain) {
 		sum = s3_sum_header(&put->arena, put->alg, digest);
 		trailer =
 		    arena_printf(&put->arena, "%.*s:%.*s", SLICE_ARG(sum.name),
@@ -256,6 +329,18 @@ describe(const struct store_put_final *fin, struct s3_put *put,
 	s3_copy_ids(answer, out);
 }
 
+static void
+learn_of_sums(const struct s3_put *put, const struct store_put_final *fin,
+	      const struct http_client_answer *answer)
+{
+	const char *field = s3_sum_field(fin->checksum_alg);
+
+	if (!put->to.is_part && field)
+		s3_remote_sums_seen(s3_of(put->base.store)->remote,
+				    put->names_sum,
+				    http_client_header(answer, field).n > 0);
+}
+
 /* An object's change is known to the journal before it can be seen. */
 static enum s3_error
 commit_object(struct s3_put *put, const struct store_put_final *fin,
@@ -268,8 +353,11 @@ commit_object(struct s3_put *put, const struct store_put_final *fin,
 	struct journal_intent intent = { 0 };
 	enum s3_error err = S3_OK;
 
-	snprintf(expected.etag, sizeof(expected.etag), "%.*s",
-		 SLICE_ARG(fin->etag));
+	if (fin->etag.n)
+		snprintf(expected.etag, sizeof(expected.etag), "%.*s",
+			 SLICE_ARG(fin->etag));
+	else
+		s3_expect_sum(fin->checksum_alg, fin->checksum, expected.etag);
 	if (!put->to.is_part)
 		err = s3_intend(s, put->to.bucket, &expected, &fin->note,
 				&intent);
@@ -277,8 +365,10 @@ commit_object(struct s3_put *put, const struct store_put_final *fin,
 		return err;
 	err = put->streams ? end_stream(put, fin, answer)
 			   : send_held(put, fin, answer);
-	if (err == S3_OK)
+	if (err == S3_OK) {
 		describe(fin, put, answer, made);
+		learn_of_sums(put, fin, answer);
+	}
 	return s3_settle(s, &intent, err, made);
 }
 
@@ -318,7 +408,7 @@ s3_put_begin(struct store *s, const struct store_put_req *req,
 {
 	struct s3_target to = { .bucket = req->bucket, .key = req->key };
 	enum s3_error err =
-	    s3_cond_ask(s3_of(s), req->bucket, req->key, &req->cond, false);
+	    s3_cond_ask(s3_of(s), req->bucket, req->key, &req->cond);
 	struct store_header *v;
 	struct arena a;
 	size_t n;
@@ -334,7 +424,8 @@ s3_put_begin(struct store *s, const struct store_put_req *req,
 	if (v) {
 		n += s3_cond_headers(&req->cond, v + n);
 		to.headers = (struct store_headers){ v, n };
-		err = put_open(s, &to, req->checksum_alg, req->size, out);
+		err = put_open(s, &to, req->checksum_alg, req->digests,
+			       req->size, out);
 	}
 	arena_release(&a);
 	return err;
@@ -356,7 +447,8 @@ s3_part_begin(struct store *s, const struct store_part_ref *part, uint64_t size,
 	s3_query_put(&query, "uploadId", part->upload_id);
 	to.query = buf_slice(&query);
 	if (buf_ok(&query))
-		err = put_open(s, &to, part->checksum_alg, size, out);
+		err = put_open(s, &to, part->checksum_alg, part->digests, size,
+			       out);
 	buf_release(&query);
 	return err;
 }

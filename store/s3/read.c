@@ -74,10 +74,7 @@ pin(struct s3_read *r, const struct store_ref *ref,
 			      .payload_hash = S3_EMPTY_SHA256 };
 	if (named)
 		s3_query_put(&query, "versionId", slice_str(o->version_id));
-	r->call.query = arena_copy(&r->arena, buf_slice(&query));
-	if (!buf_ok(&query))
-		r->arena.err = true;
-	buf_release(&query);
+	r->call.query = arena_take_buf(&r->arena, &query);
 	r->headers[0] =
 	    (struct store_header){ SLICE("if-match"),
 				   arena_printf(&r->arena, "\"%s\"", o->etag) };
@@ -156,9 +153,10 @@ open_stream(struct s3_read *r, uint64_t offset, uint64_t end)
 	err = s3_exchange_open(s3_of(r->base.store)->remote, &r->call, &r->x);
 	if (err == S3_OK && !is_asked_for(r, offset, end))
 		err = s3_answer_broken(&r->call, "not the range asked for");
-	/* Replaced since it was looked at: no condition of the client's. */
-	if (err == S3_ERR_PRECONDITION_FAILED)
-		err = S3_ERR_SERVICE_UNAVAILABLE;
+	/* Replaced or removed since it was looked at. */
+	if (err == S3_ERR_PRECONDITION_FAILED || err == S3_ERR_NO_SUCH_KEY ||
+	    err == S3_ERR_NO_SUCH_VERSION)
+		err = S3_ERR_OPERATION_ABORTED;
 	if (err != S3_OK)
 		close_stream(r);
 	return err;

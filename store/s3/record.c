@@ -6,29 +6,32 @@
 #include "base/timeval.h"
 #include "store/s3/xml.h"
 
-static struct slice
-unquoted(struct slice etag)
+void
+s3_copy_version(const struct http_client_answer *a, struct store_object *out)
 {
-	if (etag.n >= 2 && etag.p[0] == '"' && etag.p[etag.n - 1] == '"')
-		return slice_mem(etag.p + 1, etag.n - 2);
-	return etag;
-}
+	struct slice version = http_client_header(a, "x-amz-version-id");
 
-static void
-copy_text(char *out, size_t size, struct slice s)
-{
-	snprintf(out, size, "%.*s", SLICE_ARG(slice_head(s, size - 1)));
+	if (s3_text_copy(version, out->version_id, sizeof(out->version_id)) !=
+	    0)
+		out->version_id[0] = '\0';
 }
 
 void
 s3_copy_ids(const struct http_client_answer *a, struct store_object *out)
 {
-	struct slice version = http_client_header(a, "x-amz-version-id");
+	if (s3_text_etag(http_client_header(a, "etag"), out->etag,
+			 sizeof(out->etag)) != 0)
+		out->etag[0] = '\0';
+	s3_copy_version(a, out);
+	if (!*out->version_id)
+		memcpy(out->version_id, "null", sizeof("null"));
+}
 
-	copy_text(out->etag, sizeof(out->etag),
-		  unquoted(http_client_header(a, "etag")));
-	copy_text(out->version_id, sizeof(out->version_id),
-		  version.n ? version : SLICE("null"));
+void
+s3_detach(struct store_object *o)
+{
+	o->key = o->storage_class = SLICE_EMPTY;
+	o->headers = o->tags = (struct store_headers){ 0 };
 }
 
 /* Headers that belong to the object, not to the answer. */
@@ -97,9 +100,8 @@ s3_range_begin(const struct http_client_answer *a, uint64_t *out)
 	return slice_cut(&text, '-', &first) ? slice_u64(first, out) : -1;
 }
 
-/* "9a0364b9e99bb480dd25e1f0284c8555-3": of three parts. */
-static uint32_t
-parts_of(const char *etag)
+uint32_t
+s3_etag_parts(const char *etag)
 {
 	const char *dash = strrchr(etag, '-');
 	uint64_t n;
@@ -110,9 +112,8 @@ parts_of(const char *etag)
 		   : 0;
 }
 
-/* -1: one that is none. */
-static int
-copy_checksum(const struct http_client_answer *a, struct store_object *out)
+int
+s3_copy_sum(const struct http_client_answer *a, struct store_object *out)
 {
 	struct slice type = http_client_header(a, "x-amz-checksum-type");
 	struct slice text;
@@ -124,13 +125,32 @@ copy_checksum(const struct http_client_answer *a, struct store_object *out)
 		text = field ? http_client_header(a, field) : SLICE_EMPTY;
 		if (text.n == 0)
 			continue;
-		rc = s3_text_sum((enum hash_alg)alg, text, out->checksum,
-				 &out->checksum_composite);
-		out->checksum_alg = (uint16_t)alg;
+		rc = s3_object_sum(out, (enum hash_alg)alg, text);
 	}
-	if (slice_eq_str(type, "COMPOSITE"))
+	/* Over the parts where nobody says otherwise, as it always is of
+	 * SHA-1 and SHA-256. */
+	if (slice_eq_str(type, "COMPOSITE") ||
+	    (out->n_parts && out->checksum_alg &&
+	     out->checksum_alg != HASH_CRC64NVME &&
+	     !slice_eq_str(type, "FULL_OBJECT")))
 		out->checksum_composite = true;
 	return rc;
+}
+
+/* Is it what xml.c makes a word of? Others may write such words, too. */
+static bool
+is_beyond_ascii(struct slice s)
+{
+	bool beyond = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < ' ' || c == 0x7f)
+			return false;
+		beyond = beyond || c >= 0x80;
+	}
+	return beyond;
 }
 
 /* User metadata beyond ASCII comes in one word of RFC 2047. */
@@ -142,8 +162,9 @@ meta_value(struct arena *a, struct slice text)
 
 	if (slice_ieq(slice_head(text, head.n), head) &&
 	    slice_ends(text, tail) && text.n >= head.n + tail.n &&
-	    base64_decode(
-		&b, slice_mem(text.p + head.n, text.n - head.n - tail.n)) == 0)
+	    base64_decode(&b, slice_mem(text.p + head.n,
+					text.n - head.n - tail.n)) == 0 &&
+	    is_beyond_ascii(buf_slice(&b)))
 		text = buf_slice(&b);
 	text = arena_copy(a, text);
 	buf_release(&b);
@@ -186,10 +207,9 @@ s3_record_of(const struct http_client_answer *answer, struct slice key,
 	copy_kept(answer, a, out);
 	s3_copy_ids(answer, out);
 	s3_copy_time(answer, out);
-	out->n_parts = parts_of(out->etag);
-	if (!slice_eq_str(class, "STANDARD"))
-		out->storage_class = arena_copy(a, class);
-	if (a->err || copy_checksum(answer, out) != 0 ||
+	out->n_parts = s3_etag_parts(out->etag);
+	out->storage_class = s3_text_class(a, class);
+	if (a->err || s3_copy_sum(answer, out) != 0 ||
 	    slice_u64(http_client_header(answer, "content-length"),
 		      &out->size) != 0)
 		return S3_ERR_INTERNAL_ERROR;
@@ -219,14 +239,13 @@ has_dates(const struct store_cond *c)
 
 enum s3_error
 s3_cond_ask(struct s3_store *s, struct slice bucket, struct slice key,
-	    const struct store_cond *cond, bool dates_only)
+	    const struct store_cond *cond)
 {
 	struct store_object current;
 	enum s3_error err;
 	struct arena a;
 
-	if (!has_dates(cond) &&
-	    (dates_only || (!cond->if_match.n && !cond->if_none_match.n)))
+	if (!has_dates(cond) && !cond->if_match.n && !cond->if_none_match.n)
 		return S3_OK;
 	arena_init(&a, 256u << 10);
 	err =

@@ -3,32 +3,7 @@
  * otherwise. It is signed for, and at AWS it stands in the host.
  */
 #include "store/s3/remote.h"
-
-#define AWS SLICE(".amazonaws.com")
-
-/* "s3.amazonaws.com" or "s3.<region>.amazonaws.com[.cn]" is made anew for each
- * region. Endpoints of a VPC and the like are taken as they are. */
-static bool
-is_regional(struct slice url)
-{
-	ptrdiff_t at = slice_find(url, AWS);
-	const struct slice before = SLICE("https://s3.");
-	struct slice tail;
-
-	if (url.n == 0)
-		return true;
-	if (at < 0 || !slice_starts(url, slice_head(before, before.n - 1)))
-		return false;
-	tail = slice_from(url, (size_t)at + AWS.n);
-	if (slice_starts(tail, SLICE(".cn")))
-		tail = slice_from(tail, 3);
-	if (tail.n && !slice_eq_str(tail, "/"))
-		return false;
-	return (size_t)at + 1 == before.n ||
-	       slice_chr(
-		   slice_head(slice_from(url, before.n), (size_t)at - before.n),
-		   '.') < 0;
-}
+#include "base/log.h"
 
 static struct s3_bucket_region *
 find_region(struct s3_remote *r, struct slice bucket)
@@ -48,15 +23,6 @@ s3_region_of(struct s3_remote *r, struct slice bucket, char out[S3_REGION_MAX])
 	known = find_region(r, bucket);
 	snprintf(out, S3_REGION_MAX, "%s", known ? known->region : r->region);
 	pthread_mutex_unlock(&r->mu);
-}
-
-struct s3_address
-s3_region_address(const struct s3_remote *r, const char *region)
-{
-	return (struct s3_address){ is_regional(slice_str(r->endpoint))
-					? ""
-					: r->endpoint,
-				    region, r->style };
 }
 
 /* It becomes part of a host's name: letters, digits and '-' only. */
@@ -88,5 +54,9 @@ s3_region_learn(struct s3_remote *r, struct slice bucket, const char *used,
 	snprintf(row->bucket, sizeof(row->bucket), "%.*s", SLICE_ARG(bucket));
 	snprintf(row->region, sizeof(row->region), "%.*s", SLICE_ARG(region));
 	pthread_mutex_unlock(&r->mu);
+	log_info("s3_region",
+		 "bucket \"%.*s\" is in region %.*s, not in %s: what goes "
+		 "there is signed for that",
+		 SLICE_ARG(bucket), SLICE_ARG(region), used);
 	return true;
 }

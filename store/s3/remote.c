@@ -4,6 +4,7 @@
  * the endpoint is in trouble.
  */
 #include "store/s3/remote.h"
+#include "base/log.h"
 #include "base/timeval.h"
 
 #define TOKENS_MAX 100
@@ -38,7 +39,7 @@ s3_remote_open(const struct store_s3_conf *conf, char err[512])
 	r->endpoint = copy_or(conf->endpoint, "");
 	if (!r->endpoint)
 		goto fail;
-	at = s3_region_address(r, r->region);
+	at = (struct s3_address){ r->endpoint, r->region, r->style };
 	problem = s3_address_problem(&at);
 	if (!problem)
 		return r;
@@ -75,20 +76,29 @@ s3_remote_close(struct s3_remote *r)
 	free(r);
 }
 
+enum s3_habit
+s3_remote_sums(struct s3_remote *r, bool named)
+{
+	enum s3_habit habit;
+
+	pthread_mutex_lock(&r->mu);
+	habit = r->sums[named];
+	pthread_mutex_unlock(&r->mu);
+	return habit;
+}
+
+void
+s3_remote_sums_seen(struct s3_remote *r, bool named, bool told)
+{
+	pthread_mutex_lock(&r->mu);
+	r->sums[named] = told ? S3_DOES : S3_DOES_NOT;
+	pthread_mutex_unlock(&r->mu);
+}
+
 bool
 s3_remote_is_https(const struct s3_remote *r)
 {
 	return !slice_starts(slice_str(r->endpoint), SLICE("http://"));
-}
-
-/* Waits for a signal until then; false when the time is up. */
-static bool
-wait_until(struct s3_remote *r, int64_t until_us)
-{
-	const struct timespec ts = { until_us / US_PER_S,
-				     until_us % US_PER_S * 1000 };
-
-	return pthread_cond_timedwait(&r->wake, &r->mu, &ts) == 0;
 }
 
 /* The client used last comes first: its connection is the freshest. */
@@ -100,7 +110,8 @@ s3_slot_take(struct s3_remote *r, int64_t max_us)
 	bool mine;
 
 	pthread_mutex_lock(&r->mu);
-	while (r->n_busy == S3_SLOTS && !r->stop && wait_until(r, until_us))
+	while (r->n_busy == S3_SLOTS && !r->stop &&
+	       time_cond_wait(&r->wake, &r->mu, until_us))
 		continue;
 	mine = r->n_busy < S3_SLOTS && !r->stop;
 	if (mine) {
@@ -158,7 +169,7 @@ s3_remote_sleep(struct s3_remote *r, int64_t us)
 
 	pthread_mutex_lock(&r->mu);
 	while (!r->stop && time_mono_us() < until_us)
-		(void)wait_until(r, until_us);
+		time_cond_wait(&r->wake, &r->mu, until_us);
 	stop = r->stop;
 	/* The signal may have been for who waits for a slot. */
 	pthread_cond_signal(&r->wake);
@@ -167,20 +178,37 @@ s3_remote_sleep(struct s3_remote *r, int64_t us)
 }
 
 int64_t
-s3_remote_now(struct s3_remote *r)
+s3_remote_ahead(struct s3_remote *r)
 {
 	int64_t offset;
 
 	pthread_mutex_lock(&r->mu);
 	offset = r->clock_offset_us;
 	pthread_mutex_unlock(&r->mu);
-	return time_now_us() + offset;
+	return offset;
+}
+
+int64_t
+s3_remote_now(struct s3_remote *r)
+{
+	return time_now_us() + s3_remote_ahead(r);
 }
 
 void
 s3_remote_adopt_time(struct s3_remote *r, int64_t theirs_us)
 {
+	int64_t offset = theirs_us - time_now_us(), before, change;
+
 	pthread_mutex_lock(&r->mu);
-	r->clock_offset_us = theirs_us - time_now_us();
+	before = r->clock_offset_us;
+	r->clock_offset_us = offset;
 	pthread_mutex_unlock(&r->mu);
+	change = offset < before ? before - offset : offset - before;
+	if (change > 60 * US_PER_S)
+		log_warn("s3_clock",
+			 "the S3's clock is %lld s %s this machine's: "
+			 "set this machine's clock; what goes there is signed "
+			 "by the S3's meanwhile",
+			 (offset < 0 ? -offset : offset) / US_PER_S,
+			 offset < 0 ? "behind" : "ahead of");
 }

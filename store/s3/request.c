@@ -13,7 +13,9 @@
 #define BACKOFF_FIRST_US 100000
 #define BACKOFF_MAX_US (20 * US_PER_S)
 #define SLOT_WAIT_US (5 * US_PER_S)
-#define TIMEOUT_US (60 * US_PER_S)
+#define TIMEOUT_MS (60 * 1000)
+/* AWS takes minutes to join many parts, and to copy 5 GB. */
+#define LATE_MS (5 * 60 * 1000)
 #define ERROR_BODY_MAX (64u << 10)
 #define URL_MAX (16u << 10)
 #define HEADERS_MAX (96u << 10)
@@ -37,7 +39,7 @@ static int
 put_url(const struct s3_remote *r, const struct s3_call *call, struct try *t,
 	struct slice *host, struct slice *path)
 {
-	const struct s3_address at = s3_region_address(r, t->region);
+	const struct s3_address at = { r->endpoint, t->region, r->style };
 	bool in_host = s3_address_put(&at, call->bucket, &t->url);
 	size_t path_at = t->url.n, path_end;
 
@@ -112,6 +114,15 @@ left_ms(const struct try *t)
 	return left < 1000 ? 1 : (int)(left / 1000);
 }
 
+/* For all tries, and to wait for a sign of life; 0: as is usual. */
+static int
+given_ms(const struct s3_call *call)
+{
+	if (call->timeout_ms)
+		return call->timeout_ms;
+	return call->may_fail_late ? LATE_MS : 0;
+}
+
 static enum http_client_error
 begin(struct s3_exchange *x, struct try *t, bool streams)
 {
@@ -120,8 +131,9 @@ begin(struct s3_exchange *x, struct try *t, bool streams)
 		.body = x->call->body,
 		.once = s3_is_conditional_change(x->call),
 		.timeout_ms = streams ? 0 : left_ms(t),
-		.stall_ms = x->call->timeout_ms,
+		.stall_ms = given_ms(x->call),
 		.ca_file = x->remote->ca_file,
+		.stop = &x->remote->stop,
 	};
 	struct http_client *client;
 	enum http_client_error rc = HTTP_CLIENT_INTERNAL;
@@ -228,13 +240,21 @@ wait_for_next(struct s3_exchange *x, const struct try *t,
 	       s3_remote_sleep(x->remote, us);
 }
 
+/* Should it be refused again, that is told again. */
+static enum s3_error
+pair_was_taken(struct s3_remote *r)
+{
+	if (atomic_load(&r->pair_told))
+		atomic_store(&r->pair_told, false);
+	return S3_OK;
+}
+
 static enum s3_error
 run(struct s3_exchange *x, bool streams)
 {
-	int timeout_ms = x->call->timeout_ms;
+	int ms = given_ms(x->call);
 	struct try t = { .until_us =
-			     time_mono_us() +
-			     (timeout_ms ? timeout_ms * 1000ll : TIMEOUT_US) };
+			     time_mono_us() + (ms ? ms : TIMEOUT_MS) * 1000ll };
 	bool learnt = false, arrived = false;
 	struct s3_failure f;
 	unsigned try = 0;
@@ -242,11 +262,11 @@ run(struct s3_exchange *x, bool streams)
 	for (;;) {
 		enum http_client_error rc = try_once(x, &t, streams);
 
-		if (x->client)
-			return S3_OK; /* something is to be streamed */
+		if (x->client) /* something is to be streamed */
+			return pair_was_taken(x->remote);
 		s3_judge(x->call, rc, &x->answer, &f);
 		if (f.err == S3_OK)
-			return S3_OK;
+			return pair_was_taken(x->remote);
 		arrived = arrived || f.arrived;
 		if (!learnt && learn(x, &t, &f))
 			learnt = true;
@@ -255,9 +275,9 @@ run(struct s3_exchange *x, bool streams)
 			break;
 		http_client_answer_release(&x->answer);
 	}
-	if (f.err == S3_ERR_SLOW_DOWN && arrived)
-		f.err =
-		    S3_ERR_SERVICE_UNAVAILABLE; /* an earlier try may have */
+	/* what is streamed had no bytes sent */
+	if (arrived && (!streams || f.err == S3_ERR_SLOW_DOWN))
+		f.err = s3_refused_after(x->call, f.err);
 	if (!x->call->quiet)
 		s3_failure_log(x->remote, x->call, &x->answer, &f);
 	return f.err;

@@ -15,18 +15,25 @@
 #include "base/http_client.h"
 #include "store/store.h"
 
-/* A transfer takes up to 768 KiB (base/http_client.h). A slow client holds its
- * connection for as long as its transfer lasts. */
+/* A transfer takes less than 1 MiB with all its buffers (base/http_client.h). A
+ * slow client holds its connection for as long as its transfer lasts. */
 #define S3_SLOTS 256
+#define S3_REGION_MAX STORE_REGION_MAX
 
 struct s3_remote; /* an endpoint, its signer, its connections */
 
 /* NULL with one line in err: the endpoint is no http(s)://host[:port]. */
 struct s3_remote *s3_remote_open(const struct store_s3_conf *conf,
 				 char err[512]);
-/* Ends all waiting for another try: what is under way fails soon. */
+/* Ends all waiting, for answers and for another try: what is under way fails
+ * soon, and what comes then at once. */
 void s3_remote_stop(struct s3_remote *r);
 void s3_remote_close(struct s3_remote *r); /* NULL is fine */
+/* Whether the endpoint tells the checksum of what was put there, @named in the
+ * request or not: as its last answer did. */
+enum s3_habit { S3_NOT_KNOWN, S3_DOES, S3_DOES_NOT };
+enum s3_habit s3_remote_sums(struct s3_remote *r, bool named);
+void s3_remote_sums_seen(struct s3_remote *r, bool named, bool told);
 /* Bodies in chunks need no signatures of their own. */
 bool s3_remote_is_https(const struct s3_remote *r);
 
@@ -39,12 +46,13 @@ struct s3_call {
 	const struct http_client_body *body;
 	const char *payload_hash; /* hex SHA-256 of the body, or STREAMING- */
 	uint64_t answer_max; /* of a body that is collected; 0: an error's */
-	/* CopyObject, CompleteMultipartUpload, UploadPartCopy: a 200 may turn
-	 * out to be an <Error>, which is handled as if its status said so. */
+	/* CopyObject, CompleteMultipartUpload, UploadPartCopy, DeleteObjects:
+	 * the endpoint begins with 200 and works then; what goes wrong is an
+	 * <Error> in the body, handled as if the status said so. */
 	bool may_fail_late;
 	bool quiet; /* the caller tells of failures */
-	/* For all tries together, 0: 60 s; then each is given up after 30 s
-	 * without progress. */
+	/* For all tries together, 0: 60 s, and each is given up after 30 s
+	 * without progress; of what may fail late 5 minutes. */
 	int timeout_ms;
 };
 
@@ -63,6 +71,14 @@ struct s3_call {
 enum s3_error MUST_CHECK s3_request_run(struct s3_remote *r,
 					const struct s3_call *call,
 					struct http_client_answer *out);
+
+/* Of a HEAD's answer: a refusal that may be of the request or of our own keys,
+ * which it has no body to say. */
+static inline bool
+s3_has_no_words(const struct http_client_answer *a)
+{
+	return a->status == 400 || a->status == 403;
+}
 
 /* A request whose body, or answer, is not held in memory. */
 struct s3_exchange {

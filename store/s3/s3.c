@@ -2,8 +2,16 @@
  * The s3 backend: opening, closing, the table of its operations.
  */
 #include "base/timeval.h"
+#include "store/s3/begun.h"
 #include "store/s3/known.h"
+#include "store/s3/remote.h"
 #include "store/s3/settler.h"
+
+static void
+halt(struct store *s)
+{
+	s3_remote_stop(s3_of(s)->remote);
+}
 
 static void
 close_store(struct store *s)
@@ -16,6 +24,7 @@ close_store(struct store *s)
 	s3_remote_close(s3->remote);
 	s3_known_free(s3->known);
 	s3_told_free(s3->told);
+	s3_begun_free(s3->begun);
 	store_close(s3->journal);
 	free(s3->owner);
 	free(s3->journal_owner);
@@ -67,6 +76,7 @@ static const struct store_ops s3_ops = {
 	.events_wait = s3_events_wait,
 	.events_ack = s3_events_ack,
 	.info = s3_info,
+	.halt = halt,
 	.close = close_store,
 };
 
@@ -91,6 +101,21 @@ store_journal(struct store *s)
 	return s->ops == &s3_ops ? s3_of(s)->journal : s;
 }
 
+void
+store_signed_region(struct store *s, struct slice bucket,
+		    char out[STORE_REGION_MAX])
+{
+	out[0] = '\0';
+	if (store_is_remote(s))
+		s3_region_of(s3_of(s)->remote, bucket, out);
+}
+
+int64_t
+store_signed_ahead(struct store *s)
+{
+	return store_is_remote(s) ? s3_remote_ahead(s3_of(s)->remote) : 0;
+}
+
 bool
 store_is_remote(const struct store *s)
 {
@@ -111,9 +136,11 @@ store_open_s3(const struct store_s3_conf *conf, char err[512])
 	    strdup(conf->journal_owner ? conf->journal_owner : "");
 	s->known = s3_known_new();
 	s->told = s3_told_new();
-	s->remote = s->owner && s->journal_owner && s->known && s->told
-			? s3_remote_open(conf, err)
-			: NULL;
+	s->begun = s3_begun_new();
+	s->remote =
+	    s->owner && s->journal_owner && s->known && s->told && s->begun
+		? s3_remote_open(conf, err)
+		: NULL;
 	s->journal = conf->journal;
 	if (s->remote && start_threads(s, conf, err) == 0)
 		return &s->base;

@@ -7,22 +7,24 @@
  * outbox, what was begun and not settled, notification documents, and the
  * owners of buckets. Without a journal there are no events.
  */
-#ifndef STORE_S3_S3_H
-#define STORE_S3_S3_H
+#ifndef STORE_S3_STORE_H
+#define STORE_S3_STORE_H
 
 #include "store/journal.h"
 #include "store/s3/request.h"
 
+struct s3_begun;
 struct s3_settler;
 struct s3_told;
 struct s3_watch;
 struct s3_store {
 	struct store base;
 	struct s3_remote *remote;
-	struct s3_known *known;	    /* s3_known.h */
+	struct s3_known *known;	    /* known.h */
 	struct store *journal;	    /* NULL: none */
 	struct s3_settler *settler; /* of a journal */
 	struct s3_told *told;
+	struct s3_begun *begun; /* begun.h */
 	struct s3_watch *watch; /* NULL: nobody asks how it is */
 	char *owner;	     /* account id of buckets that are nobody else's */
 	char *journal_owner; /* the same in the journal */
@@ -34,19 +36,29 @@ s3_of(struct store *s)
 	return (struct s3_store *)s;
 }
 
-/* ---- an object as the endpoint describes it (s3_record.c) --------------- */
+/* ---- an object as the endpoint describes it (record.c) ------------------ */
 
-/* ETag and version id from an answer's headers. */
+/* Version id from an answer's headers; empty where it names none. */
+void s3_copy_version(const struct http_client_answer *a,
+		     struct store_object *out);
+/* ETag and version id, "null" where none is named. */
 void s3_copy_ids(const struct http_client_answer *a, struct store_object *out);
 /* The record from the headers of a GET or HEAD, its slices in @a. */
 enum s3_error MUST_CHECK s3_record_of(const struct http_client_answer *answer,
 				      struct slice key, struct arena *a,
 				      struct store_object *out);
+/* The checksum, after the ETag; -1: one that is none. */
+int MUST_CHECK s3_copy_sum(const struct http_client_answer *a,
+			   struct store_object *out);
 /* Last-Modified; 0: it does not say. */
 void s3_copy_time(const struct http_client_answer *a, struct store_object *out);
 /* It is about a delete marker. */
 bool s3_is_marker(const struct http_client_answer *a);
 bool s3_has_tags(const struct http_client_answer *a);
+/* "9a0364b9e99bb480dd25e1f0284c8555-3": of three parts; 0: of none. */
+uint32_t s3_etag_parts(const char *etag);
+/* Drops what lies in an arena that is to end. */
+void s3_detach(struct store_object *o);
 /* The first byte of a Content-Range: 0, or -1. */
 int MUST_CHECK s3_range_begin(const struct http_client_answer *a,
 			      uint64_t *out);
@@ -55,20 +67,19 @@ size_t s3_cond_headers(const struct store_cond *cond,
 		       struct store_header out[2]);
 
 /* The conditions of a change asked for before it begins: what the endpoint
- * would say when all bytes are there, or not at all, which is of dates. S3_OK
- * without conditions; @dates_only: without dates among them. */
+ * would say when all bytes are there, or not at all: it knows none of dates,
+ * and some endpoints none of copies or completions. S3_OK without any. */
 enum s3_error MUST_CHECK s3_cond_ask(struct s3_store *s, struct slice bucket,
 				     struct slice key,
-				     const struct store_cond *cond,
-				     bool dates_only);
+				     const struct store_cond *cond);
 
-/* ---- changes and their events (s3_journal.c) ---------------------------- */
+/* ---- changes and their events (journal.c) ------------------------------- */
 
 /*
  * s3_intend - just before the request, or its last bytes, that make a change
- * visible. @expected: key, size, ETag and content type as far as they are
- * known; the version id only where one was named. The event name of a removal
- * is ObjectRemoved:Delete, also where a delete marker comes of it. All slices
+ * visible. @expected: key, size, ETag (or s3_expect_sum()) and content type as
+ * far as they are known; the version id only where one was named. A removal's
+ * event name is ObjectRemoved:Delete, also for a delete marker. All slices
  * and @expected must last until s3_settle(). S3_OK without a journal;
  * NO_SUCH_BUCKET when the bucket is not note->bucket_owner's by now.
  */
@@ -82,8 +93,9 @@ enum s3_error MUST_CHECK s3_intend(struct s3_store *s, struct slice bucket,
  * a delete marker) and sets made->seq and epoch, 0 while the event is still to
  * come. A refusal drops the intent. An outcome that nobody knows
  * (SERVICE_UNAVAILABLE, INTERNAL_ERROR: no answer came) is asked from the
- * endpoint: S3_OK with *made filled when the change is seen there. Returns the
- * outcome as the caller may report it. An intent without id is none.
+ * endpoint: S3_OK with *made filled when the change is seen there beyond doubt,
+ * else the settler goes on asking. Returns the outcome as the caller may report
+ * it. An intent without id is none.
  */
 enum s3_error MUST_CHECK s3_settle(struct s3_store *s,
 				   const struct journal_intent *intent,
@@ -107,7 +119,7 @@ struct s3_outcome {
 };
 void s3_settle_all(struct s3_store *s, struct s3_outcome *v, size_t n);
 
-/* ---- completions that were told (s3_told.c) ------------------------------ */
+/* ---- completions that were told (told.c) --------------------------------- */
 
 struct s3_told *s3_told_new(void); /* NULL: no memory */
 void s3_told_free(struct s3_told *t);
@@ -129,7 +141,7 @@ enum s3_error s3_events_wait(struct store *s, uint64_t after, int timeout_ms);
 enum s3_error s3_events_ack(struct store *s, uint64_t seq);
 enum s3_error s3_info(struct store *s, struct store_info *out);
 
-/* ---- how the endpoint is (s3_watch.c) ------------------------------------ */
+/* ---- how the endpoint is (watch.c) --------------------------------------- */
 
 /* A thread that asks for the bucket now and then; NULL: no memory. */
 struct s3_watch *s3_watch_start(struct s3_store *s, const char *bucket,

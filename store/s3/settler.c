@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "store/s3/xml.h"
 
 #include <pthread.h>
 
@@ -42,32 +43,16 @@ static enum s3_error
 head(struct s3_store *s, const struct store_event *e,
      struct http_client_answer *answer)
 {
+	const struct store_ref ref = { e->bucket, e->key, e->version_id };
 	struct buf query = BUF_INIT;
-	struct s3_call call = {
-		.method = "HEAD",
-		.bucket = e->bucket,
-		.key = e->key,
-		.payload_hash = S3_EMPTY_SHA256,
-	};
+	const struct s3_call call = s3_head_call(&ref, &query);
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
 	*answer = (struct http_client_answer){ 0 };
-	if (e->version_id.n) {
-		buf_puts(&query, "versionId=");
-		uri_encode(&query, e->version_id, false);
-	}
-	call.query = buf_slice(&query);
 	if (buf_ok(&query))
 		err = s3_request_run(s->remote, &call, answer);
 	buf_release(&query);
 	return err;
-}
-
-static bool
-is_marker(const struct http_client_answer *answer)
-{
-	return slice_eq_str(http_client_header(answer, "x-amz-delete-marker"),
-			    "true");
 }
 
 static enum s3_sight
@@ -86,7 +71,7 @@ look_removed(const struct http_client_answer *answer, struct store_object *out)
 			   ? S3_NOT_SEEN
 			   : look_nowhere(answer);
 	s3_copy_ids(answer, out);
-	out->is_delete_marker = is_marker(answer);
+	out->is_delete_marker = s3_is_marker(answer);
 	return S3_SEEN;
 }
 
@@ -101,19 +86,80 @@ clock_offset(const struct http_client_answer *answer)
 	return theirs - time_now_us();
 }
 
+void
+s3_expect_sum(enum hash_alg alg, const uint8_t *digest,
+	      char etag[STORE_ETAG_MAX])
+{
+	struct buf text = BUF_INIT;
+
+	etag[0] = '\0';
+	if (!alg)
+		return;
+	base64_encode(&text, digest, hash_size(alg));
+	if (buf_ok(&text))
+		snprintf(etag, STORE_ETAG_MAX, "%d:%.*s", alg,
+			 SLICE_ARG(buf_slice(&text)));
+	buf_release(&text);
+}
+
+struct slice
+s3_expected_etag(const struct store_event *e)
+{
+	return slice_chr(e->etag, ':') < 0 ? e->etag : SLICE_EMPTY;
+}
+
+/* By its checksum, if there is one on both sides. */
+static enum s3_sight
+look_at_sum(const struct store_event *e, const struct store_object *o)
+{
+	char text[STORE_ETAG_MAX];
+
+	if (s3_expected_etag(e).n == e->etag.n || o->checksum_composite)
+		return S3_UNCLEAR;
+	s3_expect_sum(o->checksum_alg, o->checksum, text);
+	if (e->etag.n < 2 || strncmp(text, e->etag.p, 2) != 0)
+		return S3_UNCLEAR; /* another algorithm */
+	return slice_eq_str(e->etag, text) ? S3_SEEN : S3_NOT_SEEN;
+}
+
 /*
  * The ETag is that of the bytes unless the endpoint encrypts with keys of its
- * own, or it is not known before. Then size and time decide.
+ * own, or it is not known before; a checksum is theirs always. Else size and
+ * time decide, which another's object may have as well; and the same bytes may
+ * lie there from before.
  */
-static bool
-is_expected(const struct store_event *e, const struct store_object *o,
-	    int64_t offset_us)
+static enum s3_sight
+compare(const struct store_event *e, const struct store_object *o,
+	int64_t offset_us)
 {
-	if (e->etag.n && slice_eq_str(e->etag, o->etag))
-		return true;
-	if (e->size && e->size != o->size)
-		return false;
-	return o->mtime_us + 2 * SECOND_US >= e->time_us + offset_us;
+	enum s3_sight sum = look_at_sum(e, o);
+	bool same =
+	    sum == S3_SEEN || (e->etag.n && slice_eq_str(e->etag, o->etag));
+	bool since = o->mtime_us + 2 * SECOND_US >= e->time_us + offset_us;
+
+	if (sum == S3_NOT_SEEN)
+		return S3_NOT_SEEN;
+	if (same && since)
+		return S3_SEEN;
+	return same || (since && (!e->size || e->size == o->size))
+		   ? S3_LIKELY
+		   : S3_NOT_SEEN;
+}
+
+/* A list does not tell checksums. */
+static enum s3_sight
+compare_below(struct s3_store *s, const struct store_event *e,
+	      const struct store_object *listed, int64_t offset_us,
+	      struct arena *a)
+{
+	const struct store_ref ref = { e->bucket, e->key,
+				       slice_str(listed->version_id) };
+	struct store_object o;
+
+	if (s3_expected_etag(e).n == e->etag.n ||
+	    s3_get(&s->base, &ref, NULL, a, &o, NULL) != S3_OK)
+		return compare(e, listed, offset_us);
+	return compare(e, &o, offset_us);
 }
 
 /* Whether it is what was made, now that something newer hides it. */
@@ -125,19 +171,23 @@ look_below(struct s3_store *s, const struct store_event *e, int64_t offset_us,
 						.prefix = e->key,
 						.max_keys = VERSIONS_MAX };
 	struct store_versions_page page;
+	enum s3_sight best = S3_NOT_SEEN;
 
 	if (s3_list_versions(&s->base, &req, a, &page) != S3_OK)
 		return S3_UNCLEAR;
-	for (size_t i = 0; i < page.n; i++) {
+	for (size_t i = 0; i < page.n && best != S3_SEEN; i++) {
 		const struct store_list_entry *v = &page.entries[i];
+		enum s3_sight sight;
 
-		if (!slice_eq(v->name, e->key) || v->object.is_delete_marker ||
-		    !is_expected(e, &v->object, offset_us))
+		if (!slice_eq(v->name, e->key) || v->object.is_delete_marker)
 			continue;
+		sight = compare_below(s, e, &v->object, offset_us, a);
+		if (sight >= best)
+			continue;
+		best = sight;
 		*out = v->object;
-		return S3_SEEN;
 	}
-	return S3_NOT_SEEN;
+	return best;
 }
 
 /* What a HEAD says of an object that was to be made. */
@@ -147,20 +197,27 @@ look_made(struct s3_store *s, const struct store_event *e,
 	  struct store_object *out)
 {
 	struct slice version = http_client_header(answer, "x-amz-version-id");
+	bool there = answer->status / 100 == 2;
 	int64_t offset_us = clock_offset(answer);
+	enum s3_sight sight = S3_NOT_SEEN, below;
+	struct store_object older;
 
-	if (answer->status / 100 == 2 &&
-	    s3_record_of(answer, e->key, a, out) != S3_OK)
+	if (there && s3_record_of(answer, e->key, a, out) != S3_OK)
 		return S3_UNCLEAR;
-	if (answer->status / 100 == 2 &&
-	    (slice_starts(e->event_name, SLICE("ObjectTagging:")) ||
-	     is_expected(e, out, offset_us)))
-		return S3_SEEN;
-	if (answer->status / 100 != 2 && answer->status != 404)
+	if (there && slice_starts(e->event_name, SLICE("ObjectTagging:")))
+		return S3_LIKELY; /* the object is, the tags nobody knows */
+	if (there)
+		sight = compare(e, out, offset_us);
+	else if (answer->status != 404)
 		return look_nowhere(answer);
-	return version.n && !slice_eq_str(version, "null")
-		   ? look_below(s, e, offset_us, a, out)
-		   : S3_NOT_SEEN;
+	if (sight == S3_SEEN || !version.n || slice_eq_str(version, "null"))
+		return sight;
+	below = look_below(s, e, offset_us, a, &older);
+	if (sight == S3_LIKELY && below != S3_SEEN)
+		return sight;
+	if (below == S3_SEEN || below == S3_LIKELY)
+		*out = older;
+	return below;
 }
 
 enum s3_sight
@@ -215,7 +272,8 @@ settle(struct s3_settler *t, uint64_t id, struct arena *a)
 					    : PAUSE_MIN_US;
 	if (t->pause_us > PAUSE_MAX_US)
 		t->pause_us = PAUSE_MAX_US;
-	if (sight == S3_SEEN && s3_event(t->s, &intent, &seen, NULL) == S3_OK) {
+	if ((sight == S3_SEEN || sight == S3_LIKELY) &&
+	    s3_event(t->s, &intent, &seen, NULL) == S3_OK) {
 		log_info("s3_settled", "%.*s/%.*s: %.*s did happen",
 			 SLICE_ARG(intent.event.bucket),
 			 SLICE_ARG(intent.event.key),
@@ -283,17 +341,6 @@ take_due(struct s3_settler *t, int64_t now_us, struct open_intent *out,
 	return true;
 }
 
-static void
-wait_until(struct s3_settler *t, int64_t us)
-{
-	struct timespec until = { us / US_PER_S, us % US_PER_S * 1000 };
-
-	if (us == INT64_MAX)
-		pthread_cond_wait(&t->wake, &t->mu);
-	else
-		pthread_cond_timedwait(&t->wake, &t->mu, &until);
-}
-
 /* The next that is due; false when the store closes. */
 static bool
 next(struct s3_settler *t, int64_t not_before_us, struct open_intent *out)
@@ -305,9 +352,9 @@ next(struct s3_settler *t, int64_t not_before_us, struct open_intent *out)
 		int64_t now = time_mono_us(), due;
 
 		if (now < not_before_us)
-			wait_until(t, not_before_us);
+			time_cond_wait(&t->wake, &t->mu, not_before_us);
 		else if (!(found = take_due(t, now, out, &due)))
-			wait_until(t, due);
+			time_cond_wait(&t->wake, &t->mu, due);
 	}
 	found = found && !t->stop;
 	pthread_mutex_unlock(&t->mu);

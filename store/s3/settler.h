@@ -13,7 +13,7 @@
 #include "base/timeval.h"
 #include "store/s3/s3.h"
 
-#define S3_SETTLE_ARENA (256u << 10)
+#define S3_SETTLE_ARENA (4u << 20) /* a page of versions, of long names */
 /* No endpoint works on one request for longer. */
 #define S3_INTENT_FINAL_US (10 * 60 * US_PER_S)
 
@@ -21,13 +21,22 @@ enum s3_sight {
 	S3_NO_ANSWER, /* nobody, or an error of its own */
 	S3_UNCLEAR,   /* it does not say: access denied, ... */
 	S3_SEEN,
+	S3_LIKELY, /* alike: worth an event too many, but no promise */
 	S3_NOT_SEEN
 };
 
-/* Is there what the intent announced? S3_SEEN: *out is the object, its slices
- * in @a; of a removal the delete marker, or nothing but a version id. */
+/* Is there what the intent announced? S3_SEEN, S3_LIKELY: *out is the object,
+ * its slices in @a; of a removal the delete marker, or nothing but a version
+ * id. */
 enum s3_sight s3_look(struct s3_store *s, const struct journal_intent *intent,
 		      struct arena *a, struct store_object *out);
+
+/* What stands for the ETag of an object in its intent when nobody knows it: the
+ * checksum, as "6:rosUhgp5mIg=". */
+void s3_expect_sum(enum hash_alg alg, const uint8_t *digest,
+		   char etag[STORE_ETAG_MAX]);
+/* The ETag, or nothing where a checksum stands for it. */
+struct slice s3_expected_etag(const struct store_event *e);
 
 /* The thread; begins with all intents that are open. NULL with a line in err.
  * It asks nothing while there are none. */
@@ -36,7 +45,7 @@ void s3_settler_stop(struct s3_settler *t); /* NULL is fine */
 /* This one is its own from now on. */
 void s3_settler_add(struct s3_settler *t, uint64_t id);
 
-/* s3_journal.c: the intent becomes its event, as @made says (NULL: as was
+/* journal.c: the intent becomes its event, as @made says (NULL: as was
  * announced). */
 enum s3_error MUST_CHECK s3_event(struct s3_store *s,
 				  const struct journal_intent *intent,

@@ -2,6 +2,7 @@
  * Tags of objects at another S3 endpoint. The version is looked up first: it
  * is what the tags are then given to, and what the event tells of.
  */
+#include "store/s3/bucket.h"
 #include "store/s3/xml.h"
 
 static enum s3_error
@@ -17,10 +18,9 @@ send(struct s3_store *s, const struct store_ref *ref,
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
 	s3_query_put(&query, "tagging", SLICE_EMPTY);
-	if (ref->version_id.n)
-		s3_query_put(&query, "versionId", ref->version_id);
+	s3_query_version(&query, ref->version_id);
 	if (tags->n) {
-		s3_put_tagging(&xml, tags);
+		store_put_tagging(&xml, tags);
 		s3_document_init(&doc, buf_slice(&xml));
 		call.method = "PUT";
 		call.body = &doc.body;
@@ -41,7 +41,7 @@ s3_tags_put(struct store *base, const struct store_ref *ref,
 	    struct store_object *out)
 {
 	struct s3_store *s = s3_of(base);
-	struct store_ref named = *ref;
+	struct store_ref named = s3_named(s, ref);
 	struct journal_intent intent;
 	struct store_object o;
 	struct arena a;
@@ -59,8 +59,7 @@ s3_tags_put(struct store *base, const struct store_ref *ref,
 		err = s3_settle(s, &intent, send(s, &named, tags), NULL);
 	if (out) {
 		*out = o;
-		out->key = out->storage_class = SLICE_EMPTY;
-		out->headers = out->tags = (struct store_headers){ 0 };
+		s3_detach(out);
 	}
 	arena_release(&a);
 	return err;

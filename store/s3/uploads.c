@@ -29,8 +29,7 @@ take_class(void *ctx, struct slice text)
 	const struct s3_listing *l = ctx;
 	struct store_upload *u = s3_listing_last(ctx);
 
-	if (!slice_eq_str(text, "STANDARD"))
-		u->storage_class = arena_copy(l->arena, text);
+	u->storage_class = s3_text_class(l->arena, text);
 	return 0;
 }
 
@@ -67,22 +66,12 @@ static const struct xml_rule rules[] = {
 };
 
 static void
-put_query(void *ctx, const struct s3_listing *l, bool first, struct buf *q)
+put_query(const struct s3_listing *l, bool first, struct buf *q)
 {
-	const struct store_uploads_req *req = ctx;
-	struct slice key = first ? s3_listing_bound(l, l->arena) : l->next_name;
-	struct slice id = first ? req->upload_marker : l->next_id;
+	static const char *const names[] = { "max-uploads", "upload-id-marker",
+					     "uploads" };
 
-	if (req->delimiter.n)
-		s3_query_put(q, "delimiter", req->delimiter);
-	s3_query_put(q, "encoding-type", SLICE("url"));
-	if (key.n)
-		s3_query_put(q, "key-marker", key);
-	s3_query_u64(q, "max-uploads", req->max_uploads);
-	s3_query_put(q, "prefix", req->prefix);
-	if (id.n)
-		s3_query_put(q, "upload-id-marker", id);
-	s3_query_put(q, "uploads", SLICE_EMPTY);
+	s3_listing_put_by_id(l, first, names, q);
 }
 
 static void
@@ -109,33 +98,26 @@ enum s3_error
 s3_upload_list(struct store *s, const struct store_uploads_req *req,
 	       struct arena *a, struct store_uploads_page *out)
 {
-	struct store_uploads_req sent = *req;
-	struct s3_listing listing;
-	struct s3_listing_ask ask = { .rules = rules,
-				      .n_rules = ARRAY_LEN(rules),
-				      .query = put_query,
-				      .ctx = &sent };
+	struct s3_listing l = { .bucket = req->bucket,
+				.prefix = req->prefix,
+				.delimiter = req->delimiter,
+				.max = req->max_uploads,
+				.after = req->key_marker,
+				.after_is_prefix = req->marker_is_prefix,
+				.after_id = req->upload_marker,
+				.put_query = put_query,
+				.rules = rules,
+				.n_rules = ARRAY_LEN(rules),
+				.item_bytes = sizeof(struct store_upload) };
 	struct s3_listed *v;
-	enum s3_error err;
+	enum s3_error err = s3_listing_page(s3_of(s), &l, a, &v, &out->n);
 
-	if (!req->max_uploads || !s3_listing_text(req->prefix))
-		return s3_list_nothing(s, req->bucket, a);
-	if (!s3_listing_text(req->delimiter))
-		sent.delimiter = SLICE_EMPTY;
-	ask.call = s3_get_call(req->bucket);
-	if (s3_listing_init(&listing, a, sizeof(struct store_upload),
-			    req->max_uploads) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	listing.after = req->key_marker;
-	listing.after_is_prefix = req->marker_is_prefix;
-	listing.same_name = req->upload_marker.n > 0;
-	err = s3_listing_page(s3_of(s), &listing, &ask, &v, &out->n);
 	if (err != S3_OK)
 		return err;
 	out->entries = arena_array(a, out->n, sizeof(*out->entries));
 	if (!out->entries)
 		return S3_ERR_INTERNAL_ERROR;
 	fill(out, v, s3_bucket_owner(s3_of(s), req->bucket, a));
-	out->truncated = listing.truncated;
+	out->truncated = l.truncated;
 	return a->err ? S3_ERR_INTERNAL_ERROR : S3_OK;
 }

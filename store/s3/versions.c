@@ -53,54 +53,37 @@ static const struct xml_rule rules[] = {
 };
 
 static void
-put_query(void *ctx, const struct s3_listing *l, bool first, struct buf *q)
+put_query(const struct s3_listing *l, bool first, struct buf *q)
 {
-	const struct store_versions_req *req = ctx;
-	struct slice key = first ? s3_listing_bound(l, l->arena) : l->next_name;
-	struct slice version = first ? req->version_marker : l->next_id;
+	static const char *const names[] = { "max-keys", "version-id-marker",
+					     "versions" };
 
-	if (req->delimiter.n)
-		s3_query_put(q, "delimiter", req->delimiter);
-	s3_query_put(q, "encoding-type", SLICE("url"));
-	if (key.n)
-		s3_query_put(q, "key-marker", key);
-	s3_query_u64(q, "max-keys", req->max_keys);
-	s3_query_put(q, "prefix", req->prefix);
-	if (version.n)
-		s3_query_put(q, "version-id-marker", version);
-	s3_query_put(q, "versions", SLICE_EMPTY);
+	s3_listing_put_by_id(l, first, names, q);
 }
 
 enum s3_error
 s3_list_versions(struct store *s, const struct store_versions_req *req,
 		 struct arena *a, struct store_versions_page *out)
 {
-	struct store_versions_req sent = *req;
-	struct s3_listing listing;
-	struct s3_listing_ask ask = { .rules = rules,
-				      .n_rules = ARRAY_LEN(rules),
-				      .query = put_query,
-				      .ctx = &sent };
+	struct s3_listing l = { .bucket = req->bucket,
+				.prefix = req->prefix,
+				.delimiter = req->delimiter,
+				.max = req->max_keys,
+				.after = req->key_marker,
+				.after_is_prefix = req->marker_is_prefix,
+				.after_id = req->version_marker,
+				.put_query = put_query,
+				.rules = rules,
+				.n_rules = ARRAY_LEN(rules),
+				.item_bytes = sizeof(struct store_object) };
 	const struct s3_listed *last;
 	struct s3_listed *v;
-	enum s3_error err;
+	enum s3_error err = s3_listing_page(s3_of(s), &l, a, &v, &out->n);
 
-	if (!req->max_keys || !s3_listing_text(req->prefix))
-		return s3_list_nothing(s, req->bucket, a);
-	if (!s3_listing_text(req->delimiter))
-		sent.delimiter = SLICE_EMPTY;
-	ask.call = s3_get_call(req->bucket);
-	if (s3_listing_init(&listing, a, sizeof(struct store_object),
-			    req->max_keys) != 0)
-		return S3_ERR_INTERNAL_ERROR;
-	listing.after = req->key_marker;
-	listing.after_is_prefix = req->marker_is_prefix;
-	listing.same_name = req->version_marker.n > 0;
-	err = s3_listing_page(s3_of(s), &listing, &ask, &v, &out->n);
 	if (err != S3_OK)
 		return err;
 	out->entries = s3_listed_objects(a, v, out->n);
-	out->truncated = listing.truncated;
+	out->truncated = l.truncated;
 	if (out->n) {
 		last = &v[out->n - 1];
 		out->next_key = last->name;

@@ -19,9 +19,11 @@ enum s3_trouble {
 	TROUBLE_NONE,
 	TROUBLE_NOT_ASKED,
 	TROUBLE_NO_ANSWER,
+	TROUBLE_CERTIFICATE,
 	TROUBLE_ERRORS,
 	TROUBLE_KEY,
 	TROUBLE_SECRET,
+	TROUBLE_TOKEN,
 	TROUBLE_CLOCK,
 	TROUBLE_REGION,
 	TROUBLE_DENIED,
@@ -34,14 +36,24 @@ static const struct {
 } troubles[] = {
 	[TROUBLE_NOT_ASKED] = { "the S3 was not asked yet", "" },
 	[TROUBLE_NO_ANSWER] = { "the S3 does not answer",
-				"check S3_ENDPOINT and the network; requests "
-				"get 503 until it does" },
+				"check S3_ENDPOINT (http or https, name, port) "
+				"and the network; requests get 503 until it "
+				"does" },
+	[TROUBLE_CERTIFICATE] = { "the S3's certificate is not believed",
+				  "name its authority's in S3_CA_FILE, and "
+				  "spell S3_ENDPOINT as the certificate "
+				  "does" },
 	[TROUBLE_ERRORS] = { "the S3 answers with errors",
-			     "nothing is to be done here" },
+			     "look into its own log; is there an S3 at "
+			     "S3_ENDPOINT?" },
 	[TROUBLE_KEY] = { "the S3 does not know the access key",
 			  "check AWS_ACCESS_KEY_ID" },
 	[TROUBLE_SECRET] = { "the S3 refuses the signature",
 			     "check AWS_SECRET_ACCESS_KEY" },
+	[TROUBLE_TOKEN] = { "the S3 refuses the session token",
+			    "it has expired or is another pair's: set "
+			    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+			    "AWS_SESSION_TOKEN anew and start anew" },
 	[TROUBLE_CLOCK] = { "the S3's clock and this machine's differ by more "
 			    "than 15 minutes",
 			    "set this machine's clock" },
@@ -60,6 +72,7 @@ struct s3_watch {
 	char *bucket;
 	char *endpoint;
 	_Atomic(int) trouble;
+	char reason[S3_REASON_MAX]; /* of the trouble, in others' words */
 	pthread_t thread;
 	pthread_mutex_t mu;
 	pthread_cond_t wake;
@@ -69,7 +82,8 @@ struct s3_watch {
 /* ---- asking ------------------------------------------------------------- */
 
 static enum s3_trouble
-trouble_of(const struct s3_call *call, const struct http_client_answer *answer)
+trouble_of(const struct s3_call *call, const struct http_client_answer *answer,
+	   char reason[S3_REASON_MAX])
 {
 	static const struct {
 		const char *code;
@@ -77,6 +91,9 @@ trouble_of(const struct s3_call *call, const struct http_client_answer *answer)
 	} by_code[] = {
 		{ "InvalidAccessKeyId", TROUBLE_KEY },
 		{ "SignatureDoesNotMatch", TROUBLE_SECRET },
+		{ "ExpiredToken", TROUBLE_TOKEN },
+		{ "InvalidToken", TROUBLE_TOKEN },
+		{ "TokenRefreshRequired", TROUBLE_TOKEN },
 		{ "RequestTimeTooSkewed", TROUBLE_CLOCK },
 		{ "AuthorizationHeaderMalformed", TROUBLE_REGION },
 		{ "PermanentRedirect", TROUBLE_REGION },
@@ -86,9 +103,11 @@ trouble_of(const struct s3_call *call, const struct http_client_answer *answer)
 
 	if (answer->status / 100 == 2)
 		return TROUBLE_NONE;
-	if (answer->status == 0)
-		return TROUBLE_NO_ANSWER;
 	s3_judge(call, HTTP_CLIENT_OK, answer, &f);
+	s3_failure_reason(answer, &f, reason);
+	if (answer->status == 0)
+		return answer->untrusted ? TROUBLE_CERTIFICATE
+					 : TROUBLE_NO_ANSWER;
 	for (size_t i = 0; i < ARRAY_LEN(by_code); i++)
 		if (strcmp(f.code, by_code[i].code) == 0)
 			return by_code[i].trouble;
@@ -104,7 +123,7 @@ ask_with(struct s3_watch *w, struct s3_call *call)
 	struct http_client_answer answer;
 	enum s3_error err = s3_request_run(w->s->remote, call, &answer);
 	enum s3_trouble t =
-	    err == S3_OK ? TROUBLE_NONE : trouble_of(call, &answer);
+	    err == S3_OK ? TROUBLE_NONE : trouble_of(call, &answer, w->reason);
 
 	http_client_answer_release(&answer);
 	return t;
@@ -137,12 +156,14 @@ tell(const struct s3_watch *w, enum s3_trouble before, enum s3_trouble now)
 {
 	if (now == before)
 		return;
+	/* who was told of the trouble shall see its end */
 	if (now == TROUBLE_NONE)
-		log_info("s3_well", "bucket \"%s\" at %s answers", w->bucket,
-			 w->endpoint);
+		log_at(before == TROUBLE_NOT_ASKED ? LOG_INFO : LOG_WARN,
+		       "s3_well", "bucket \"%s\" at %s answers", w->bucket,
+		       w->endpoint);
 	else
-		log_warn("s3_trouble", "%s (bucket \"%s\" at %s): %s",
-			 troubles[now].what, w->bucket, w->endpoint,
+		log_warn("s3_trouble", "%s (bucket \"%s\" at %s; %s): %s",
+			 troubles[now].what, w->bucket, w->endpoint, w->reason,
 			 troubles[now].todo);
 }
 
@@ -151,13 +172,11 @@ static bool
 pause_us(struct s3_watch *w, int64_t us)
 {
 	int64_t due = time_mono_us() + us;
-	struct timespec until = { due / US_PER_S, due % US_PER_S * 1000 };
 	bool go_on;
 
 	pthread_mutex_lock(&w->mu);
-	while (!w->stop &&
-	       pthread_cond_timedwait(&w->wake, &w->mu, &until) == 0)
-		;
+	while (!w->stop && time_cond_wait(&w->wake, &w->mu, due))
+		continue;
 	go_on = !w->stop;
 	pthread_mutex_unlock(&w->mu);
 	return go_on;

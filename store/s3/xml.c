@@ -4,7 +4,6 @@
 #include "store/s3/xml.h"
 #include "base/encode.h"
 #include "base/log.h"
-#include "base/xml_write.h"
 
 /* ---- to be sent --------------------------------------------------------- */
 
@@ -23,6 +22,28 @@ s3_query_u64(struct buf *q, const char *name, uint64_t value)
 {
 	s3_query_put(q, name, SLICE_EMPTY);
 	buf_u64(q, value);
+}
+
+void
+s3_query_version(struct buf *q, struct slice id)
+{
+	if (id.n)
+		s3_query_put(q, "versionId", id);
+}
+
+struct s3_call
+s3_head_call(const struct store_ref *ref, struct buf *query)
+{
+	static const struct store_header mode = { { "x-amz-checksum-mode", 19 },
+						  { "ENABLED", 7 } };
+
+	s3_query_version(query, ref->version_id);
+	return (struct s3_call){ .method = "HEAD",
+				 .bucket = ref->bucket,
+				 .key = ref->key,
+				 .query = buf_slice(query),
+				 .headers = { &mode, 1 },
+				 .payload_hash = S3_EMPTY_SHA256 };
 }
 
 struct s3_call
@@ -94,6 +115,12 @@ s3_sum_by_name(struct slice name)
 	return HASH_NONE;
 }
 
+struct slice
+s3_sum_type(bool composite)
+{
+	return composite ? SLICE("COMPOSITE") : SLICE("FULL_OBJECT");
+}
+
 const char *
 s3_sum_field(enum hash_alg alg)
 {
@@ -107,11 +134,7 @@ s3_sum_header(struct arena *a, enum hash_alg alg, const uint8_t *digest)
 	struct buf b = BUF_INIT;
 
 	base64_encode(&b, digest, hash_size(alg));
-	if (buf_ok(&b))
-		h.value = arena_copy(a, buf_slice(&b));
-	else
-		a->err = true;
-	buf_release(&b);
+	h.value = arena_take_buf(a, &b);
 	return h;
 }
 
@@ -120,7 +143,6 @@ static struct slice
 tags_text(struct arena *a, const struct store_headers *tags)
 {
 	struct buf b = BUF_INIT;
-	struct slice s = SLICE_EMPTY;
 
 	for (size_t i = 0; i < tags->n; i++) {
 		if (i)
@@ -129,36 +151,18 @@ tags_text(struct arena *a, const struct store_headers *tags)
 		buf_putc(&b, '=');
 		uri_encode(&b, tags->v[i].value, false);
 	}
-	if (buf_ok(&b))
-		s = arena_copy(a, buf_slice(&b));
-	else
-		a->err = true;
-	buf_release(&b);
-	return s;
+	return arena_take_buf(a, &b);
 }
 
-/* Bytes beyond ASCII mean something else to each who reads a header; as an
- * encoded word of RFC 2047, which S3 gives back, user metadata stays as it is
- * (s3_record.c reads it). */
+/* What is not ASCII means something else to each who reads a header; as an
+ * encoded word, which S3 gives back, user metadata stays as it is (record.c
+ * reads it). */
 static struct slice
 mail_safe(struct arena *a, const struct store_header *h)
 {
-	struct buf b = BUF_INIT;
-	struct slice out = h->value;
-	size_t ascii = 0;
-
-	while (ascii < out.n && (unsigned char)out.p[ascii] < 0x80)
-		ascii++;
-	if (ascii == out.n || !slice_starts(h->name, SLICE("x-amz-meta-")))
-		return out;
-	buf_puts(&b, "=?UTF-8?B?");
-	base64_encode(&b, out.p, out.n);
-	buf_puts(&b, "?=");
-	out = arena_copy(a, buf_slice(&b));
-	if (!buf_ok(&b))
-		a->err = true;
-	buf_release(&b);
-	return out;
+	return slice_starts(h->name, SLICE("x-amz-meta-"))
+		   ? mime_word(a, h->value)
+		   : h->value;
 }
 
 struct store_header *
@@ -185,22 +189,6 @@ s3_object_headers(struct arena *a, const struct store_headers *headers,
 	return a->err ? NULL : v;
 }
 
-void
-s3_put_tagging(struct buf *xml, const struct store_headers *tags)
-{
-	xml_prolog(xml);
-	xml_open_ns(xml, "Tagging", XML_NS_S3);
-	xml_open(xml, "TagSet");
-	for (size_t i = 0; i < tags->n; i++) {
-		xml_open(xml, "Tag");
-		xml_text(xml, "Key", tags->v[i].name);
-		xml_text(xml, "Value", tags->v[i].value);
-		xml_close(xml, "Tag");
-	}
-	xml_close(xml, "TagSet");
-	xml_close(xml, "Tagging");
-}
-
 /* ---- to be read --------------------------------------------------------- */
 
 enum s3_error
@@ -220,38 +208,6 @@ s3_ask(struct s3_store *s, const struct s3_call *call,
 	enum s3_error err = s3_request_run(s->remote, call, out);
 
 	if (err == S3_OK && xml_read(buf_slice(&out->body), rules, n, ctx) != 0)
-		err = s3_answer_broken(call, "the answer is not what it "
-					     "should be");
-	return err;
-}
-
-static int
-take_code(void *ctx, struct slice text)
-{
-	*(enum s3_error *)ctx = s3_error_by_code(text);
-	return 0;
-}
-
-static const struct xml_rule error_rules[] = {
-	{ "Error/Code", NULL, take_code },
-};
-
-enum s3_error
-s3_ask_late(struct s3_store *s, const struct s3_call *call,
-	    const struct xml_rule *rules, size_t n, void *ctx,
-	    struct http_client_answer *out)
-{
-	enum s3_error err = s3_request_run(s->remote, call, out);
-	enum s3_error late = S3_OK;
-
-	if (err != S3_OK)
-		return err;
-	if (xml_read(buf_slice(&out->body), error_rules, ARRAY_LEN(error_rules),
-		     &late) == 0)
-		return late != S3_OK
-			   ? late
-			   : s3_answer_broken(call, "an error without a code");
-	if (xml_read(buf_slice(&out->body), rules, n, ctx) != 0)
 		err = s3_answer_broken(call, "the answer is not what it "
 					     "should be");
 	return err;
@@ -293,8 +249,15 @@ s3_text_bool(struct slice text, bool *out)
 	return *out || slice_eq_str(text, "false") ? 0 : -1;
 }
 
-int
-s3_text_sum(enum hash_alg alg, struct slice text, uint8_t *out, bool *composite)
+struct slice
+s3_text_class(struct arena *a, struct slice text)
+{
+	return slice_eq_str(text, "STANDARD") ? SLICE_EMPTY
+					      : arena_copy(a, text);
+}
+
+static int
+read_sum(enum hash_alg alg, struct slice text, uint8_t *out, bool *composite)
 {
 	struct buf b = BUF_MAX(HASH_BYTES_MAX);
 	ptrdiff_t dash = slice_chr(text, '-');
@@ -310,4 +273,20 @@ s3_text_sum(enum hash_alg alg, struct slice text, uint8_t *out, bool *composite)
 		rc = -1;
 	buf_release(&b);
 	return rc;
+}
+
+int
+s3_object_sum(struct store_object *o, enum hash_alg alg, struct slice text)
+{
+	o->checksum_alg = (uint16_t)alg;
+	return read_sum(alg, text, o->checksum, &o->checksum_composite);
+}
+
+int
+s3_part_sum(struct store_part *p, enum hash_alg alg, struct slice text)
+{
+	bool composite;
+
+	p->checksum_alg = (uint16_t)alg;
+	return read_sum(alg, text, p->checksum, &composite);
 }

@@ -20,8 +20,13 @@
 void s3_query_put(struct buf *q, const char *name, struct slice value);
 void s3_query_u64(struct buf *q, const char *name, uint64_t value);
 
+void s3_query_version(struct buf *q, struct slice id); /* where it is one */
+
 /* A GET of the bucket, without a body; the rest is the caller's. */
 struct s3_call s3_get_call(struct slice bucket);
+/* A HEAD that tells an object in full, checksum included: of the version that
+ * @ref names, whose id becomes the end of *query, where the call has it. */
+struct s3_call s3_head_call(const struct store_ref *ref, struct buf *query);
 
 /* A small document, with what a request says of it. */
 struct s3_document {
@@ -38,6 +43,8 @@ void s3_document_init(struct s3_document *d, struct slice text);
 const char *s3_sum_name(enum hash_alg alg);
 /* HASH_NONE for a name that is none, in any case. */
 enum hash_alg s3_sum_by_name(struct slice name);
+/* The value of x-amz-checksum-type. */
+struct slice s3_sum_type(bool composite);
 /* "x-amz-checksum-crc32" */
 const char *s3_sum_field(enum hash_alg alg);
 /* The same and its value, in base64, in @a. */
@@ -54,8 +61,6 @@ struct store_header *s3_object_headers(struct arena *a,
 				       struct slice storage_class,
 				       const struct store_headers *tags,
 				       size_t room, size_t *n);
-/* <Tagging> */
-void s3_put_tagging(struct buf *xml, const struct store_headers *tags);
 
 /* ---- to be read --------------------------------------------------------- */
 
@@ -69,14 +74,6 @@ enum s3_error s3_answer_broken(const struct s3_call *call, const char *what);
 enum s3_error MUST_CHECK s3_ask(struct s3_store *s, const struct s3_call *call,
 				const struct xml_rule *rules, size_t n,
 				void *ctx, struct http_client_answer *out);
-/*
- * s3_ask_late - of an operation that may take long: the endpoint begins with
- * 200, and what goes wrong later is an <Error> in its body.
- */
-enum s3_error MUST_CHECK s3_ask_late(struct s3_store *s,
-				     const struct s3_call *call,
-				     const struct xml_rule *rules, size_t n,
-				     void *ctx, struct http_client_answer *out);
 /* When nothing of the answer but its outcome matters. */
 enum s3_error MUST_CHECK s3_tell(struct s3_store *s,
 				 const struct s3_call *call);
@@ -85,9 +82,12 @@ enum s3_error MUST_CHECK s3_tell(struct s3_store *s,
 int s3_text_copy(struct slice text, char *out, size_t size);
 int s3_text_etag(struct slice text, char *out, size_t size); /* no quotes */
 int s3_text_bool(struct slice text, bool *out);
-/* base64 of one digest, behind which "-N" may stand: *composite. */
-int s3_text_sum(enum hash_alg alg, struct slice text, uint8_t *out,
-		bool *composite);
+/* A storage class, in @a; empty for STANDARD, as the store has it. */
+struct slice s3_text_class(struct arena *a, struct slice text);
+/* The checksum of an object or of a part: base64 of one digest, behind which
+ * "-N" may stand for one over checksums. */
+int s3_object_sum(struct store_object *o, enum hash_alg alg, struct slice text);
+int s3_part_sum(struct store_part *p, enum hash_alg alg, struct slice text);
 
 /* Rules of the elements ChecksumCRC32, ... below @path, and the functions
  * they name, all of which call take(ctx, alg, text). */

@@ -343,7 +343,9 @@ def test_R20_without_a_secret_only_public_keys_count(
 ])
 def test_R20_bad_settings_stop_the_start_in_one_line(
         tmp_path, settings, words):
+    g = Gateway(settings, data=tmp_path / "data")
     with pytest.raises(RuntimeError) as refused:
-        Gateway(settings, data=tmp_path / "data").start()
+        g.start()
+    g.remove()
     assert "ended with 78" in str(refused.value)
     assert words in str(refused.value)

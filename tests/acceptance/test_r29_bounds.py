@@ -8,6 +8,8 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import pytest
+
 from web import request, wait_for
 
 UPLOADS = 500 if os.environ.get("REELGATE_TEST_LONG") else 200
@@ -118,6 +120,7 @@ def test_R29_a_users_bytes_in_flight_are_bounded(own_stack):
     assert user.post("/api/videos/upload-url", body).status == 200
 
 
+@pytest.mark.local_store("objects take no room on this disk")
 def test_R29_the_disk_is_not_promised_twice(own_stack):
     disk = os.statvfs("/tmp")
     free = disk.f_bavail * disk.f_frsize

@@ -4,12 +4,13 @@ import concurrent.futures
 import http.client
 import subprocess
 import time
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway import BIN, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
-from stack import BUCKET, Stack
+from fault_proxy import FaultProxy, meanwhile
+from gateway import BIN, UPSTREAM_ACCESS_KEY, Upstream
+from stack import BUCKET, Stack, direct
 from web import request, wait_for
 
 MIB = 1 << 20
@@ -18,12 +19,20 @@ LIMIT = 20 * MIB
 
 @pytest.fixture(scope="module")
 def pair(postgres):
-    s = Stack(postgres, REELGATE_BACKEND="s3", REELGATE_S3_MODE="direct",
-              MAX_UPLOAD_BYTES=str(LIMIT))
-    s.b = s.upstream.client(access_key=UPSTREAM_ACCESS_KEY,
-                            secret_key=UPSTREAM_SECRET_KEY)
+    s = direct(postgres, MAX_UPLOAD_BYTES=str(LIMIT))
     yield s
     s.close()
+
+
+@pytest.fixture(scope="module")
+def through_proxy(postgres, pair):
+    with FaultProxy(pair.upstream.port) as proxy:
+        s = Stack(postgres, REELGATE_BACKEND="s3", REELGATE_S3_MODE="direct",
+                  MAX_UPLOAD_BYTES=str(MIB), REELGATE_RECONCILE_S="0",
+                  S3_ENDPOINT=proxy.url, S3_PUBLIC_URL=pair.upstream.url)
+        s.proxy = proxy
+        yield s
+        s.close()
 
 
 @pytest.fixture
@@ -117,6 +126,25 @@ def test_too_large_is_deleted_and_refused(pair, user):
     assert user.complete(exact).status == 201
 
 
+@pytest.mark.parametrize("before", ["HEAD", "DELETE"])
+def test_what_replaces_what_is_too_large_stays(pair, through_proxy, before):
+    user = through_proxy.user()
+    upload = user.upload_url()
+    assert user.put(upload, bytes(MIB + 1)).status == 200
+
+    def replace():
+        assert user.put(upload, b"small enough").status == 200
+
+    through_proxy.proxy.calm()
+    through_proxy.proxy.script(
+        f"{before} /{BUCKET}/{upload['key']}",
+        *([meanwhile(lambda: None)] if before == "HEAD" else []),
+        meanwhile(replace))
+    assert user.complete(upload).status == 400
+    assert head(pair, upload["key"])["ContentLength"] == 12
+    assert user.complete(upload).status == 201
+
+
 def test_parts_go_to_the_other_s3(pair, user):
     data = bytes(range(256)) * 4096 * 9  # 9 MiB: two parts
     made = user.post("/api/videos/multipart", {
@@ -198,6 +226,44 @@ def test_bucket_in_the_host(pair, postgres):
             200, b"bytes")
     finally:
         with_host.close()
+
+
+def test_urls_of_keys_that_expire_have_the_token(pair, postgres):
+    class Refused(Stack):
+        def start(self, **_):  # B gave no token, so it is never ready
+            return super().start(until="live")
+    token = "IQoJb3JpZ2luX2VjEXAMPLE/+of/the/tests=="
+    expiring = Refused(postgres, REELGATE_BACKEND="s3",
+                       REELGATE_S3_MODE="direct", AWS_SESSION_TOKEN=token,
+                       S3_ENDPOINT=pair.upstream.url)
+    try:
+        url = expiring.user().upload_url(size=5)["uploadUrl"]
+        assert parse_qs(urlsplit(url).query)["X-Amz-Security-Token"] == [token]
+        refused = request("PUT", url, b"bytes", {"Content-Type": "video/mp4"})
+        assert b"<Code>InvalidToken</Code>" in refused.body
+    finally:
+        expiring.close()
+
+
+def test_urls_are_signed_for_the_region_of_the_bucket(postgres):
+    """B takes signatures for its own region only, and says which that is."""
+    with_region = Upstream(AWS_REGION="eu-west-3",
+                              REELGATE_STRICT_REGION="true").start()
+    stack = None
+    try:
+        stack = Stack(postgres, REELGATE_BACKEND="s3",
+                      REELGATE_S3_MODE="direct", AWS_REGION="us-east-1",
+                      S3_ENDPOINT=with_region.url)
+        user = stack.user()
+        upload = user.upload_url(size=5)
+        assert "%2Feu-west-3%2Fs3%2F" in upload["uploadUrl"]
+        assert user.put(upload, b"bytes").status == 200
+        done = user.complete(upload)
+        assert request("GET", done.json["video"]["url"]).body == b"bytes"
+    finally:
+        if stack:
+            stack.close()
+        with_region.close()
 
 
 def test_what_passes_the_gateway_is_one_upload_too(pair, user):

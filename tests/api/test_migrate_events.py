@@ -4,24 +4,21 @@ import uuid
 
 import pytest
 
-from gateway import Gateway, UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
+from gateway import UPSTREAM_PAIR, Upstream
 from stack import BUCKET
 
 
 @pytest.fixture
 def upstream():
-    g = Gateway({"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
-                 "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
-                 "REELGATE_BACKEND": "local"}).start()
+    g = Upstream().start()
     yield g
     g.close()
 
 
 def settings_of(upstream, folder):
     path = folder / "settings"
-    path.write_text(f"S3_ENDPOINT = {upstream.url}\n"
-                    f"AWS_ACCESS_KEY_ID = {UPSTREAM_ACCESS_KEY}\n"
-                    f"AWS_SECRET_ACCESS_KEY = {UPSTREAM_SECRET_KEY}\n")
+    settings = {"S3_ENDPOINT": upstream.url, **UPSTREAM_PAIR}
+    path.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
     return path
 
 
@@ -37,8 +34,7 @@ def test_objects_that_are_brought_back_make_no_jobs(own_stack, upstream,
     before, = there.sql(count)
     key = f"uploads/{user.id}/{uuid.uuid4()}.mp4"
     settings = settings_of(upstream, tmp_path)
-    upstream.client(access_key=UPSTREAM_ACCESS_KEY,
-                    secret_key=UPSTREAM_SECRET_KEY).put_object(
+    upstream.client().put_object(
         Bucket=BUCKET, Key=key, Body=b"past the gateway")
     done = there.admin("migrate", "--from", "s3", "--to", "local",
                        "--settings", settings)
@@ -48,6 +44,17 @@ def test_objects_that_are_brought_back_make_no_jobs(own_stack, upstream,
     assert there.sql(count) == [before]
     status = there.admin("events", "tail", "--lines", "2")
     assert status.stdout.count("ObjectMigrated:Put") == 2
+
+    # nor when all are walked, but for what had none before
+    there.stop()
+    there.backend = there.settings["REELGATE_BACKEND"] = "local"
+    there.start()
+    for had_none in (1, 0):
+        walked = there.admin("events", "resync")
+        assert (f"2 objects, 2 are to have a video, {had_none} had none"
+                in walked.stdout), walked.stderr
+    videos, jobs = map(int, before)
+    assert there.sql(count) == [[str(videos + 1), str(jobs + 2)]]
 
 
 def test_versions_that_moved_are_no_later_uploads(

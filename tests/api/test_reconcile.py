@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from gateway import UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
-from stack import BUCKET, Stack
+from stack import BUCKET, Stack, direct
 from web import wait_for
 
 LIMIT = 100_000
@@ -13,10 +12,8 @@ LIMIT = 100_000
 
 @pytest.fixture(scope="module")
 def pair(postgres):
-    s = Stack(postgres, REELGATE_BACKEND="s3", REELGATE_S3_MODE="direct",
-              REELGATE_RECONCILE_S="1", MAX_UPLOAD_BYTES=str(LIMIT))
-    s.b = s.upstream.client(access_key=UPSTREAM_ACCESS_KEY,
-                            secret_key=UPSTREAM_SECRET_KEY)
+    s = direct(postgres, REELGATE_RECONCILE_S="1",
+               MAX_UPLOAD_BYTES=str(LIMIT))
     yield s
     s.close()
 

@@ -2,12 +2,12 @@
 import base64
 import concurrent.futures
 import json
+import time
 from urllib.parse import quote_plus
 
 import pytest
 
-from gateway import UPSTREAM_ACCESS_KEY, UPSTREAM_SECRET_KEY
-from stack import BUCKET, EVENTS_TOKEN, Stack
+from stack import BUCKET, EVENTS_TOKEN, direct
 from web import request
 
 LIMIT = 100_000
@@ -15,10 +15,8 @@ LIMIT = 100_000
 
 @pytest.fixture(scope="module")
 def pair(postgres):
-    s = Stack(postgres, REELGATE_BACKEND="s3", REELGATE_S3_MODE="direct",
-              REELGATE_RECONCILE_S="0", MAX_UPLOAD_BYTES=str(LIMIT))
-    s.b = s.upstream.client(access_key=UPSTREAM_ACCESS_KEY,
-                            secret_key=UPSTREAM_SECRET_KEY)
+    s = direct(postgres, REELGATE_RECONCILE_S="0",
+               MAX_UPLOAD_BYTES=str(LIMIT))
     yield s
     s.close()
 
@@ -199,15 +197,30 @@ def test_who_may_post(pair, key):
     assert post(pair, b"{" * 70000).status == 413
 
 
+def test_as_many_objects_as_one_request_may_name(pair, user):
+    key = f"uploads/{user.id}/k"
+    pair.b.put_object(Bucket=BUCKET, Key=key, Body=b"film",
+                      Metadata={"m": "x" * 2000}, Tagging="&".join(
+                          f"{i}{'k' * 120}={'v' * 250}" for i in range(10)))
+    # a record in 60 KB of JSON: as short as it may be
+    short = {"eventName": "ObjectCreated:Put",
+             "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}
+    assert outcomes(pair, *[short] * 100) == ["video"] + 99 * ["known"]
+    assert post(pair, {"Records": [short] * 101}).status == 400
+
+
 def test_while_the_other_s3_is_away_it_is_to_be_sent_again(pair, key):
     put(pair, key)
     pair.upstream.kill()
-    answer = post(pair, {"Records": [record(key),
-                                     record(key, bucket="another")]})
+    begun = time.monotonic()
+    answer = post(pair, {"Records": [record(key, bucket="another")] +
+                         [record(key)] * 40})
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert [e["outcome"] for e in answer.json["events"]] == [
-        "later", "ignored"]
+        "ignored"] + ["later"] * 40
+    # one question is enough to know
+    assert time.monotonic() - begun < 10
     pair.upstream.args = ("--s3-listen", f"127.0.0.1:{pair.upstream.port}")
     pair.upstream.start()
     assert outcomes(pair, record(key)) == ["video"]

@@ -238,8 +238,10 @@ send_part(struct worker *w, struct key *k, size_t size)
 {
 	struct op op = { .w = w };
 	struct key *next = touch(&op, k, 0);
-	struct store_part_ref ref = { bucket_of(k), slice_str(k->name),
-				      slice_str(k->upload), 1, 0 };
+	struct store_part_ref ref = {
+		bucket_of(k), slice_str(k->name), slice_str(k->upload), 1, 0,
+		NULL
+	};
 	struct store_put_final fin = { .note = note };
 	struct store_put *put;
 	struct part *p;

@@ -15,6 +15,7 @@ import form
 from disk import MIB, LoggedGateway, SmallDisk
 from gateway import DEFAULT_BUCKET as BUCKET
 from sigv4 import Signer, head
+from web import wait_for
 from wire import Wire
 
 SOFT, HARD = 64 * MIB, 16 * MIB  # REELGATE_MIN_FREE_BYTES, a quarter of it
@@ -304,3 +305,33 @@ def test_a_full_disk_takes_every_delete(gateway):
     gateway.start()
     assert ballast.stat().st_blocks * 512 >= 2 * MIB
     gateway.client().put_object(Bucket=BUCKET, Key="again", Body=b"v")
+
+
+def test_before_another_s3_room_is_about_events(disk, tmp_path):
+    """Objects lie elsewhere: below the hard mark alone changes are refused,
+    deletes as well, since nothing could tell of them."""
+    disk.leave(LEFT["ok"])
+    g = LoggedGateway({"REELGATE_BACKEND": "s3",
+                       "REELGATE_MIN_FREE_BYTES": str(SOFT),
+                       "REELGATE_INDEX_MAP_SIZE": "1G"},
+                      data=disk.where / "journal")
+    g.log_path, g.disk = tmp_path / "log", disk
+    try:
+        s3 = g.start().client()
+        one = {"Bucket": BUCKET, "Key": "k"}
+        disk.leave(LEFT["soft"])
+        wait_for("the soft mark", lambda: s3.put_object(**one, Body=b"x") and
+                 g.events("space_soft"))
+        settle(g, "hard")
+        for change in (lambda: s3.put_object(**one, Body=b"y"),
+                       lambda: s3.delete_object(**one)):
+            with pytest.raises(ClientError, match="InsufficientStorage"):
+                change()
+        assert s3.get_object(**one)["Body"].read() == b"x"
+        assert "objects lie elsewhere, so all goes on" in g.log()
+        assert "only reading and listing go on, since" in g.log()
+        settle(g, "ok")
+        s3.delete_object(**one)
+    finally:
+        disk.leave(LEFT["ok"])
+        g.close()

@@ -82,7 +82,7 @@ check_tags(struct s3_request *rq, struct slice doc, enum tags_of of)
 	if (tags_read_xml(rq, doc, of, &tags) != S3_OK)
 		return;
 	REQUIRE(tags.n <= (of == TAGS_OF_OBJECT ? 10 : 50));
-	tags_put_xml(&xml, &tags);
+	store_put_tagging(&xml, &tags);
 	REQUIRE(tags_read_xml(rq, buf_slice(&xml), of, &again) == S3_OK);
 	REQUIRE(again.n == tags.n);
 	for (size_t i = 0; i < tags.n; i++) {

@@ -2,7 +2,9 @@
 length and the form of its payload. Checksums: test_checksums.py; aws-chunked:
 test_chunked.py."""
 
+import base64
 import hashlib
+import zlib
 
 import pytest
 
@@ -117,6 +119,28 @@ def test_body_of_another_hash(put, stored):
     assert r.element("S3ComputedContentSHA256") == hashlib.sha256(
         b"world").hexdigest()
     assert stored() is None
+
+
+def base64_of(digest):
+    return base64.b64encode(digest).decode()
+
+
+@pytest.mark.parametrize("promise", [
+    lambda body: {},
+    lambda body: {"x_amz_checksum_crc32":
+                  base64_of(zlib.crc32(body).to_bytes(4, "big"))},
+    lambda body: {"Content_MD5": base64_of(hashlib.md5(body).digest())}])
+def test_large_body_of_another_hash(put, stored, promise):
+    # More than another S3 gets at once: there it is the one to compare.
+    body = bytes(3 << 20)
+    r = put(body, hashlib.sha256(body).hexdigest(), **promise(body))
+    assert r.status == 200 and stored() == body
+    assert r.headers["etag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    changed = body[:-1] + b"x"
+    r = put(changed, HELLO, **promise(changed))
+    assert (r.status, r.code) == (400, "XAmzContentSHA256Mismatch")
+    assert r.element("ClientComputedContentSHA256") == HELLO
+    assert stored() == body
 
 
 @pytest.mark.parametrize("method,target,headers", [

@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from fault_proxy import FaultProxy, HEAD, cut, flip, refuse, reset
-from gateway import (Gateway, UPSTREAM_ACCESS_KEY,
-                     UPSTREAM_SECRET_KEY)
+from gateway import Gateway, UPSTREAM_PAIR, Upstream
 from web import wait_for
 
 pytestmark = pytest.mark.local_store("starts its own pairs")
@@ -19,8 +18,7 @@ PART = 5 << 20
 
 @pytest.fixture(scope="module")
 def b():
-    g = Gateway({"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
-                 "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY}).start()
+    g = Upstream().start()
     yield g
     g.close()
 
@@ -36,13 +34,11 @@ class Pair:
         self.write_settings()
         self.s3 = a.client()
         self.s3.create_bucket(Bucket=self.bucket)
-        self.upstream = b.client(access_key=UPSTREAM_ACCESS_KEY,
-                                 secret_key=UPSTREAM_SECRET_KEY)
+        self.upstream = b.client()
 
     def write_settings(self, **other):
         s = {"REELGATE_BACKEND": "s3", "S3_ENDPOINT": self.b.url,
-             "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
-             "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY, **other}
+             **UPSTREAM_PAIR, **other}
         self.settings.write_text("".join(f"{k} = {v}\n"
                                          for k, v in s.items()))
 
@@ -292,6 +288,13 @@ def test_switched_without_a_migration_is_refused(own_pair):
 
 # ---- killed -----------------------------------------------------------------
 
+def parts(s3, bucket):
+    """Those of the uploads that are open there."""
+    open_uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    return [part for u in open_uploads for part in s3.list_parts(
+        Bucket=bucket, Key=u["Key"], UploadId=u["UploadId"]).get("Parts", [])]
+
+
 def test_killed_in_the_middle_it_is_taken_up(own_pair):
     pair = own_pair
     for i in range(20):
@@ -303,8 +306,7 @@ def test_killed_in_the_middle_it_is_taken_up(own_pair):
     thread = threading.Thread(target=lambda: pair.a.admin(
         "migrate", *words, "--rate", "8M"))
     thread.start()
-    wait_for("upload at the target", lambda: pair.upstream.
-             list_multipart_uploads(Bucket=pair.bucket).get("Uploads"))
+    wait_for("part at the target", lambda: parts(pair.upstream, pair.bucket))
     pair.a.kill()
     thread.join()
     pair.a.start()
@@ -331,8 +333,8 @@ def test_a_bad_line_costs_time_only(pair):
         runs = 1
         while pair.a.admin(*words).returncode != 0:
             runs += 1
-            assert runs < 6
-        assert sum(proxy.done.values()) > proxy.done["requests"] + 5
+            assert runs < 15
+        assert sum(proxy.done.values()) > proxy.done["requests"]
     assert contents(pair.upstream, pair.bucket) == \
         contents(pair.s3, pair.bucket)
 
@@ -375,3 +377,66 @@ def test_status_and_stop_without_a_migration(own_gateway):
     done = g.admin("migrate", "--status")
     assert done.returncode == 0 and "phase         idle" in done.stdout
     assert g.admin("migrate", "--stop").returncode == 0
+
+
+# ---- what is left behind ------------------------------------------------------
+
+def test_what_is_equal_there_is_deleted_here_when_asked_for(own_pair):
+    p = own_pair
+    bucket = {"Bucket": p.bucket}
+    kept = {"Bucket": p.bucket + "-v"}
+
+    def migrate(*words, status=0, to="s3"):
+        done = p.a.admin("migrate", "--from", "s3" if to == "local" else
+                         "local", "--to", to, "--settings", p.settings, *words)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    for key, size in (("a", 10), ("large", 9 << 20), ("changed", 70000),
+                      ("deleted", 80000)):
+        p.put(key, size)
+    p.upload("film", PART, 1000)
+    p.s3.create_bucket(**kept)
+    p.s3.put_bucket_versioning(**kept, VersioningConfiguration={
+        "Status": "Enabled"})
+    for body in (b"1", b"2"):
+        p.s3.put_object(**kept, Key="k", Body=body)
+        p.s3.put_object(**kept, Key="later", Body=body)
+    p.s3.delete_object(**kept, Key="k")
+    migrate()
+    # while it is served, nothing is deleted
+    assert "of a gateway that serves the other S3" in migrate(
+        "--remove-source", status=1)
+    p.put("late", 20)
+    p.serve("s3")
+    p.put("changed", 70000, seed=1)
+    p.s3.delete_object(**bucket, Key="deleted")
+    p.s3.put_object(**kept, Key="later", Body=b"3")
+    assert "whole local store" in migrate(
+        "--remove-source", "--bucket", p.bucket, status=1)
+    before = contents(p.s3, p.bucket)
+    versions = p.s3.list_object_versions(**kept)
+
+    out = migrate("--remove-source", status=1)
+    assert "changed: different at the target" in out
+    assert "deleted: missing at the target" in out
+    # a, large, film, late, and of k and later all versions and the marker
+    assert "9 of them, with " in out and "were deleted" in out
+    before["late"] = contents(p.s3, p.bucket)["late"]
+    out = migrate("--remove-source", status=1)
+    assert "were deleted" not in out
+    # nor does anybody take that for changes
+    assert "no migration to it was completed" in migrate(status=1)
+    assert contents(p.s3, p.bucket) == before
+    after = p.s3.list_object_versions(**kept)
+    for what in ("Versions", "DeleteMarkers"):
+        assert after[what] == versions[what]
+    p.a.stop()
+    assert "2 objects of 150000 bytes" in p.a.admin("fsck").stdout
+
+    p.serve("s3")
+    migrate("--remove-extra", to="local")
+    p.serve("local")
+    assert contents(p.s3, p.bucket) == before
+    assert [v["Size"] for v in p.s3.list_object_versions(**kept)["Versions"]
+            ] == [1] * 5

@@ -37,6 +37,7 @@ class Fault:
     retry_after: object = None
     after: bool = False  # the server was asked, its answer is not passed on
     delta: int = 0
+    do: object = None
 
 
 def cut(side="answer", at=0):
@@ -82,6 +83,11 @@ def refuse(status, code="", retry_after=None, after=False):
 def error_in_200(code="InternalError", after=False):
     """Status 200 with an <Error> in it, as long copies may end."""
     return Fault("error_in_200", status=200, code=code, after=after)
+
+
+def meanwhile(do):
+    """Nothing breaks: do() is called before the server is asked."""
+    return Fault("meanwhile", do=do)
 
 
 class Broken(Exception):
@@ -145,6 +151,7 @@ class FaultProxy:
         self.upstream = (host, port)
         self.done = collections.Counter()  # faults by kind, and "requests"
         self._rules, self._storms, self._asked = [], [], collections.Counter()
+        self.last = b""  # the head of the latest request
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._open = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -190,6 +197,7 @@ class FaultProxy:
         line = head.split(b" HTTP/", 1)[0].decode("latin-1")
         with self._lock:
             self.done["requests"] += 1
+            self.last = head
             for rule in self._rules:
                 if rule[2] and rule[0].match(line):
                     rule[2] -= 1
@@ -245,6 +253,10 @@ class _Pair:
         """One request and its answer; True when another may follow."""
         head = self.client.head()
         fault = self.proxy._take(head)
+        if fault and fault.do:
+            fault.do()
+            self._struck(fault)
+            fault = None
         if fault and fault.status and not fault.after:
             return self._answer_alone(head, fault)
         request = threading.Thread(target=self._pass_request,

@@ -22,11 +22,15 @@ ACCESS_KEY = "TESTACCESSKEY"
 SECRET_KEY = "testsecretkey-of-the-suite"
 UPSTREAM_ACCESS_KEY = "UPSTREAMACCESSKEY"
 UPSTREAM_SECRET_KEY = "upstream-secretkey-of-the-suite"
+UPSTREAM_PAIR = {"AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
+                 "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY}
 REGION = "us-east-1"
 # s3: each gateway that says nothing else has another one as its upstream, and
 # with TLS speaks to it by https.
 BACKEND = os.environ.get("REELGATE_TEST_BACKEND", "local")
 TLS = bool(os.environ.get("REELGATE_TEST_TLS"))
+# A program that is started as the upstream in place of another gateway.
+UPSTREAM = os.environ.get("REELGATE_TEST_UPSTREAM")
 DEFAULT_BUCKET = "socialitix-videos"
 
 
@@ -53,15 +57,13 @@ class Gateway:
         self.keep_port = False
         self.backend = self.settings.get("REELGATE_BACKEND", BACKEND)
         self.upstream = self.front = None
+        self.program = None  # another one in its place
 
     def _start_upstream(self):
         if self.upstream is None:
             shared = ("AWS_REGION", "AWS_S3_BUCKET")
-            self.upstream = Gateway({
-                "REELGATE_BACKEND": "local",
-                "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
-                "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
-                **{k: v for k, v in self.settings.items() if k in shared}})
+            self.upstream = Upstream(
+                **{k: v for k, v in self.settings.items() if k in shared})
             self.upstream.keep_port = True
             self.upstream.start()
             if TLS:
@@ -75,8 +77,7 @@ class Gateway:
         at = {} if "S3_ENDPOINT" in self.settings else self._start_upstream()
         return {
             "REELGATE_BACKEND": "s3", **at,
-            "AWS_ACCESS_KEY_ID": UPSTREAM_ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": UPSTREAM_SECRET_KEY,
+            **UPSTREAM_PAIR,
             "REELGATE_ROOT_USER": ACCESS_KEY,
             "REELGATE_ROOT_PASSWORD": SECRET_KEY,
         }
@@ -100,7 +101,8 @@ class Gateway:
 
     def command(self):
         port = self.port if self.keep_port and self.process else 0
-        return [str(BIN / "reelgate-gateway"), "--data", str(self.data),
+        program = self.program or BIN / "reelgate-gateway"
+        return [str(program), "--data", str(self.data),
                 "--s3-listen", f"127.0.0.1:{port}", "--api-listen", "127.0.0.1:0",
                 *self.args]
 
@@ -139,6 +141,8 @@ class Gateway:
         self.url = named["S3_ENDPOINT"]
         self.api_url = named["API_ENDPOINT"]
         self.port = int(self.url.rsplit(":", 1)[1])
+        if self.program:
+            return True
         openapi.watch(self.api_url, but_not=self.url)
         try:
             with urllib.request.urlopen(
@@ -163,9 +167,8 @@ class Gateway:
         self.process.wait(60)
         (self.run_dir() / "endpoints").unlink(missing_ok=True)
 
-    def close(self):
-        status = self.stop()
-        text = self.log()
+    def remove(self):
+        """What it brought with it."""
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
             self.log_path.unlink(missing_ok=True)
@@ -174,6 +177,11 @@ class Gateway:
         if self.upstream:
             self.upstream.close()
         self.upstream = self.front = None
+
+    def close(self):
+        status = self.stop()
+        text = self.log()
+        self.remove()
         assert status in (0, None, -signal.SIGKILL), \
             f"gateway ended with {status}: {text[-4000:]}"
 
@@ -204,3 +212,17 @@ class Gateway:
             aws_access_key_id=options.pop("access_key", ACCESS_KEY),
             aws_secret_access_key=options.pop("secret_key", SECRET_KEY),
             config=config)
+
+
+class Upstream(Gateway):
+    """One that is another's S3, with a pair of its own."""
+
+    def __init__(self, **settings):
+        super().__init__({"REELGATE_BACKEND": "local", **UPSTREAM_PAIR,
+                          **settings})
+        self.program = UPSTREAM
+
+    def client(self, **options):
+        return super().client(**{"access_key": UPSTREAM_ACCESS_KEY,
+                                 "secret_key": UPSTREAM_SECRET_KEY,
+                                 **options})

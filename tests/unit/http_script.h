@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HTTP_SCRIPT_MAX 16
+#define HTTP_SCRIPT_MAX 24
 
 struct http_script {
 	const char *const *answers;

@@ -44,8 +44,8 @@ struct sent {
 static inline enum s3_error
 send_part(struct fixture *f, const char *id, struct sent *p)
 {
-	struct store_part_ref ref = { BUCKET, KEY, slice_str(id), p->number,
-				      p->alg };
+	struct store_part_ref ref = { BUCKET,	 KEY,	 slice_str(id),
+				      p->number, p->alg, NULL };
 	struct store_put_final fin = { .checksum_alg = p->alg };
 	struct store_object o;
 	struct store_put *put;
@@ -153,7 +153,7 @@ try_upload(struct store *s, struct slice key, struct slice body,
 	struct store_upload_req up = { .bucket = BUCKET,
 				       .key = key,
 				       .initiator = OWNER };
-	struct store_part_ref ref = { BUCKET, key, SLICE_EMPTY, 7, 0 };
+	struct store_part_ref ref = { BUCKET, key, SLICE_EMPTY, 7, 0, NULL };
 	struct store_complete_part part = { .number = 7 };
 	struct store_complete_result res;
 	struct store_complete_req req;

@@ -2,7 +2,8 @@
  * store_upstream.h - an upstream for the s3 backend under test: a real
  * gateway with a data directory of its own, ended with the test.
  *
- * The program is found in REELGATE_BIN, or beside the tests' folder. With
+ * The program is found in REELGATE_BIN, or beside the tests' folder; one that
+ * REELGATE_TEST_UPSTREAM names takes its place (tests/README.md). With
  * REELGATE_TEST_TLS it is reached by https, through tests/lib/tls_front.py.
  */
 #ifndef TESTS_STORE_UPSTREAM_H
@@ -41,10 +42,15 @@ struct upstream {
 static inline void
 upstream_program(char path[PATH_MAX])
 {
+	const char *other = getenv("REELGATE_TEST_UPSTREAM");
 	const char *bin = getenv("REELGATE_BIN");
 	char self[PATH_MAX / 2] = "";
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
+	if (other) {
+		snprintf(path, PATH_MAX, "%s", other);
+		return;
+	}
 	if (bin) {
 		snprintf(path, PATH_MAX, "%s/reelgate-gateway", bin);
 		return;

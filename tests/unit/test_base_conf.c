@@ -168,34 +168,6 @@ test_credentials_create_makes_private_secrets_once(void **state)
 	conf_release(&c);
 }
 
-static void
-test_where_the_other_s3_is(void **state)
-{
-	static const struct {
-		const char *endpoint, *region, *want;
-	} cases[] = {
-		{ "", "eu-west-1", "https://s3.eu-west-1.amazonaws.com" },
-		{ "", "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn" },
-		{ "http://b:9000", "eu-west-1", "http://b:9000" },
-	};
-	char err[CONF_ERROR_MAX], got[CONF_ENDPOINT_MAX];
-	struct conf c;
-
-	(void)state;
-	assert_int_equal(conf_load(&c, NULL, dir, err), 0);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(conf_set(&c, "S3_ENDPOINT",
-					  slice_str(cases[i].endpoint), err),
-				 0);
-		assert_int_equal(
-		    conf_set(&c, "AWS_REGION", slice_str(cases[i].region), err),
-		    0);
-		conf_s3_upstream(&c, got);
-		assert_string_equal(got, cases[i].want);
-	}
-	conf_release(&c);
-}
-
 /* What an older release made has all but the master key. */
 static void
 test_credentials_create_adds_a_master_key_to_an_old_file(void **state)
@@ -250,7 +222,6 @@ main(void)
 		    test_conf_file_to_env_bad_value_exports_nothing),
 		cmocka_unit_test(
 		    test_credentials_create_makes_private_secrets_once),
-		cmocka_unit_test(test_where_the_other_s3_is),
 		cmocka_unit_test(
 		    test_credentials_create_adds_a_master_key_to_an_old_file),
 		cmocka_unit_test(

@@ -416,6 +416,32 @@ test_migrate_of_a_prefix_leaves_the_rest(void **state)
 	run_fails(t, &p, "no bucket nowhere");
 }
 
+/* From another S3: what came there past the gateway is in no outbox. */
+static void
+test_what_nobody_told_of_is_found_by_another_run(void **state)
+{
+	struct both *t = *state;
+	struct migrate_plan p = plan(t);
+
+	p.outbox = t->b->s;
+	put(t, "k", 10, 1);
+	put(t, "old", 10, 1);
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	put(t, "a", 20, 2);
+	put(t, "old", 20, 2);
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_copied], 2);
+	expect(t, "a", 20, 2);
+	expect(t, "old", 20, 2);
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_copied], 0);
+	/* but not when the target is served */
+	put(t, "a", 30, 3);
+	p.switched = true;
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	expect(t, "a", 20, 2);
+}
+
 /* ---- what was changed since --------------------------------------------- */
 
 static void
@@ -457,6 +483,64 @@ test_changes_are_brought_by_their_events(void **state)
 }
 
 static void *
+run_slowly(void *arg)
+{
+	return (void *)(intptr_t)(migrate_run(arg) == MIGRATE_STOPPED);
+}
+
+/* Made and filled while the first pass is under way: between the table of
+ * buckets and the events. */
+static int
+make_bucket_meanwhile(struct both *t, struct migrate *m)
+{
+	struct migrate_status st;
+	struct store_put *put;
+	const struct store_put_req req = { .bucket = SLICE("later"),
+					   .key = SLICE("k"),
+					   .size = 1,
+					   .cond = STORE_COND_NONE };
+	struct store_put_final fin = {
+		.note = fixture_note("ObjectCreated:Put"),
+		.etag = SLICE("9dd4e461268c8034f5c8564e155c67a6"),
+	};
+
+	do
+		migrate_status(m, &st);
+	while (st.phase != MIGRATE_COPYING || !st.count[MIGRATE_bytes]);
+	assert_int_equal(
+	    store_bucket_create(t->a->s, req.bucket, OWNER, SLICE_EMPTY),
+	    S3_OK);
+	assert_int_equal(store_put_begin(t->a->s, &req, &put), S3_OK);
+	assert_int_equal(store_put_write(put, "x", 1), S3_OK);
+	return store_put_commit(put, &fin, NULL);
+}
+
+static void
+test_a_bucket_made_meanwhile_is_brought_with_its_objects(void **state)
+{
+	struct both *t = *state;
+	struct migrate_plan p = plan(t);
+	struct store_object o;
+	struct migrate *m;
+	pthread_t thread;
+
+	put(t, "large", 4 * MIB, 1);
+	p.rate = 8 * MIB; /* half a second */
+	m = migrate_new(&p);
+	assert_int_equal(pthread_create(&thread, NULL, run_slowly, m), 0);
+	assert_int_equal(make_bucket_meanwhile(t, m), S3_OK);
+	pthread_join(thread, NULL);
+	migrate_status(m, &t->st);
+	migrate_free(m);
+	assert_int_equal(t->st.phase, MIGRATE_DONE);
+	assert_true(t->st.settled);
+	assert_int_equal(store_get(t->b->s,
+				   &STORE_REF(SLICE("later"), SLICE("k")), NULL,
+				   &t->b->a, &o, NULL),
+			 S3_OK);
+}
+
+static void *
 change_all_the_time(void *arg)
 {
 	struct both *t = arg;
@@ -488,12 +572,6 @@ test_migrate_beside_a_writer_misses_nothing(void **state)
 	assert_int_equal(t->st.count[MIGRATE_compared], 40);
 	assert_int_equal(t->st.count[MIGRATE_different], 0);
 	assert_int_equal(t->st.count[MIGRATE_missing], 0);
-}
-
-static void *
-run_slowly(void *arg)
-{
-	return (void *)(intptr_t)(migrate_run(arg) == MIGRATE_STOPPED);
 }
 
 /* Stopped in the middle of a part; the upload it leaves is ended. */
@@ -639,6 +717,54 @@ test_switched_needs_a_migration_before(void **state)
 	expect_absent(t, "k");
 }
 
+static size_t
+left_at_source(struct both *t)
+{
+	const struct store_versions_req req = { .bucket = BUCKET,
+						.max_keys = 1000 };
+	struct store_versions_page page;
+
+	assert_int_equal(store_list_versions(t->a->s, &req, &t->a->a, &page),
+			 S3_OK);
+	return page.n;
+}
+
+static void
+test_source_is_removed_only_where_the_target_is_equal(void **state)
+{
+	struct both *t = *state;
+	struct migrate_plan p = plan(t);
+
+	assert_int_equal(
+	    store_bucket_versioning(t->a->s, BUCKET, STORE_VERSIONING_ENABLED),
+	    S3_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		put(t, "all", 70000, i);
+		put(t, "other", 70000, i);
+	}
+	run_ok(t);
+	p.switched = p.verify_only = p.remove_source = true;
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_freed], 6);
+	assert_int_equal(t->st.count[MIGRATE_freed_bytes], 6 * 70000);
+	assert_int_equal(left_at_source(t), 0);
+	assert_int_equal(access(t->cursor, F_OK), -1);
+	expect(t, "all", 70000, 2);
+	/* what is there only, and what is another's, stays */
+	put(t, "here only", 10, 1);
+	put(t, "all", 70000, 9);
+	assert_int_equal(run(t, &p), MIGRATE_DONE);
+	assert_int_equal(t->st.count[MIGRATE_freed], 0);
+	assert_int_equal(t->st.count[MIGRATE_different], 1);
+	assert_int_equal(t->st.count[MIGRATE_missing], 1);
+	assert_int_equal(left_at_source(t), 2);
+	expect(t, "all", 70000, 2);
+	/* nor is anything deleted that a migration was not done with */
+	write_cursor(t, "epoch", false, "");
+	run_fails(t, &p, "the migration is not completed");
+	assert_int_equal(left_at_source(t), 2);
+}
+
 /* The outbox is that of the local store, here the target: what it says was
  * made by its own events came after the switch. */
 static void
@@ -678,7 +804,7 @@ change_there(struct both *t, const char *key, const char *name)
 				       .version_id = SLICE("null") };
 	struct journal_intent intent;
 
-	assert_int_equal(journal_intend(t->a->s, &e, &intent), S3_OK);
+	assert_int_equal(journal_intend(t->a->s, &e, 1, &intent), S3_OK);
 	assert_int_equal(
 	    journal_settle(t->a->s, intent.id, &intent.event, NULL), S3_OK);
 }
@@ -723,6 +849,59 @@ test_last_pass_brings_what_came_before_the_switch(void **state)
 	expect_absent(t, "removed");
 	expect_absent(t, "removed there");
 	free(late);
+}
+
+/* A client changes a key at the target while the last pass is on its way to
+ * it: what it was told is there stays. */
+static void
+change_during_the_last_pass(struct both *t)
+{
+	struct migrate_plan p = plan(t);
+	char *late = fixture_bytes(30, 3);
+	struct migrate_status st;
+	struct migrate *m;
+	pthread_t thread;
+
+	put(t, "large", 10, 1);
+	put(t, "k", 10, 1);
+	run_ok(t);
+	put(t, "large", 4 * MIB, 1);
+	put(t, "k", 20, 2);
+	p.switched = true;
+	p.workers = 1;
+	p.rate = 8 * MIB; /* half a second, before k has its turn */
+	m = migrate_new(&p);
+	assert_int_equal(pthread_create(&thread, NULL, run_slowly, m), 0);
+	do
+		migrate_status(m, &st);
+	while (st.phase != MIGRATE_CHANGES || !st.count[MIGRATE_bytes]);
+	assert_int_equal(fixture_put(t->b->s, SLICE("k"), slice_mem(late, 30)),
+			 S3_OK);
+	change_there(t, "k", "ObjectCreated:Put");
+	pthread_join(thread, NULL);
+	migrate_status(m, &t->st);
+	migrate_free(m);
+	assert_int_equal(t->st.phase, MIGRATE_DONE);
+	expect(t, "large", 4 * MIB, 1);
+	expect(t, "k", 30, 3);
+	free(late);
+}
+
+static void
+test_last_pass_leaves_what_is_changed_meanwhile(void **state)
+{
+	change_during_the_last_pass(*state);
+}
+
+static void
+test_last_pass_leaves_versions_that_come_meanwhile(void **state)
+{
+	struct both *t = *state;
+
+	assert_int_equal(
+	    store_bucket_versioning(t->a->s, BUCKET, STORE_VERSIONING_ENABLED),
+	    S3_OK);
+	change_during_the_last_pass(t);
 }
 
 /* ---- looking only -------------------------------------------------------- */
@@ -833,15 +1012,20 @@ main(void)
 		TEST(test_migrate_brings_versions_in_order),
 		TEST(test_migrate_makes_buckets_with_their_documents),
 		TEST(test_migrate_of_a_prefix_leaves_the_rest),
+		TEST(test_what_nobody_told_of_is_found_by_another_run),
 		TEST(test_changes_are_brought_by_their_events),
 		TEST(test_migrate_beside_a_writer_misses_nothing),
+		TEST(test_a_bucket_made_meanwhile_is_brought_with_its_objects),
 		TEST(test_migrate_stopped_is_taken_up),
 		TEST(test_walk_goes_on_behind_the_cursor),
 		TEST(test_lost_events_are_made_up_for),
 		TEST(test_many_keys_and_versions),
 		TEST(test_switched_needs_a_migration_before),
+		TEST(test_source_is_removed_only_where_the_target_is_equal),
 		TEST(test_switched_leaves_what_was_changed_since),
 		TEST(test_last_pass_brings_what_came_before_the_switch),
+		TEST(test_last_pass_leaves_what_is_changed_meanwhile),
+		TEST(test_last_pass_leaves_versions_that_come_meanwhile),
 		TEST(test_dry_run_counts_and_changes_nothing),
 		TEST(test_verify_finds_what_is_not_the_same),
 		TEST(test_remove_extra_deletes_what_the_source_has_not),

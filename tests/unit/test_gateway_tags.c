@@ -210,14 +210,14 @@ test_tags_are_10_of_an_object_and_50_of_a_bucket(void **state)
 }
 
 static void
-test_tags_put_xml_escapes(void **state)
+test_store_put_tagging_escapes(void **state)
 {
 	struct store_header v = { SLICE("a"), SLICE("<&>") };
 	struct store_headers tags = { &v, 1 };
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	tags_put_xml(&b, &tags);
+	store_put_tagging(&b, &tags);
 	assert_non_null(strstr(b.p, "<TagSet><Tag><Key>a</Key><Value>&lt;&amp;"
 				    "&gt;</Value></Tag></TagSet></Tagging>"));
 	buf_release(&b);
@@ -238,7 +238,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_tags_are_10_of_an_object_and_50_of_a_bucket, setup,
 		    teardown),
-		cmocka_unit_test_setup_teardown(test_tags_put_xml_escapes,
+		cmocka_unit_test_setup_teardown(test_store_put_tagging_escapes,
 						setup, teardown),
 	};
 

@@ -405,8 +405,9 @@ op_upload(struct worker *w)
 static struct store_part_ref
 part_ref(const struct worker *w, const struct mupload *u, uint32_t number)
 {
-	return (struct store_part_ref){ w->bucket, key_of(w, u->key),
-					slice_str(u->id), number, 0 };
+	return (struct store_part_ref){
+		w->bucket, key_of(w, u->key), slice_str(u->id), number, 0, NULL
+	};
 }
 
 static void

@@ -135,7 +135,7 @@ expect_no_upload(struct fixture *f, struct slice key, struct slice id,
 		 enum s3_error abort_answer)
 {
 	struct store_complete_part part = { .number = 1, .etag = SLICE("x") };
-	struct store_part_ref ref = { BUCKET, key, id, 1, 0 };
+	struct store_part_ref ref = { BUCKET, key, id, 1, 0, NULL };
 	struct store_complete_result res;
 	struct store_complete_req req;
 	struct store_part *list;
@@ -243,7 +243,7 @@ test_part_refuses_numbers_sizes_and_a_late_commit(void **state)
 	struct store_put_final fin = {
 		.etag = SLICE("900150983cd24fb0d6963f7d28e17f72")
 	};
-	struct store_part_ref ref = { BUCKET, KEY, SLICE_EMPTY, 1, 0 };
+	struct store_part_ref ref = { BUCKET, KEY, SLICE_EMPTY, 1, 0, NULL };
 	struct store_put *put;
 	char id[STORE_UPLOAD_ID_MAX];
 
@@ -915,7 +915,8 @@ test_ten_thousand_parts(void **state)
 			 S3_OK);
 	fixture_md5(bytes, 5 * MIB, etag);
 	create_req(f, &up, id);
-	copy.part = (struct store_part_ref){ BUCKET, KEY, slice_str(id), 0, 0 };
+	copy.part =
+	    (struct store_part_ref){ BUCKET, KEY, slice_str(id), 0, 0, NULL };
 	copy.source = STORE_REF(BUCKET, SLICE("a"));
 	copy.source_seq = o.seq;
 	copy.etag = slice_str(etag);

@@ -59,6 +59,28 @@ test_s3_address_names_the_bucket_in_host_or_path(void **state)
 }
 
 static void
+test_s3_address_endpoint_is_the_one_named_or_awss(void **state)
+{
+	static const struct {
+		const char *named, *region, *want;
+	} rows[] = {
+		{ "", "eu-west-1", "https://s3.eu-west-1.amazonaws.com" },
+		{ "", "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn" },
+		{ "", "", "https://s3.us-east-1.amazonaws.com" },
+		{ "http://b:9000", "eu-west-1", "http://b:9000" },
+	};
+	char got[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		s3_address_endpoint(rows[i].named, rows[i].region, got,
+				    sizeof(got));
+		assert_string_equal(got, rows[i].want);
+		assert_int_equal(s3_address_is_regional(got), !*rows[i].named);
+	}
+}
+
+static void
 test_s3_address_refuses_what_is_no_url(void **state)
 {
 	static const char *const bad[] = {
@@ -95,6 +117,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_s3_address_endpoint_is_the_one_named_or_awss),
 		cmocka_unit_test(
 		    test_s3_address_names_the_bucket_in_host_or_path),
 		cmocka_unit_test(test_s3_address_refuses_what_is_no_url),

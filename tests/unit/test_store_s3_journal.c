@@ -2,7 +2,7 @@
  * Changes of the s3 backend as intents and events: settled by the answer, or,
  * when none came, by what a scripted endpoint says is there.
  */
-#include "tests/unit/http_script.h"
+#include "tests/unit/s3_script.h"
 #include "tests/unit/store_fixture.h"
 
 #include "store/local/local.h"
@@ -18,34 +18,14 @@
 #define MISSING(more) "HTTP/1.1 404 X\r\nContent-Length: 0\r\n" more "\r\n"
 #define ETAG "8d777f385d3dfec8815d20f7496026dc"
 
-static struct http_script script;
-
-static int
-sign(const void *ctx, const struct signer_request *req,
-     struct signer_chain *chain, struct buf *out)
-{
-	(void)ctx, (void)req, (void)chain, (void)out;
-	return 0;
-}
-
 /* The fixture's store becomes the journal of one at the scripted endpoint. */
 static struct s3_store *
 begin(struct fixture *f, const char *const *answers, size_t n)
 {
-	struct store_s3_conf conf = { .signer.sign = sign,
-				      .journal = f->s,
-				      .owner = "root-of-all" };
-	char endpoint[64], err[512] = "";
-	struct store *s;
+	const struct store_s3_conf conf = { .journal = f->s,
+					    .owner = "root-of-all" };
 
-	assert_int_equal(http_script_start(&script, answers, n), 0);
-	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u",
-		 script.port);
-	conf.endpoint = endpoint;
-	s = store_open_s3(&conf, err);
-	if (!s)
-		fail_msg("%s", err);
-	return s3_of(s);
+	return s3_of(script_open(conf, answers, n));
 }
 
 /* Closes both, and opens the journal alone. */
@@ -113,12 +93,6 @@ intend(struct s3_store *s, const struct store_object *o, const char *event)
 	return i;
 }
 
-static bool
-asked(size_t i, const char *text)
-{
-	return slice_find(buf_slice(&script.request[i]), slice_str(text)) >= 0;
-}
-
 /* ---- answered ----------------------------------------------------------- */
 
 static void
@@ -175,7 +149,7 @@ test_a_refusal_makes_none(void **state)
 static void
 test_without_a_journal_there_are_no_events(void **state)
 {
-	struct store_s3_conf conf = { .signer.sign = sign,
+	struct store_s3_conf conf = { .signer.sign = script_sign_nothing,
 				      .endpoint = "http://127.0.0.1:9" };
 	char err[512];
 	struct store *s = store_open_s3(&conf, err);
@@ -285,7 +259,7 @@ test_a_repeated_completion_has_the_first_ones_event(void **state)
 struct sighting {
 	const char *answer; /* to the HEAD */
 	const char *event;
-	const char *etag; /* expected; "": not known */
+	const char *etag; /* expected, or a checksum; "": not known */
 	enum s3_sight sight;
 };
 
@@ -293,6 +267,9 @@ struct sighting {
 #define OLD "Last-Modified: Mon, 23 Nov 2026 11:59:00 GMT\r\n"
 #define OURS "ETag: \"" ETAG "\"\r\n"
 #define OTHER "ETag: \"11111111111111111111111111111111\"\r\n"
+#define THIRD "22222222222222222222222222222222"
+#define SUMMED "x-amz-checksum-crc64nvme: rosUhgp5mIg=\r\n"
+#define SUM "6:rosUhgp5mIg="
 #define LONGER                                                            \
 	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Mon, 23 Nov 2026 " \
 	"12:00:00 GMT\r\n"
@@ -303,19 +280,35 @@ test_what_is_there_decides(void **state)
 {
 	static const struct sighting cases[] = {
 		{ HEAD_OK(OURS NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
-		{ HEAD_OK(OURS OLD), "ObjectCreated:Put", ETAG, S3_SEEN },
-		{ HEAD_OK(OTHER NEW), "ObjectCreated:Put", ETAG, S3_SEEN },
+		{ PLAIN(OURS OLD), "ObjectCreated:Put", ETAG, S3_LIKELY },
+		{ PLAIN(OTHER NEW), "ObjectCreated:Put", ETAG, S3_LIKELY },
 		{ PLAIN(OTHER OLD), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
 		{ LONGER OTHER NEW "\r\n", "ObjectCreated:Put", ETAG,
 		  S3_NOT_SEEN },
-		{ HEAD_OK(OTHER NEW), "ObjectCreated:Copy", "", S3_SEEN },
+		{ PLAIN(OTHER NEW), "ObjectCreated:Copy", "", S3_LIKELY },
 		{ PLAIN(OTHER OLD), "ObjectCreated:Copy", "", S3_NOT_SEEN },
+		{ HEAD_OK(OTHER NEW SUMMED), "ObjectCreated:Put", SUM,
+		  S3_SEEN },
+		{ PLAIN(OTHER OLD SUMMED), "ObjectCreated:Put", SUM,
+		  S3_LIKELY },
+		{ PLAIN(OTHER NEW SUMMED), "ObjectCreated:Put",
+		  "6:rosUhgp5mIk=", S3_NOT_SEEN },
+		/* another algorithm, of parts, none: size and time */
+		{ PLAIN(OTHER NEW SUMMED), "ObjectCreated:Put",
+		  "5:rosUhg==", S3_LIKELY },
+		{ PLAIN(OTHER OLD SUMMED), "ObjectCreated:Put",
+		  "5:rosUhg==", S3_NOT_SEEN },
+		{ PLAIN(OTHER NEW SUMMED "x-amz-checksum-type: COMPOSITE\r\n"),
+		  "ObjectCreated:Put", SUM, S3_LIKELY },
+		{ PLAIN(OTHER NEW), "ObjectCreated:Put", SUM, S3_LIKELY },
+		{ PLAIN(OTHER OLD), "ObjectCreated:Put", SUM, S3_NOT_SEEN },
+		{ MISSING(""), "ObjectCreated:Put", SUM, S3_NOT_SEEN },
 		{ MISSING(""), "ObjectCreated:Put", ETAG, S3_NOT_SEEN },
 		{ MISSING(""), "ObjectRemoved:Delete", "", S3_SEEN },
 		{ MISSING("x-amz-delete-marker: true\r\n"),
 		  "ObjectRemoved:Delete", "", S3_SEEN },
 		{ HEAD_OK(OTHER OLD), "ObjectRemoved:Delete", "", S3_NOT_SEEN },
-		{ HEAD_OK(OTHER OLD), "ObjectTagging:Put", "", S3_SEEN },
+		{ HEAD_OK(OTHER OLD), "ObjectTagging:Put", "", S3_LIKELY },
 		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
 		  "ObjectCreated:Put", ETAG, S3_UNCLEAR },
 		{ "HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n",
@@ -343,6 +336,7 @@ test_what_is_there_decides(void **state)
 		if (s3_look(s, &i, &f->a, &seen) != cases[k].sight)
 			fail_msg("case %zu", k);
 		assert_true(asked(k, "HEAD /videos/a%20b HTTP/1.1\r\n"));
+		assert_true(asked(k, "x-amz-checksum-mode: ENABLED\r\n"));
 		assert_true(seen.is_delete_marker ==
 			    (strstr(cases[k].answer, "marker") != NULL));
 	}
@@ -350,43 +344,49 @@ test_what_is_there_decides(void **state)
 }
 
 /* In a versioned bucket it is there still. */
-static void
-test_what_newer_versions_hide_is_found(void **state)
-{
 #define VERSION(key, id, etag, at)                                            \
 	"<Version><Key>" key "</Key><VersionId>" id                           \
 	"</VersionId><IsLatest>false</IsLatest><LastModified>2026-11-23T" at  \
 	".000Z</LastModified><ETag>&quot;" etag "&quot;</ETag><Size>4</Size>" \
 	"</Version>"
+static void
+test_what_newer_versions_hide_is_found(void **state)
+{
 	static const char list[] =
 	    "<ListVersionsResult><IsTruncated>false</IsTruncated>" VERSION(
 		"k", "v9", "11111111111111111111111111111111",
-		"11:59:00") VERSION("k", "v8", ETAG, "11:58:00")
+		"11:59:00") VERSION("k", "v8", ETAG, "12:00:00")
 		VERSION("k2", "v7", ETAG, "12:00:00") "</ListVersionsResult>";
 	static const struct {
-		const char *etag, *version;
+		const char *etag, *version, *head;
+		uint64_t size;
 		enum s3_sight sight;
 	} cases[] = {
-		{ ETAG, "v8", S3_SEEN },
-		{ "22222222222222222222222222222222", "", S3_NOT_SEEN },
+		{ ETAG, "v8", HEAD_OK(OTHER OLD), 4, S3_SEEN },
+		{ ETAG, "v8", HEAD_OK(OTHER NEW), 4, S3_SEEN },
+		{ THIRD, "v9", HEAD_OK(OTHER NEW), 4, S3_LIKELY },
+		{ THIRD, "v8", HEAD_OK(OTHER OLD), 4, S3_LIKELY },
+		{ THIRD, "", HEAD_OK(OTHER OLD), 5, S3_NOT_SEEN },
 	};
 	struct buf page = BUF_INIT;
-	const char *answers[4];
+	const char *answers[2 * ARRAY_LEN(cases)];
 	struct fixture *f = *state;
 	struct s3_store *s;
 
 	buf_printf(&page, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
 		   sizeof(list) - 1, list);
-	answers[0] = answers[2] = HEAD_OK(OTHER OLD);
-	answers[1] = answers[3] = page.p;
-	s = begin(f, answers, 4);
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		answers[2 * k] = cases[k].head;
+		answers[2 * k + 1] = page.p;
+	}
+	s = begin(f, answers, ARRAY_LEN(answers));
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 		struct journal_intent i = {
 			.id = 1,
 			.event = { .event_name = SLICE("ObjectCreated:Put"),
 				   .bucket = BUCKET,
 				   .key = SLICE("k"),
-				   .size = 4,
+				   .size = cases[k].size,
 				   .time_us = time_now_us(),
 				   .etag = slice_str(cases[k].etag) }
 		};
@@ -395,11 +395,67 @@ test_what_newer_versions_hide_is_found(void **state)
 		assert_int_equal(s3_look(s, &i, &f->a, &seen), cases[k].sight);
 		assert_true(asked(2 * k + 1, "GET /videos/?"));
 		assert_true(asked(2 * k + 1, "versions"));
-		if (cases[k].sight == S3_SEEN)
+		if (cases[k].sight != S3_NOT_SEEN)
 			assert_string_equal(seen.version_id, cases[k].version);
 	}
+	end(f, s, ARRAY_LEN(answers));
+	buf_release(&page);
+}
+
+/* Lists tell no checksums, so each version of that key is asked for. */
+static void
+test_what_newer_versions_hide_is_found_by_its_checksum(void **state)
+{
+	static const char list[] =
+	    "<ListVersionsResult><IsTruncated>false</IsTruncated>" VERSION(
+		"k", "v9", "11111111111111111111111111111111",
+		"12:00:00") VERSION("k", "v8", ETAG, "11:58:00")
+		VERSION("k2", "v7", ETAG, "12:00:00") "</ListVersionsResult>";
+	const struct journal_intent i = { .id = 1,
+					  .event = { .event_name = SLICE(
+							 "ObjectCreated:Put"),
+						     .bucket = BUCKET,
+						     .key = SLICE("k"),
+						     .size = 4,
+						     .time_us = time_now_us(),
+						     .etag = SLICE(SUM) } };
+	struct buf page = BUF_INIT;
+	const char *answers[4] = {
+		HEAD_OK(OTHER OLD "x-amz-checksum-crc64nvme: AAAAAAAAAAA=\r\n"),
+		NULL,
+		HEAD_OK(OTHER NEW "x-amz-checksum-crc64nvme: AAAAAAAAAAA=\r\n"),
+		HEAD_OK(OURS NEW SUMMED),
+	};
+	struct fixture *f = *state;
+	struct store_object seen;
+	struct s3_store *s;
+
+	buf_printf(&page, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+		   sizeof(list) - 1, list);
+	answers[1] = page.p;
+	s = begin(f, answers, 4);
+	assert_int_equal(s3_look(s, &i, &f->a, &seen), S3_SEEN);
+	assert_string_equal(seen.version_id, "v8");
+	assert_string_equal(seen.etag, ETAG);
+	assert_true(asked(3, "HEAD /videos/k?versionId=v8 HTTP/1.1\r\n"));
 	end(f, s, 4);
 	buf_release(&page);
+}
+
+static void
+test_a_checksum_is_never_told_as_an_etag(void **state)
+{
+	static const char *const none[] = { "" };
+	struct store_object summed = expected;
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, none, 1);
+	struct journal_intent i;
+
+	snprintf(summed.etag, sizeof(summed.etag), SUM);
+	i = intend(s, &summed, "ObjectCreated:Put");
+	assert_int_equal(s3_settle(s, &i, S3_OK, NULL), S3_OK);
+	end(f, s, 0);
+	assert_int_equal(one_event(f)->etag.n, 0);
 }
 
 static void
@@ -420,6 +476,36 @@ test_a_lost_answer_is_asked_for(void **state)
 	assert_true(slice_eq_str(one_event(f)->version_id, "v9"));
 }
 
+/* Of the same size and second, but not the bytes that were sent, or the same
+ * bytes from before: the client must not believe that they are there. */
+static void
+test_what_is_only_alike_is_no_success(void **state)
+{
+	static const struct {
+		const char *head, *event;
+	} cases[] = {
+		{ PLAIN(OTHER NEW), "ObjectCreated:Put" },
+		{ PLAIN(OURS OLD), "ObjectCreated:Put" },
+		{ PLAIN(OURS OLD), "ObjectTagging:Put" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		const char *const answers[] = { cases[k].head, cases[k].head };
+		struct s3_store *s = begin(f, answers, 2);
+		struct journal_intent i = intend(s, &expected, cases[k].event);
+		struct store_object made = { 0 };
+
+		assert_int_equal(
+		    s3_settle(s, &i, S3_ERR_SERVICE_UNAVAILABLE, &made),
+		    S3_ERR_SERVICE_UNAVAILABLE);
+		/* it may have happened all the same */
+		assert_int_equal(store_events_wait(&s->base, k, 10000), S3_OK);
+		assert_int_equal(open_intents(s->journal), 0);
+		end(f, s, 2);
+	}
+}
+
 /* A request may arrive after its caller gave up. */
 static void
 test_what_comes_late_is_told(void **state)
@@ -437,6 +523,53 @@ test_what_comes_late_is_told(void **state)
 	assert_int_equal(open_intents(s->journal), 0);
 	end(f, s, 3);
 	assert_string_equal(one_event(f)->id, i.event.id);
+}
+
+/* ---- documents of buckets ------------------------------------------------ */
+
+#define SAYS(status, code) \
+	"!HTTP/1.1 " status " X\r\n\r\n<Error><Code>" code "</Code></Error>"
+#define CANNOT SAYS("501", "NotImplemented")
+#define UNSET SAYS("404", "NoSuchCORSConfiguration")
+#define HEAD_BUCKET "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define NO_VERSIONS CANNOT
+
+static void
+expect_cors(struct s3_store *s, const char *document)
+{
+	struct slice doc;
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	assert_int_equal(
+	    store_config_get(&s->base, BUCKET, STORE_CONFIG_CORS, &a, &doc),
+	    S3_OK);
+	assert_true(slice_eq_str(doc, document));
+	arena_release(&a);
+}
+
+/* The endpoint has none, and could keep none. */
+static void
+test_rules_that_the_endpoint_cannot_keep_stay_here(void **state)
+{
+	static const char *const answers[] = {
+		CANNOT, HEAD_BUCKET, NO_VERSIONS, /* they are put */
+		UNSET,				  /* asked for */
+		CANNOT, HEAD_BUCKET, NO_VERSIONS, /* deleted */
+		UNSET,				  /* asked for */
+	};
+	struct fixture *f = *state;
+	struct s3_store *s = begin(f, answers, ARRAY_LEN(answers));
+
+	assert_int_equal(store_config_put(&s->base, BUCKET, STORE_CONFIG_CORS,
+					  SLICE("<c/>")),
+			 S3_OK);
+	expect_cors(s, "<c/>");
+	assert_int_equal(
+	    store_config_put(&s->base, BUCKET, STORE_CONFIG_CORS, SLICE_EMPTY),
+	    S3_OK);
+	expect_cors(s, "");
+	end(f, s, ARRAY_LEN(answers));
 }
 
 /* ---- at start ----------------------------------------------------------- */
@@ -509,8 +642,13 @@ main(void)
 		STORE_TEST(test_a_repeated_completion_has_the_first_ones_event),
 		STORE_TEST(test_what_is_there_decides),
 		STORE_TEST(test_what_newer_versions_hide_is_found),
+		STORE_TEST(
+		    test_what_newer_versions_hide_is_found_by_its_checksum),
+		STORE_TEST(test_a_checksum_is_never_told_as_an_etag),
 		STORE_TEST(test_a_lost_answer_is_asked_for),
+		STORE_TEST(test_what_is_only_alike_is_no_success),
 		STORE_TEST(test_what_comes_late_is_told),
+		STORE_TEST(test_rules_that_the_endpoint_cannot_keep_stay_here),
 		STORE_TEST(test_open_intents_are_settled_at_start),
 		STORE_TEST(test_an_old_one_that_is_not_there_ends),
 	};

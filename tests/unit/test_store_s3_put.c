@@ -5,18 +5,12 @@
  */
 #include "auth/auth.h"
 #include "base/log.h"
-#include "store/store.h"
-#include "tests/unit/http_script.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "tests/unit/s3_script.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: \"e1\"\r\n\r\n"
 #define BUSY "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
 #define SIZE ((3u << 20) + 7)
 
-static struct http_script script;
 static struct store *store;
 static char *data;
 
@@ -39,15 +33,9 @@ lookup(void *ctx, struct slice access_key, struct auth_key *out)
 static void
 begin(const char *const *answers, size_t n)
 {
-	struct store_s3_conf conf = { .signer = auth_signer_as(&signer) };
-	char endpoint[64], err[512];
-
-	assert_int_equal(http_script_start(&script, answers, n), 0);
-	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u",
-		 script.port);
-	conf.endpoint = endpoint;
-	store = store_open_s3(&conf, err);
-	assert_non_null(store);
+	store = script_open(
+	    (struct store_s3_conf){ .signer = auth_signer_as(&signer) },
+	    answers, n);
 }
 
 static void
@@ -202,6 +190,8 @@ test_large_put_is_streamed_signed_and_with_a_trailer(void **state)
 	    slice_eq_str(header(1, "content-encoding"), "aws-chunked,gzip"));
 	assert_true(
 	    slice_eq_str(header(1, "x-amz-trailer"), "x-amz-checksum-crc32c"));
+	assert_true(
+	    slice_eq_str(header(1, "x-amz-sdk-checksum-algorithm"), "CRC32C"));
 	/* one is announced, and comes with the commit */
 	put = open_put(SIZE, HASH_SHA256);
 	write_all(put, SIZE, 256u << 10);
@@ -237,6 +227,109 @@ test_part_is_streamed_in_signed_chunks(void **state)
 	    SLICE("PUT /bucket/k?partNumber=7&uploadId=a%2Fb HTTP/1.1\r\n")));
 	assert_int_equal(header(0, "x-amz-trailer").n, 0);
 	expect_payload(0, "");
+	end();
+}
+
+#define SUMMED                                                     \
+	"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: \"e1\"\r\n" \
+	"x-amz-checksum-crc64nvme: AAAAAAAAAAA=\r\n\r\n"
+
+static struct store_put *
+open_signed(uint64_t size, enum hash_alg alg, const uint8_t *checksum)
+{
+	static uint8_t sha[SHA256_BYTES];
+	const struct store_digests digests = { checksum, sha };
+	const struct store_put_req req = { .bucket = SLICE("bucket"),
+					   .key = SLICE("k"),
+					   .size = size,
+					   .checksum_alg = alg,
+					   .digests = &digests,
+					   .cond = STORE_COND_NONE };
+	struct store_put *put;
+
+	sha256(data, size, sha);
+	assert_int_equal(store_put_begin(store, &req, &put), S3_OK);
+	return put;
+}
+
+/* Signed as a whole by that hash, and nothing else around it. */
+static void
+expect_plain(size_t i)
+{
+	struct slice all = buf_slice(&script.request[i]);
+	struct auth_identity id;
+	char hex[SHA256_HEX_MAX];
+	struct arena a;
+
+	arena_init(&a, 1u << 20);
+	verify(i, &a, &id);
+	arena_release(&a);
+	sha256_hex(data, SIZE, hex);
+	assert_true(slice_eq_str(header(i, "x-amz-content-sha256"), hex));
+	assert_int_equal(header(i, "content-encoding").n, 0);
+	all = slice_from(all, (size_t)slice_find(all, SLICE("\r\n\r\n")) + 4);
+	assert_true(slice_eq(all, slice_mem(data, SIZE)));
+}
+
+static void
+commit_signed(enum hash_alg alg, const uint8_t *checksum, bool plain, bool md5)
+{
+	const struct store_put_final fin = { .checksum_alg = (uint16_t)alg };
+	struct store_put *put = open_signed(SIZE, alg, checksum);
+
+	assert_true(store_put_compares_sha256(put) == plain);
+	assert_true(store_put_needs_md5(put) == md5);
+	write_all(put, SIZE, 100000);
+	assert_int_equal(store_put_commit(put, &fin, NULL), S3_OK);
+}
+
+static void
+test_body_signed_as_a_whole_is_sent_as_one(void **state)
+{
+	static const char *const answers[] = { SUMMED, SUMMED, OK, OK, OK };
+	static const uint8_t sum[HASH_BYTES_MAX];
+
+	(void)state;
+	begin(answers, 5);
+	/* It makes a checksum by itself, and tells it: no MD5 from then on. */
+	commit_signed(HASH_CRC64NVME, NULL, true, true);
+	expect_plain(0);
+	assert_int_equal(header(0, "x-amz-checksum-crc64nvme").n, 0);
+	commit_signed(HASH_CRC64NVME, NULL, true, false);
+	/* One that is named goes before; this answer is silent about it. */
+	commit_signed(HASH_CRC32, sum, true, true);
+	expect_plain(2);
+	assert_true(
+	    slice_eq_str(header(2, "x-amz-checksum-crc32"), "AAAAAA=="));
+	/* Now it makes none: the next one is sent behind chunks. */
+	commit_signed(HASH_CRC64NVME, NULL, true, false);
+	commit_signed(HASH_CRC64NVME, NULL, false, true);
+	assert_true(slice_eq_str(header(4, "x-amz-trailer"),
+				 "x-amz-checksum-crc64nvme"));
+	end();
+}
+
+/* What fails there, or here, leaves nothing whole. */
+static void
+test_body_signed_as_a_whole_is_held_back_too(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 400 X\r\nContent-Length: 60\r\n\r\n"
+		"<Error><Code>XAmzContentSHA256Mismatch</Code></Error>       "
+	};
+	const struct store_put_final fin = { .checksum_alg = HASH_CRC64NVME };
+	struct store_put *put;
+
+	(void)state;
+	begin(answers, 1);
+	put = open_signed(SIZE, HASH_CRC64NVME, NULL);
+	write_all(put, SIZE, 1u << 20);
+	store_put_abort(put);
+	assert_int_equal(script.served, 0);
+	put = open_signed(SIZE, HASH_CRC64NVME, NULL);
+	write_all(put, SIZE, 1u << 20);
+	assert_int_equal(store_put_commit(put, &fin, NULL),
+			 S3_ERR_X_AMZ_CONTENT_SHA256_MISMATCH);
 	end();
 }
 
@@ -363,6 +456,8 @@ main(void)
 		cmocka_unit_test(
 		    test_large_put_is_streamed_signed_and_with_a_trailer),
 		cmocka_unit_test(test_part_is_streamed_in_signed_chunks),
+		cmocka_unit_test(test_body_signed_as_a_whole_is_sent_as_one),
+		cmocka_unit_test(test_body_signed_as_a_whole_is_held_back_too),
 		cmocka_unit_test(test_put_that_fails_anywhere_is_never_whole),
 		cmocka_unit_test(
 		    test_put_refused_on_its_way_is_refused_for_that),

@@ -259,7 +259,8 @@ test_all_that_share_the_block_are_named(void **state)
 	flip(f, KEY, 1, 4 * MIB);
 	/* A part of an open upload. */
 	create(f, id);
-	part = (struct store_part_ref){ BUCKET, KEY, slice_str(id), 1, 0 };
+	part =
+	    (struct store_part_ref){ BUCKET, KEY, slice_str(id), 1, 0, NULL };
 	{
 		char *p = fixture_bytes(MIB, 9);
 

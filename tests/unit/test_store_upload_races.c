@@ -72,7 +72,9 @@ static void *
 replace(void *arg)
 {
 	struct replacer *r = arg;
-	struct store_part_ref ref = { BUCKET, KEY, slice_str(r->id), 1, 0 };
+	struct store_part_ref ref = {
+		BUCKET, KEY, slice_str(r->id), 1, 0, NULL
+	};
 	char md5[33];
 
 	for (int i = 0; !r->stop; i++)
@@ -149,9 +151,10 @@ maker(void *arg)
 
 	for (unsigned i = 0; !c->stop; i++) {
 		char id[STORE_UPLOAD_ID_MAX], md5[33];
-		struct store_part_ref ref = { BUCKET, KEY, SLICE_EMPTY, 2, 0 };
+		struct store_part_ref ref = { BUCKET, KEY, SLICE_EMPTY,
+					      2,      0,   NULL };
 		struct store_part_copy_req copy = {
-			.part = { BUCKET, KEY, SLICE_EMPTY, 1 },
+			.part = { BUCKET, KEY, SLICE_EMPTY, 1, 0, NULL },
 			.source = STORE_REF(BUCKET, SLICE("source")),
 			.source_seq = c->source_seq,
 			.size = c->source.n,

@@ -191,7 +191,7 @@ test_damage_shows_in_all_that_share_the_block(void **state)
 	fixture_md5(p + MIB + 100, MIB, md5);
 	range.etag = part.etag = slice_str(md5);
 	range.part =
-	    (struct store_part_ref){ BUCKET, KEY, slice_str(id), 1, 0 };
+	    (struct store_part_ref){ BUCKET, KEY, slice_str(id), 1, 0, NULL };
 	assert_int_equal(store_part_copy(f->s, &range, &made), S3_OK);
 	req.upload_id = slice_str(id);
 	assert_int_equal(store_upload_complete(f->s, &req, &result), S3_OK);

@@ -29,7 +29,7 @@ s3_bucket_tags_put(struct s3_request *rq, const struct store_headers *tags)
 	enum s3_error err = S3_ERR_INTERNAL_ERROR;
 
 	if (tags->n)
-		tags_put_xml(&xml, tags);
+		store_put_tagging(&xml, tags);
 	if (buf_ok(&xml))
 		err = store_config_put(rq->world->store, rq->bucket,
 				       STORE_CONFIG_TAGGING, buf_slice(&xml));

@@ -17,6 +17,7 @@
 /* What takes longer is verified while it is sent: the page cache may have let
  * go of the verified bytes by then. */
 #define SENDFILE_MAX (128u << 20)
+#define TRIES 4 /* of an object that is replaced while it is looked at */
 
 struct get {
 	struct store_ref ref;
@@ -131,7 +132,7 @@ choose_part(struct s3_request *rq, struct get *g)
 	/* Replaced by another object since it was looked at. */
 	if (count != 1 || g->part->offset > g->object.size ||
 	    g->part->size > g->object.size - g->part->offset)
-		return S3_ERR_INTERNAL_ERROR;
+		return S3_ERR_OPERATION_ABORTED;
 	g->offset = g->part->offset;
 	g->n = g->part->size;
 	return S3_OK;
@@ -283,16 +284,16 @@ answer_failure(struct s3_request *rq, struct get *g, enum s3_error err)
 	return S3_OK;
 }
 
-enum s3_error
-op_get_object(struct s3_request *rq)
+/* OPERATION_ABORTED: what was looked at is not there any more, and nothing was
+ * answered. */
+static enum s3_error
+get_once(struct s3_request *rq, const struct get *asked)
 {
 	bool is_head = slice_eq_str(rq->http->method, "HEAD");
-	struct get g = { .copy = BUF_INIT };
+	struct get g = *asked;
 	struct store_cond cond;
-	enum s3_error err = read_request(rq, &g);
+	enum s3_error err;
 
-	if (err != S3_OK)
-		return err;
 	s3_read_conditions(rq, &cond);
 	err = store_get(rq->world->store, &g.ref, &cond, &rq->http->arena,
 			&g.object, is_head ? NULL : &g.read);
@@ -304,4 +305,18 @@ op_get_object(struct s3_request *rq)
 	store_read_close(g.read);
 	buf_release(&g.copy);
 	return err;
+}
+
+enum s3_error
+op_get_object(struct s3_request *rq)
+{
+	struct get g = { .copy = BUF_INIT };
+	enum s3_error err = read_request(rq, &g);
+
+	if (err != S3_OK)
+		return err;
+	err = S3_ERR_OPERATION_ABORTED;
+	for (int i = 0; i < TRIES && err == S3_ERR_OPERATION_ABORTED; i++)
+		err = get_once(rq, &g);
+	return err == S3_ERR_OPERATION_ABORTED ? S3_ERR_SLOW_DOWN : err;
 }

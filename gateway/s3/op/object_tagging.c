@@ -18,7 +18,7 @@ op_get_object_tagging(struct s3_request *rq)
 	if (err != S3_OK)
 		return err;
 	s3_set_version_id(rq, o.version_id);
-	tags_put_xml(&xml, &o.tags);
+	store_put_tagging(&xml, &o.tags);
 	return s3_answer_xml(rq, &xml);
 }
 

@@ -61,15 +61,12 @@ run(void *arg)
 static bool
 wait_beat(struct completion *c)
 {
-	struct timespec until;
+	int64_t until_us = time_mono_us() + BEAT_S * US_PER_S;
 	bool done;
-	int rc = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += BEAT_S;
 	pthread_mutex_lock(&c->mu);
-	while (!c->done && rc == 0)
-		rc = pthread_cond_timedwait(&c->ended, &c->mu, &until);
+	while (!c->done && time_cond_wait(&c->ended, &c->mu, until_us))
+		continue;
 	done = c->done;
 	pthread_mutex_unlock(&c->mu);
 	return done;

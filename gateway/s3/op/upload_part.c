@@ -22,8 +22,10 @@ op_upload_part_begin(struct s3_request *rq)
 	if (err == S3_OK)
 		err = s3_part_algorithm(rq, &upload,
 					s3_body_checksum(rq->filters));
-	if (err == S3_OK)
+	if (err == S3_OK) {
 		part.checksum_alg = (uint16_t)s3_body_checksum(rq->filters);
+		part.digests = s3_body_digests(rq->filters);
+	}
 	if (err == S3_OK)
 		err = store_part_begin(rq->world->store, &part,
 				       s3_body_length(rq->filters),
@@ -37,16 +39,17 @@ op_upload_part_finish(struct s3_request *rq)
 	enum hash_alg promised = s3_body_checksum(rq->filters);
 	struct store_put_final fin = { 0 };
 	struct store_put *put = rq->put;
+	struct store_object made;
 	char etag[2 * MD5_BYTES + 1];
 	enum s3_error err = s3_body_end(rq, etag, &fin);
 
 	if (err != S3_OK)
 		return err;
 	rq->put = NULL;
-	err = store_put_commit(put, &fin, NULL);
+	err = s3_body_committed(rq, store_put_commit(put, &fin, &made));
 	if (err != S3_OK)
 		return s3_upload_failed(rq, err);
-	http_set_headerf(rq->http, "ETag", "\"%s\"", etag);
+	http_set_headerf(rq->http, "ETag", "\"%s\"", made.etag);
 	s3_checksum_set(rq, promised, fin.checksum);
 	http_answer(rq->http, 200, SLICE_EMPTY);
 	return S3_OK;
