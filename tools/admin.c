@@ -67,6 +67,46 @@ admin_print_text(struct slice s)
 	}
 }
 
+/* ---- journals ----------------------------------------------------------- */
+
+void
+admin_print_journal(void)
+{
+	puts("This is the journal of a gateway before another S3: events, "
+	     "intents, rules and\nowners of buckets. The objects are in that "
+	     "S3, and no part of it.");
+}
+
+bool
+admin_is_journal_backup(const char *dir)
+{
+	struct buf text = BUF_INIT;
+	char path[PATH_MAX];
+	cJSON *doc = NULL;
+	bool is;
+
+	if (snprintf(path, sizeof(path), "%s/" BACKUP_MANIFEST, dir) <
+		(int)sizeof(path) &&
+	    io_read_file(path, &text) == 0)
+		doc = json_parse(buf_slice(&text));
+	is = json_bool(doc, "journal", false);
+	cJSON_Delete(doc);
+	buf_release(&text);
+	return is;
+}
+
+bool
+admin_is_journal(const char *config, const char *data)
+{
+	char err[CONF_ERROR_MAX];
+	struct conf c;
+	bool is = conf_load(&c, config, data, err) == 0 &&
+		  strcmp(c.backend, "s3") == 0;
+
+	conf_release(&c);
+	return is;
+}
+
 /* ---- the gateway --------------------------------------------------------- */
 
 int

@@ -27,6 +27,14 @@ void progress_clear(struct progress *p);
  * the backslash are printed as \xNN. */
 void admin_print_text(struct slice s);
 
+/* That what was printed is about a journal (REELGATE_BACKEND=s3), which has no
+ * objects. */
+void admin_print_journal(void);
+/* Whether the backup in @dir is one of a journal. */
+bool admin_is_journal_backup(const char *dir);
+/* Whether the settings make a journal of the store in @data. */
+bool admin_is_journal(const char *config, const char *data);
+
 /* What a connection to the gateway's admin socket failed with (errno), as a
  * complaint and its status. */
 int admin_no_gateway(const char *data);

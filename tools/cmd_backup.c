@@ -31,7 +31,8 @@ struct backup {
 	struct store_copies *copies;
 	struct progress progress;
 	bool without_secrets;
-	int gateway; /* connection that holds the blobs, or -1 */
+	bool journal; /* of a gateway whose objects are elsewhere */
+	int gateway;  /* connection that holds the blobs, or -1 */
 	int64_t began_us;
 };
 
@@ -101,6 +102,7 @@ write_manifest(const struct backup *b, const struct store_copies_result *r)
 		json_put_u64(&json, "lastSeq", r->identity.last_seq);
 		json_put_u64(&json, "objects", r->identity.objects);
 		json_put_u64(&json, "bytes", r->identity.bytes);
+		json_put_bool(&json, "journal", b->journal);
 		json_put_bool(&json, "indexOnly", b->conf.index_only);
 		json_put_u64(&json, "blobs", r->blobs);
 		json_put_u64(&json, "blobBytes", r->blob_bytes);
@@ -187,6 +189,7 @@ read_answer(struct backup *b)
 		status = complain(EX_IOERR, "%s", error);
 	else
 		status = check_manifest(b, json_str(doc, "deployment"));
+	b->journal = json_bool(doc, "journal", false);
 	cJSON_Delete(doc);
 	buf_release(&line);
 	return status;
@@ -238,6 +241,8 @@ print_result(const struct backup *b, const struct store_copies_result *r)
 		       (unsigned long long)r->copied,
 		       (unsigned long long)r->copied_bytes,
 		       (unsigned long long)r->removed);
+	if (b->journal)
+		admin_print_journal();
 	puts("The database is not part of it: see docs/backup.md.");
 }
 

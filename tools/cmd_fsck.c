@@ -27,6 +27,7 @@ struct fsck {
 	struct store_fsck_conf conf;
 	struct progress progress;
 	bool json;
+	bool journal; /* objects are elsewhere */
 };
 
 /* ---- findings ------------------------------------------------------------ */
@@ -109,6 +110,8 @@ print_summary(const struct fsck *k, const struct store_fsck_result *r)
 		       (unsigned long long)r->orphans,
 		       (unsigned long long)r->findings,
 		       r->findings == 1 ? "" : "s");
+		if (k->journal)
+			admin_print_journal();
 		return;
 	}
 	json_open_object(&b, NULL);
@@ -235,6 +238,8 @@ cmd_admin_fsck(int argc, char **argv)
 	    settings_data_dir(config, data, dir, sizeof(dir)) != GO_ON)
 		return FSCK_FAILED;
 	k.conf.dir = n == 1 ? dir : argv[2];
+	k.journal = n == 1 ? admin_is_journal(config, dir)
+			   : admin_is_journal_backup(k.conf.dir);
 	k.conf.ctx = &k;
 	return check_in_child(&k);
 }

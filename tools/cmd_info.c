@@ -1,11 +1,24 @@
 /*
  * reelgate admin info - the services' addresses, and how they are.
  */
+#include "base/json.h"
 #include "base/rundir.h"
 #include "tools/command.h"
 #include "tools/health.h"
 
 #include <limits.h>
+
+/* What the video API says of the S3 that holds the objects. */
+static void
+print_trouble(struct slice health)
+{
+	cJSON *doc = json_parse(health);
+	const char *trouble = json_str(doc, "trouble");
+
+	if (trouble)
+		printf("%-10s %s\n", "trouble", trouble);
+	cJSON_Delete(doc);
+}
 
 static int
 look(const char *data)
@@ -18,6 +31,7 @@ look(const char *data)
 		{ "S3_ENDPOINT", "/minio/health/ready", "S3" },
 		{ "API_ENDPOINT", "/health/ready", "video API" },
 	};
+	struct buf health = BUF_INIT;
 	int status = EX_OK;
 
 	printf("%-10s %s\n", "data", data);
@@ -27,7 +41,7 @@ look(const char *data)
 
 		if (rundir_endpoint(data, checks[i].endpoint, address,
 				    sizeof(address)) == 0)
-			answer = health_get(address, checks[i].path, NULL);
+			answer = health_get(address, checks[i].path, &health);
 		else
 			snprintf(address, sizeof(address), "-");
 		printf("%-10s %s %s\n", checks[i].what, address,
@@ -36,6 +50,8 @@ look(const char *data)
 				     : "does not run");
 		if (answer != 200)
 			status = EX_UNAVAILABLE;
+		print_trouble(buf_slice(&health));
+		buf_release(&health);
 	}
 	return status;
 }

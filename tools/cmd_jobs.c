@@ -343,13 +343,10 @@ find_action(const char *verb, const char *arg)
 static int
 run_action(struct admin *a, size_t action, const char *arg)
 {
-	int status;
+	int status = settings_need_database(&a->conf);
 
-	if (!a->conf.database_url[0])
-		return complain(EX_CONFIG,
-				"no database: DATABASE_URL is unset and "
-				"reelgate up does not run on %s",
-				a->conf.data);
+	if (status != GO_ON)
+		return status;
 	a->queue = queue_open(a->conf.database_url, 1, "reelgate-admin");
 	if (!a->queue)
 		return complain(EX_OSERR, "out of memory");

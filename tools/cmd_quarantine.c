@@ -98,11 +98,8 @@ cmd_admin_quarantine(int argc, char **argv)
 		   : strcmp(argv[2], "list") != 0 || etag || all)
 		return complain(EX_USAGE, "usage: %s", line.usage);
 	status = settings_load(&conf, config, data);
-	if (status == GO_ON && !conf.database_url[0])
-		status = complain(EX_CONFIG,
-				  "no database: DATABASE_URL is unset and "
-				  "reelgate up does not run on %s",
-				  conf.data);
+	if (status == GO_ON)
+		status = settings_need_database(&conf);
 	if (status == GO_ON) {
 		q = queue_open(conf.database_url, 1, "reelgate-admin");
 		status = !q	  ? complain(EX_OSERR, "out of memory")

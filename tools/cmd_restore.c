@@ -102,6 +102,8 @@ run(struct restore *r)
 	if (status != EX_OK)
 		return status;
 	print_store(r->conf.to, &result.identity);
+	if (admin_is_journal_backup(r->conf.from))
+		admin_print_journal();
 	return result.damaged ? EXIT_FAILURE : EX_OK;
 }
 
@@ -178,7 +180,10 @@ cmd_admin_new_epoch(int argc, char **argv)
 	if (store_new_epoch(dir, &id, err) != 0)
 		return complain(EXIT_FAILURE, "%s", err);
 	status = admin_give_back(dir);
-	if (status == EX_OK)
-		print_store(dir, &id);
-	return status;
+	if (status != EX_OK)
+		return status;
+	print_store(dir, &id);
+	if (admin_is_journal(config, dir))
+		admin_print_journal();
+	return EX_OK;
 }

@@ -127,6 +127,8 @@ scrub_status(const struct scrub_command *s)
 
 	if (status == EX_OK) {
 		print_status(doc);
+		if (json_bool(doc, "journal", false))
+			admin_print_journal();
 		status = print_damage(doc);
 	}
 	cJSON_Delete(doc);

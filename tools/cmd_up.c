@@ -12,6 +12,7 @@
 #include "base/rundir.h"
 #include "base/timeval.h"
 #include "queue/queue.h"
+#include "store/s3_address.h"
 #include "tools/datadir.h"
 #include "tools/health.h"
 #include "tools/postgres.h"
@@ -42,6 +43,7 @@ struct up {
 	bool no_processor;
 	char trouble[128]; /* with the S3 that holds the objects, or "" */
 	int64_t trouble_since_us;
+	int64_t ask_due_us;
 };
 
 /* ---- what the children become -------------------------------------------- */
@@ -170,18 +172,28 @@ start_private_database(struct up *u)
 static int
 migrate_given_database(struct up *u, const struct conf *c)
 {
-	const char *url = c->database_migrate_url[0] ? c->database_migrate_url
-						     : c->database_url;
+	bool two = c->database_migrate_url[0];
+	const char *url = two ? c->database_migrate_url : c->database_url;
+	const char *name = two ? "DATABASE_MIGRATE_URL" : "DATABASE_URL";
 	char err[512];
 
+	if (!queue_conninfo_is_sound(url))
+		return complain(EX_CONFIG,
+				"%s is no connection string like "
+				"postgresql://user:password@host/database",
+				name);
 	for (int i = 0; queue_migrate_for(url, c->database_url, err) != 0;
 	     i++) {
 		int status;
 
 		if (i == DATABASE_TRIES)
-			return complain(EX_UNAVAILABLE, "%s", err);
+			return complain(EX_UNAVAILABLE,
+					"the database of %s is not to be had: "
+					"%s",
+					name, err);
 		if (i == 0)
-			complain(0, "waiting for the database: %s", err);
+			complain(0, "waiting for the database of %s: %s", name,
+				 err);
 		status = supervisor_run(u->supervisor, NULL, NULL, 1000);
 		if (status != SUPERVISE_TIMEOUT)
 			return EX_OK;
@@ -236,8 +248,52 @@ all_is_ready(void *ctx)
 	return done;
 }
 
+/* As above, for long: asked but once a second. */
+static bool
+trouble_is_over(void *ctx)
+{
+	struct up *u = ctx;
+
+	if (time_mono_us() < u->ask_due_us)
+		return false;
+	u->ask_due_us = time_mono_us() + US_PER_S;
+	return gateway_is_up(u) &&
+	       health_get(u->api, "/health/ready", NULL) == 200;
+}
+
+static int
+wait_for_ready(struct up *u)
+{
+	int status = wait_for(u, trouble_is_over, -1, NULL);
+
+	if (status == GO_ON) {
+		puts("ready");
+		fflush(stdout);
+	}
+	return status;
+}
+
+/* With another S3: where that is, and where it is for browsers. */
 static void
-print_places(const struct up *u)
+print_other_s3(const struct conf *c)
+{
+	struct slice named = conf_s3_public_url(c);
+	char endpoint[CONF_ENDPOINT_MAX];
+
+	if (strcmp(c->backend, "s3") != 0)
+		return;
+	s3_address_endpoint(c->s3_endpoint, c->aws_region, endpoint,
+			    sizeof(endpoint));
+	printf("  objects      bucket %s at %s\n", c->aws_s3_bucket, endpoint);
+	if (strcmp(c->s3_mode, "direct") == 0)
+		printf(
+		    "  direct to    %.*s: browsers must reach it, its bucket "
+		    "needs CORS rules\n",
+		    SLICE_ARG(named.n ? named : slice_str(endpoint)));
+}
+
+static void
+print_places(const struct up *u, const struct conf *c)
 {
 	char credentials[PATH_MAX];
 
@@ -247,6 +303,7 @@ print_places(const struct up *u)
 	       "  credentials  %s\n"
 	       "  logs         %s\n",
 	       u->s3, u->api, credentials, u->log_dir);
+	print_other_s3(c);
 	if (u->trouble[0])
 		printf("not ready: %s; see the log of the gateway\n",
 		       u->trouble);
@@ -274,9 +331,10 @@ run_services(struct up *u, const struct conf *c)
 	if (status != GO_ON)
 		return status;
 	supervisor_settle(u->supervisor);
-	print_places(u);
-	status = wait_for(u, NULL, -1, NULL);
-	return status;
+	print_places(u, c);
+	if (u->trouble[0])
+		status = wait_for_ready(u);
+	return status == GO_ON ? wait_for(u, NULL, -1, NULL) : status;
 }
 
 /* ---- before and after ---------------------------------------------------- */

@@ -30,6 +30,17 @@ settings_load(struct conf *c, const char *config, const char *data)
 }
 
 int
+settings_need_database(const struct conf *c)
+{
+	if (c->database_url[0])
+		return GO_ON;
+	return complain(EX_CONFIG,
+			"no database: neither is DATABASE_URL set here, nor "
+			"runs a reelgate up with one of its own on %s",
+			c->data);
+}
+
+int
 settings_data_dir(const char *config, const char *data, char *out, size_t size)
 {
 	char err[CONF_ERROR_MAX];

@@ -40,6 +40,8 @@ int MUST_CHECK parse_duration(const char *text, uint64_t *seconds);
 /* conf_load() with a complaint: GO_ON, or EX_CONFIG. */
 int MUST_CHECK settings_load(struct conf *c, const char *config,
 			     const char *data);
+/* That there is a database, else with a complaint EX_CONFIG. */
+int MUST_CHECK settings_need_database(const struct conf *c);
 /* conf_data_dir() with a complaint: GO_ON, or EX_CONFIG. */
 int MUST_CHECK settings_data_dir(const char *config, const char *data,
 				 char *out, size_t size);

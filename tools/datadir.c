@@ -54,7 +54,7 @@ make_user(char err[512])
 /* From root to the service user, for good. It keeps a right to be prompt, of
  * which the store's writer makes use: nice may be as low as 20 less these. */
 static int
-drop_root(const struct passwd *pw, char err[512])
+drop_root(const struct passwd *pw, const char *home, char err[512])
 {
 	const struct rlimit nice = { 30, 30 };
 
@@ -63,6 +63,9 @@ drop_root(const struct passwd *pw, char err[512])
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
 		return failed(err, "cannot become the user", pw->pw_name);
+	/* libpq looks for certificates there, and speaks no TLS where it may
+	 * not look. */
+	setenv("HOME", home, 1);
 	/* Else /proc/self belongs to root from here on. */
 	prctl(PR_SET_DUMPABLE, 1);
 	return 0;
@@ -216,7 +219,8 @@ datadir_open(struct datadir *d, char err[512])
 	if (io_mkdirs(path, 0700) != 0)
 		return failed(err, "cannot make the data directory", path);
 	if (check_content(path, err) != 0 ||
-	    (pw && (hand_over(path, pw, err) != 0 || drop_root(pw, err) != 0)))
+	    (pw &&
+	     (hand_over(path, pw, err) != 0 || drop_root(pw, path, err) != 0)))
 		return -1;
 	if (check_reach(path, err) != 0 || make_folders(path, err) != 0 ||
 	    take_locks(d, err) != 0)

@@ -6,10 +6,12 @@ usage: tests/bench/remote.py [--rounds 3] [--seconds 3] [--connections 4]
 
 B is a gateway with the local backend, A one with REELGATE_BACKEND=s3 in front
 of it, both of build/release (or REELGATE_BIN). The same load goes straight to
-B and through A to B, in turns. The client, A and B share the machine's
-processors: so each figure stands beside the CPU seconds that every program
-took for 10^9 bytes. Then --parallel objects are put through A at once, and
-got at once, and the most memory that A took meanwhile is read.
+B and through A to B, in turns. It is of two kinds: "presigned" URLs, as
+browsers have, whose bodies no signature covers; and "signed" headers with the
+SHA-256 of the body, as SDKs send over http. The client, A and B share the
+machine's processors: so each figure stands beside the CPU seconds that every
+program took for 10^9 bytes. Then --parallel objects are put through A at once,
+and got at once, and the most memory that A took meanwhile is read.
 
 Status 1 when an answer was wrong, or a bar was missed (0.8 of the rate, 300 MB
 of memory).
@@ -30,6 +32,10 @@ import gateway  # noqa: E402
 
 MIB = 1 << 20
 RATE_BAR, MEMORY_BAR = 0.8, 300e6
+# How a request is signed, and whether its signature covers the body.
+KINDS = {"presigned": ("presigned", "unsigned"),
+         "signed": ("header", "signed")}
+LOADS = (("put", "presigned"), ("put", "signed"), ("get", "presigned"))
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,7 +55,7 @@ def parse():
 
 class Side:
     """A gateway as bench-load is told of it, and its process."""
-    auth = "presigned"
+    auth = "presigned"  # turn() sets it
 
     def __init__(self, served, secret):
         self.gateway = served
@@ -92,23 +98,24 @@ class Pair:
     def close(self):
         self.served.close()
 
-    def turn(self, side, op, size, **options):
+    def turn(self, side, op, size, kind="presigned", **options):
         """One load: its figures, with the CPU time of everyone."""
+        side.auth, payload = KINDS[kind]
         before = self.a.cpu_s(), self.b.cpu_s()
         found = self.load(side, op, size=size, warmup=0, bucket="bench",
-                          payload="unsigned", **options)
+                          payload=payload, **options)
         gb = found["mb_s"] * found["seconds"] / 1000
         found["cpu"] = tuple((now - was) / gb for now, was in zip(
             (self.a.cpu_s(), self.b.cpu_s()), before))
         return found
 
 
-def rates(pair, given, op, size, keys):
+def rates(pair, given, op, kind, size, keys):
     """Straight and through A, in turns: one line of the table."""
     if op == "get":
         pair.turn(pair.b, "put", size, keys=keys, count=keys,
                   connections=given.connections)
-    sides = [lambda s=s: pair.turn(s, op, size, keys=keys,
+    sides = [lambda s=s: pair.turn(s, op, size, kind, keys=keys,
                                    connections=given.connections,
                                    seconds=given.seconds)
              for s in (pair.b, pair.a)]
@@ -119,7 +126,7 @@ def rates(pair, given, op, size, keys):
     cpu = [[statistics.median(f["cpu"][i] for f in side) for i in (0, 1)]
            for side in (straight, through)]
     ratio = middle[1] / middle[0]
-    print(f"{name:<14} straight {middle[0]:7.1f} MB/s, through "
+    print(f"{name:<12} {kind:<9} straight {middle[0]:7.1f} MB/s, through "
           f"{middle[1]:7.1f} MB/s: {ratio:.2f}; CPU s/GB straight B "
           f"{cpu[0][1]:.2f}; through A {cpu[1][0]:.2f}, B {cpu[1][1]:.2f}",
           flush=True)
@@ -143,10 +150,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="reelgate-bench-") as folder:
         pair = Pair(pathlib.Path(folder))
         try:
-            for op in ("put", "get"):
-                met &= rates(pair, given, op, given.size, 16) >= RATE_BAR
-            for op in ("put", "get") if given.small else ():
-                rates(pair, given, op, 4096, 2000)
+            for op, kind in LOADS:
+                met &= rates(pair, given, op, kind, given.size,
+                             16) >= RATE_BAR
+            for op, kind in LOADS if given.small else ():
+                rates(pair, given, op, kind, 4096, 2000)
             for op in ("put", "get") if given.parallel else ():
                 met &= memory(pair, given, op) < MEMORY_BAR
         finally:

@@ -60,6 +60,21 @@ def test_up_with_a_given_database_runs_none_of_its_own(make_up, video):
         assert up.stop() == (0, [])
 
 
+def test_up_with_a_url_of_no_database_says_which(make_up):
+    status, text = make_up(DATABASE_URL="mysql://me:pass@127.0.0.1/x").refused()
+    assert status == 78
+    assert "DATABASE_URL is no connection string like postgresql://" in text
+    assert "pass@" not in text
+
+
+@root_only
+def test_up_started_by_root_has_a_home_that_it_may_enter(running):
+    """libpq looks for certificates there, and gives TLS up when it cannot."""
+    pid = running.service("reelgate-gateway")
+    with open(f"/proc/{pid}/environ", "rb") as f:
+        assert f"HOME={running.data}".encode() in f.read().split(b"\0")
+
+
 def test_up_second_on_the_same_data_is_refused(running, make_up):
     status, text = make_up(data=running.data).refused()
     assert status == 78
