@@ -11,6 +11,7 @@
 
 /* Any number, the same for all programs of this project. */
 #define LOCK "SELECT pg_advisory_lock(7236837251194)"
+#define LOGIN_STEPS 3 /* a role, and a member of two others */
 
 static const char bookkeeping[] =
     "CREATE TABLE IF NOT EXISTS schema_migrations ("
@@ -163,7 +164,7 @@ apply_all(PGconn *c, const PGresult *applied, char err[512])
  * from either. Without @login that is the connection's own user.
  */
 static int
-make_login(PGconn *c, const char *login, char err[512])
+make_login_once(PGconn *c, const char *login, char err[512])
 {
 	static const char ask[] =
 	    "SELECT format('CREATE ROLE %I LOGIN NOINHERIT', u.name),"
@@ -194,6 +195,19 @@ make_login(PGconn *c, const char *login, char err[512])
 		}
 	}
 	PQclear(r);
+	return rc;
+}
+
+/* Roles belong to the server, and the lock to a database: programs of another
+ * one may make the same role, or member, meanwhile. Then it is there when asked
+ * for again. */
+static int
+make_login(PGconn *c, const char *login, char err[512])
+{
+	int rc = -1;
+
+	for (int made = 0; rc != 0 && made <= LOGIN_STEPS; made++)
+		rc = make_login_once(c, login, err);
 	return rc;
 }
 

@@ -122,16 +122,20 @@ setup(void **state)
 	return 0;
 }
 
-static inline int
-teardown(void **state)
+static inline void
+world_close(struct world *w)
 {
-	struct world *w = *state;
-
 	queue_close(w->q);
 	PQfinish(w->admin);
 	server_sql("DROP DATABASE %s WITH (FORCE)", w->name);
 	arena_release(&w->a);
-	free(w);
+}
+
+static inline int
+teardown(void **state)
+{
+	world_close(*state);
+	free(*state);
 	return 0;
 }
 

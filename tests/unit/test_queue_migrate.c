@@ -67,6 +67,63 @@ test_queue_migrate_from_six_programs_at_once_succeeds_in_all(void **state)
 	assert_int_equal(queue_ping(w->q), QUEUE_OK);
 }
 
+struct migrant {
+	struct world w;
+	pthread_barrier_t *start;
+	const char *login;
+	char err[512];
+};
+
+static void *
+migrant_thread(void *arg)
+{
+	struct migrant *m = arg;
+	char conninfo[512];
+
+	conninfo_for(conninfo, m->w.name, "postgres");
+	pthread_barrier_wait(m->start);
+	return queue_migrate(conninfo, m->login, m->err) == 0 ? m : NULL;
+}
+
+/* Roles belong to the server: no lock in one database keeps the others away. */
+static void
+test_queue_migrate_of_several_databases_makes_one_login(void **state)
+{
+	static struct migrant m[4];
+	pthread_t t[ARRAY_LEN(m)];
+	pthread_barrier_t start;
+	char login[80];
+
+	(void)state;
+	pthread_barrier_init(&start, NULL, ARRAY_LEN(m));
+	for (size_t i = 0; i < ARRAY_LEN(m); i++) {
+		world_open(&m[i].w, template_db);
+		m[i].start = &start;
+		m[i].login = login;
+	}
+	for (int round = 0; round < 20; round++) {
+		snprintf(login, sizeof(login), "%s_%d", m->w.name, round);
+		for (size_t i = 0; i < ARRAY_LEN(m); i++)
+			assert_int_equal(
+			    pthread_create(&t[i], NULL, migrant_thread, &m[i]),
+			    0);
+		for (size_t i = 0; i < ARRAY_LEN(m); i++) {
+			void *ok;
+
+			pthread_join(t[i], &ok);
+			if (!ok)
+				fail_msg("%s", m[i].err);
+		}
+		assert_sql(&m->w, "2",
+			   "SELECT count(*) FROM pg_auth_members"
+			   " WHERE member = '%s'::regrole",
+			   login);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(m); i++)
+		world_close(&m[i].w);
+	pthread_barrier_destroy(&start);
+}
+
 static void
 test_queue_migrate_changed_file_is_refused(void **state)
 {
@@ -171,6 +228,8 @@ main(int argc, char **argv)
 		TEST_EMPTY(test_queue_migrate_twice_applies_each_file_once),
 		TEST_EMPTY(
 		    test_queue_migrate_from_six_programs_at_once_succeeds_in_all),
+		cmocka_unit_test(
+		    test_queue_migrate_of_several_databases_makes_one_login),
 		TEST_WITH_DB(test_queue_migrate_changed_file_is_refused),
 		TEST_WITH_DB(test_queue_migrate_newer_database_is_refused),
 		TEST_EMPTY(
