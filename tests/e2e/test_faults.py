@@ -3,6 +3,8 @@ make of it."""
 import http.client
 import os
 import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from errno import EIO
 
 import pytest
@@ -80,13 +82,20 @@ def test_postgres_killed_comes_back_by_itself(make_up):
     assert up.stop() == (0, [])
 
 
-def test_processor_killed_in_mid_job_the_job_completes_once(make_up, video):
+def test_processor_killed_in_mid_job_the_job_completes_once(make_up, video,
+                                                            tmp_path):
+    long = tmp_path / "long.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-stream_loop", "9", "-i", video,
+                    "-c", "copy", long], check=True)
     up = make_up().start()
     user = up.user()
-    # Held in mid-job: the worker is stopped as soon as it runs.
-    answer = user.upload("a.mp4", video.read_bytes())
-    worker = wait_for("worker", lambda: up.service("reelgate-media"))
-    os.kill(worker, signal.SIGSTOP)
+    # Held in mid-job: the worker is stopped as soon as it runs, which may be
+    # before the upload's last answer is read.
+    with ThreadPoolExecutor() as pool:
+        upload = pool.submit(user.upload, "a.mp4", long.read_bytes())
+        worker = wait_for("worker", lambda: up.service("reelgate-media"))
+        os.kill(worker, signal.SIGSTOP)
+        answer = upload.result()
     assert user.status(answer["video"]["id"])["status"] == "processing"
     up.kill("reelgate-processor")
     assert worker not in descendants(up.process.pid)
