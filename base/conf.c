@@ -456,6 +456,12 @@ conf_release(struct conf *c)
 	}
 }
 
+bool
+conf_is_remote(const struct conf *c)
+{
+	return strcmp(c->backend, "s3") == 0;
+}
+
 /*
  * With the local backend the AWS_ pair of the environment names this
  * gateway's root, and wins over the generated REELGATE_ROOT_ pair.
@@ -463,7 +469,7 @@ conf_release(struct conf *c)
 static bool
 aws_pair_is_root(const struct conf *c)
 {
-	return strcmp(c->backend, "local") == 0 && c->aws_access_key_id[0] &&
+	return !conf_is_remote(c) && c->aws_access_key_id[0] &&
 	       c->aws_secret_access_key[0];
 }
 
@@ -483,7 +489,7 @@ conf_root_secret_key(const struct conf *c)
 const char *
 conf_session_token(const struct conf *c)
 {
-	return strcmp(c->backend, "s3") == 0 ? c->aws_session_token : "";
+	return conf_is_remote(c) ? c->aws_session_token : "";
 }
 
 struct slice

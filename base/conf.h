@@ -58,6 +58,8 @@ int MUST_CHECK conf_set(struct conf *c, const char *name, struct slice value,
 int MUST_CHECK conf_data_dir(const char *file, const char *option, char *out,
 			     size_t size, char err[CONF_ERROR_MAX]);
 
+/* Are the objects kept by another S3? */
+bool conf_is_remote(const struct conf *c);
 /* The pair that clients of this gateway sign with (docs/configuration.md). */
 const char *conf_root_access_key(const struct conf *c);
 const char *conf_root_secret_key(const struct conf *c);

@@ -118,8 +118,8 @@ int
 backend_open(struct backend *b, const struct conf *conf, char err[512])
 {
 	*b = (struct backend){ 0 };
-	return strcmp(conf->backend, "s3") == 0 ? serve_s3(b, conf, err)
-						: serve_local(b, conf, err);
+	return conf_is_remote(conf) ? serve_s3(b, conf, err)
+				    : serve_local(b, conf, err);
 }
 
 void

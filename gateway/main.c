@@ -216,7 +216,7 @@ make_sighting(struct gateway *g, char err[ERR_MAX])
 		.deployment = g->deployment,
 		.bucket = g->conf.aws_s3_bucket,
 		.max_bytes = g->conf.max_upload_bytes,
-		.remote = strcmp(g->conf.backend, "s3") == 0,
+		.remote = conf_is_remote(&g->conf),
 		.account = s3_world_account(g->world),
 	};
 	return 0;
@@ -285,6 +285,8 @@ start_s3(struct gateway *g, char err[ERR_MAX])
 	const struct http_server_conf s3 = {
 		.listen = g->conf.s3_listen,
 		.max_connections = (unsigned)g->conf.max_connections,
+		.connection_memory =
+		    conf_is_remote(&g->conf) ? HTTP_MEMORY_LARGE : HTTP_MEMORY,
 		.app = s3_world_app(g->world),
 	};
 

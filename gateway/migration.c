@@ -111,7 +111,7 @@ check_endpoint(const struct migration *m, const struct migration_ask *ask,
 {
 	char served[CONF_ENDPOINT_MAX];
 
-	if (strcmp(m->conf->backend, "s3") != 0)
+	if (!conf_is_remote(m->conf))
 		return 0;
 	s3_address_endpoint(m->conf->s3_endpoint, m->conf->aws_region, served,
 			    sizeof(served));

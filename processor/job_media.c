@@ -23,7 +23,7 @@
 static bool
 objects_are_remote(const struct conf *c)
 {
-	return c->s3_endpoint[0] || strcmp(c->backend, "s3") == 0;
+	return c->s3_endpoint[0] || conf_is_remote(c);
 }
 
 bool

@@ -15,7 +15,7 @@
 static int
 find_endpoint(const struct conf *c, char out[CONF_ENDPOINT_MAX])
 {
-	if (!c->s3_endpoint[0] && strcmp(c->backend, "s3") != 0)
+	if (!c->s3_endpoint[0] && !conf_is_remote(c))
 		return rundir_endpoint(c->data, "S3_ENDPOINT", out,
 				       CONF_ENDPOINT_MAX);
 	s3_address_endpoint(c->s3_endpoint, c->aws_region, out,
@@ -228,7 +228,7 @@ objects_presign(const struct objects *o, const struct conf *c,
 				.query = SLICE_EMPTY };
 	char endpoint[CONF_ENDPOINT_MAX];
 
-	if (strcmp(c->backend, "s3") == 0)
+	if (conf_is_remote(c))
 		return presign_there(o, c, &url, expires_s, out);
 	if (url.base.n == 0) {
 		if (find_endpoint(c, endpoint) != 0)

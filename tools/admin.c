@@ -100,8 +100,7 @@ admin_is_journal(const char *config, const char *data)
 {
 	char err[CONF_ERROR_MAX];
 	struct conf c;
-	bool is = conf_load(&c, config, data, err) == 0 &&
-		  strcmp(c.backend, "s3") == 0;
+	bool is = conf_load(&c, config, data, err) == 0 && conf_is_remote(&c);
 
 	conf_release(&c);
 	return is;

@@ -280,7 +280,7 @@ print_other_s3(const struct conf *c)
 	struct slice named = conf_s3_public_url(c);
 	char endpoint[CONF_ENDPOINT_MAX];
 
-	if (strcmp(c->backend, "s3") != 0)
+	if (!conf_is_remote(c))
 		return;
 	s3_address_endpoint(c->s3_endpoint, c->aws_region, endpoint,
 			    sizeof(endpoint));

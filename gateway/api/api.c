@@ -331,12 +331,13 @@ api_start(const struct api_conf *conf, char err[512])
 	struct api *api = calloc(1, sizeof(*api));
 	struct http_server_conf server = {
 		.listen = conf->conf->api_listen,
-		.max_connections = (unsigned)conf->conf->max_connections
+		.max_connections = (unsigned)conf->conf->max_connections,
+		.connection_memory = HTTP_MEMORY,
 	};
 	struct store_info info;
 
 	if (!strcmp(conf->conf->s3_mode, "direct") &&
-	    strcmp(conf->conf->backend, "s3") != 0) {
+	    !conf_is_remote(conf->conf)) {
 		snprintf(err, 512,
 			 "REELGATE_S3_MODE=direct is about another "
 			 "S3: it needs REELGATE_BACKEND=s3");

@@ -24,7 +24,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct sweeper *sweeper;
 	struct lingerer *linger;
-	unsigned max_connections;
+	unsigned max_connections, connection_memory;
 	int listen_fd; /* until the daemon owns it */
 	char address[64];
 	char host_id[HTTP_ID_MAX]; /* x-amz-id-2: one per server start */

@@ -16,14 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * For the head of a request, and half of it for a piece of body. The daemon
- * zeroes all of it after each request: with 131072 that alone took a tenth of
- * the time of a small one. Large uploads are no slower for smaller pieces,
- * which stay in the cache of the core.
- */
-#define CONNECTION_MEMORY 32768u
-
 /* The sanitizers' frames are several times as large. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES (1024u * 1024)
@@ -164,7 +156,8 @@ start_daemon(struct http_server *s)
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_daemon_log, NULL },
 		{ MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, limit, NULL },
-		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, s->connection_memory,
+		  NULL },
 		{ MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, limits.idle_ms / 1000, NULL },
 		{ MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL },
@@ -199,6 +192,7 @@ http_server_start(const struct http_server_conf *conf, char err[512])
 	}
 	s->app = conf->app;
 	s->max_connections = conf->max_connections;
+	s->connection_memory = conf->connection_memory;
 	s->listen_fd = -1;
 	random_bytes(id, sizeof(id));
 	hex_encode(id, sizeof(id), s->host_id);
