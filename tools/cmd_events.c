@@ -159,7 +159,7 @@ show_status(const struct events_command *e)
 	       (long long)number(s, "acked_seq"));
 	print_database(database);
 	if (strcmp(admin_text(s, "state"), "running") != 0 ||
-	    number(database, "aside"))
+	    !cJSON_IsObject(database) || number(database, "aside"))
 		status = EXIT_FAILURE;
 	cJSON_Delete(s);
 	return status;

@@ -26,9 +26,9 @@ def events(stack, *args, status=0):
 
 
 def put(stack, *keys, bucket=BUCKET, **options):
+    client = stack.client()
     for key in keys:
-        stack.client().put_object(Bucket=bucket, Key=key, Body=b"x",
-                                  **options)
+        client.put_object(Bucket=bucket, Key=key, Body=b"x", **options)
 
 
 def upload_key(user=None):
@@ -93,9 +93,17 @@ def test_status(lab):
 
 
 def test_status_without_a_database(lab):
+    lab.relayed()
     lab.sql("ALTER TABLE relay_cursor RENAME TO away")
-    put(lab, "a")
+    # a relay with nothing to do does not notice
     lines = events(lab, "status", status=1)
+    assert "relay:       running, 0 events behind" in lines
+    assert "database:    does not answer" in lines
+    put(lab, "a")
+    wait_for("waiting relay",
+             lambda: lab.ready()["relay"]["state"] == "waiting")
+    lines = events(lab, "status", status=1)
+    assert "relay:       waiting, 1 events behind" in lines
     assert "database:    does not answer" in lines
     lab.sql("ALTER TABLE away RENAME TO relay_cursor")
     lab.relayed()
