@@ -77,10 +77,10 @@ class Processor:
             time.sleep(0.002)
         raise AssertionError(f"no worker was started: {self.log()}")
 
-    def wait(self, seconds=40):
+    def wait(self, seconds=90):
         return self.process.wait(seconds)
 
-    def stop(self, seconds=40):
+    def stop(self, seconds=90):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
@@ -141,7 +141,7 @@ class Machine(Stack):
         return self.sql(f"SELECT {column} FROM videos "
                         f"WHERE id = '{video}'")[0][0]
 
-    def wait_video(self, video, status, seconds=90):
+    def wait_video(self, video, status, seconds=180):
         wait_for(f"{status} video",
                  lambda: self.video(video) == status, seconds)
 
@@ -150,7 +150,7 @@ class Machine(Stack):
         return self.sql(f"SELECT {columns} FROM job_queue WHERE video_id = "
                         f"'{video}' AND type = '{kind}'")[0]
 
-    def wait_job(self, video, status, kind="process_video", seconds=90):
+    def wait_job(self, video, status, kind="process_video", seconds=180):
         wait_for(f"{status} {kind}",
                  lambda: self.job(video, kind)[0] == status, seconds)
 

@@ -65,7 +65,7 @@ class Postgres:
         """Starts the server and waits until it answers."""
         self.process = self._server_program(
             "postgres", "-D", f"{self.dir}/data", "-k", self.dir,
-            "-c", "listen_addresses=", "-c", "max_connections=60",
+            "-c", "listen_addresses=", "-c", "max_connections=200",
             *self.settings)
         ready = [f"{self.bin}/pg_isready", "-q", "-h", self.dir]
         deadline = time.monotonic() + DEADLINE_S

@@ -10,14 +10,18 @@ contracts = {}
 
 
 def wait_for(what, condition, seconds=60):
-    """The first true answer of condition(), looked at often."""
+    """The first true answer of condition(), looked at often, and once more
+    when the time is over: this process may have been what stood still."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    late = False
+    while True:
         answer = condition()
         if answer:
             return answer
+        if late:
+            raise AssertionError(f"no {what} after {seconds} s")
         time.sleep(0.05)
-    raise AssertionError(f"no {what} after {seconds} s")
+        late = time.monotonic() >= deadline
 
 
 class Answer:
