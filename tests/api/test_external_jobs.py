@@ -216,18 +216,20 @@ def test_without_word_the_attempt_has_failed(own_machine, receiver,
                                              video_bytes):
     r = receiver()
     m = own_machine(REELGATE_EXTERNAL_JOBS=f"ai_analysis={r.url}")
-    m.processor()
+    p = m.processor()
     video = m.upload(video_bytes)
     first = told(r)
     wait_for("long lease", lambda: m.sql(
         "SELECT 1 FROM workers WHERE host = 'external' "
         "AND lease_until > now() + interval '1000 s'"))
-    # past its lease, but not yet rescued: word of it is still welcome
+    # past its lease, with nobody to rescue it: word of it is still welcome
+    p.stop()
     m.sql("UPDATE workers SET lease_until = now() - interval '1 s' "
           "WHERE host = 'external'")
     assert finish(first, "processing").json["ignored"] is False
     m.sql("UPDATE workers SET lease_until = now() - interval '1 s' "
           "WHERE host = 'external'")
+    m.processor()
     second = told(r, 2)
     assert second.json["attempt"] == 2 and second.id != first.id
     assert second.json["jobId"] == first.json["jobId"]

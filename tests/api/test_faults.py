@@ -159,7 +159,7 @@ def test_stop_is_quick_and_clean(own_stack):
     stack.user().upload()
     start = time.monotonic()
     assert stack.stop() == 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20  # nobody is waited for: that is 30 s
     assert not os.path.exists(os.path.join(stack.data, "run", "lease.sock"))
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from stack import JOB_TOKEN
-from web import request
+from web import request, wait_for
 
 JOB = "0b2f6c1e-5d37-4c11-9a6e-2f6f3f0c7d42"
 
@@ -111,7 +111,7 @@ def test_process_that_waits_ends_with_503_when_the_gateway_stops(own_stack):
         assert peer.recv(100) == b'{"op":"process_one"}\n'
         start = time.monotonic()
         assert stack.stop() == 0
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20  # not for the job's hour
     caller.join()
     assert answers[0].status == 503
 
@@ -146,7 +146,15 @@ def test_metrics_are_prometheus_text(stack, user):
     user.complete(user.upload())
     stack.relayed()
     request("GET", stack.api + "/api/nothing")
-    answer = request("GET", stack.api + "/metrics")
+
+    def metrics():
+        """Answers count when they have gone out, which the client may know
+        first."""
+        answer = request("GET", stack.api + "/metrics")
+        return all(row in answer.body for row in (
+            b'path="",status="4xx"',
+            b'path="/api/videos/complete-upload",status="2xx"')) and answer
+    answer = wait_for("counts", metrics)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
     values = {}
@@ -164,7 +172,7 @@ def test_metrics_are_prometheus_text(stack, user):
     assert values["reelgate_outbox_lag"] == 0
     assert 0 < values["reelgate_index_used_bytes"] <= values[
         "reelgate_index_bytes"] < values["reelgate_index_map_bytes"]
-    assert values["reelgate_index_oldest_reader_seconds"] == 0
+    assert 0 <= values["reelgate_index_oldest_reader_seconds"] < 10
     assert values["reelgate_backups_running"] == 0
     assert values["reelgate_database_up"] == 1
     assert values['reelgate_relay_state{state="running"}'] == 1

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.local_store("leases files of objects")
 
 def connect(stack):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(10)
+    s.settimeout(60)
     s.connect(os.path.join(stack.data, "run", "lease.sock"))
     return s
 
@@ -122,7 +122,7 @@ def test_lease_server_survives_peers_that_leave_or_dawdle(stack, user):
     dawdler.sendall(b'{"bucket":')
     start = time.monotonic()
     assert read_all(*lease(stack, upload["key"])) == b"123"
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     dawdler.close()
 
 

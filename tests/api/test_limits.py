@@ -79,7 +79,7 @@ def test_disk_space_is_promised_once(own_stack):
     refused(ask(s.user(), free * 3 // 10), 503, PROMISED)
     assert ask(s.user(), free // 20).status == 200
     s.sql("UPDATE upload_intents SET expires_at = now()")
-    wait_for("room", lambda: ask(user, free * 3 // 10).status == 200, 10)
+    wait_for("room", lambda: ask(user, free * 3 // 10).status == 200)
 
 
 @pytest.mark.local_store("objects take no room on this disk")
@@ -105,7 +105,7 @@ def test_a_long_queue_turns_uploads_away_until_it_is_shorter(own_stack):
           "SELECT 'process_video', 'infinity' FROM generate_series(1, 9)")
     assert ask(user, 1).status == 200
     s.sql("INSERT INTO job_queue (type) VALUES ('process_video')")
-    wait_for("refusal", lambda: ask(user, 1).status == 503, 10)
+    wait_for("refusal", lambda: ask(user, 1).status == 503)
     refused(ask(user, 1), 503, JOBS)
     s.sql("DELETE FROM job_queue WHERE run_at < 'infinity'")
-    wait_for("admission", lambda: ask(user, 1).status == 200, 10)
+    wait_for("admission", lambda: ask(user, 1).status == 200)

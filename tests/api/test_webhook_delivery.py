@@ -201,11 +201,11 @@ def test_an_endless_answer_is_none_to_wait_for(own_machine, receiver):
     m = own_machine(WEBHOOK_URL=r.url)
     m.processor()
     send(m)
-    wait_for("end", lambda: deliveries(m)[0][0] == "completed", 20)
+    wait_for("end", lambda: deliveries(m)[0][0] == "completed")
 
 
 def test_a_receiver_that_hangs_holds_up_nobody_else(own_machine, receiver):
-    r = receiver(lambda message, n: lambda connection: time.sleep(30))
+    r = receiver(lambda message, n: lambda connection: time.sleep(90))
     good = receiver()
     m = own_machine(WEBHOOK_URL=f"slow={r.url} good={good.url}")
     m.processor()
@@ -214,8 +214,8 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(own_machine, receiver):
     wait_for("the good one", lambda: len(good.messages) == 1)
     assert time.monotonic() - begun < 10
     wait_for("failure", lambda: "webhook_no_answer" in [
-        d[2] for d in deliveries(m)], 30)
-    assert 13 < time.monotonic() - begun < 25
+        d[2] for d in deliveries(m)])
+    assert 13 < time.monotonic() - begun < 45
 
 
 def test_nobody_listens(own_machine):
