@@ -31,7 +31,7 @@ def test_R3_fetch_uploads(node, machine, tmp_path):
                   "testsrc2=size=320x180:rate=25:duration=2")
     machine.processor()
     page = node("upload.mjs", machine, path, "Holiday", TOKEN=user.token)
-    out, err = page.communicate(timeout=60)
+    out, err = page.communicate(timeout=180)
     assert page.returncode == 0, err
     shown = json.loads(out)
     video = shown["uploaded"]["video"]

@@ -17,7 +17,7 @@ def test_R6_tab_closed_after_the_put(machine, tmp_path):
     # nobody calls complete-upload
     machine.processor()
     seen = []
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         for video in user.get("/api/videos").json["videos"]:
             status = user.get(f"/api/videos/{video['id']}/status").json

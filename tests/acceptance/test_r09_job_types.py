@@ -31,7 +31,7 @@ def row(machine, job, columns="status"):
 def test_R9_unknown_type_fails_without_retries(machine):
     machine.processor()
     job = add(machine, "transmogrify")
-    wait_for("verdict", lambda: row(machine, job) == ["failed"], 25)
+    wait_for("verdict", lambda: row(machine, job) == ["failed"])
     assert row(machine, job, "attempts, max_attempts, claimable, error") == [
         "1", "1", "f", "unknown job type transmogrify"]
     assert machine.sql("SELECT count(*) FROM job_dead_letters") == [["1"]]
@@ -52,16 +52,16 @@ def test_R9_as_many_run_at_once_as_there_are_slots(machine, film):
     os.kill(frozen, 18)
     wait_for("all", lambda: machine.sql(
         "SELECT count(*) FROM videos WHERE analysis_status = 'completed'") ==
-        [["4"]], 90)
+        [["4"]], 180)
 
 
 def test_R9_run_past_its_time_is_killed_and_has_failed(machine, film):
     processor = machine.processor(REELGATE_MEDIA_TIMEOUT_S="10")
     video = machine.upload(film)
     worker = processor.freeze_child()
-    begun = time.monotonic()
-    wait_for("end of the run", lambda: machine.job(video)[0] == "failed", 30)
-    assert 8 < time.monotonic() - begun < 20
+    wait_for("end of the run", lambda: machine.job(video)[0] == "failed")
+    assert 10 <= float(machine.job(
+        video, columns="extract(epoch FROM failed_at - started_at)")[0]) < 40
     assert not os.path.exists(f"/proc/{worker}")
     assert machine.job(video) == ["failed", "1", "timeout"]
     assert machine.job(video, columns="claimable") == ["t"]

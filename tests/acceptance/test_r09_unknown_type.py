@@ -6,7 +6,7 @@ def test_R9_unknown_type_fails_without_retries(machine):
     machine.sql("INSERT INTO job_queue (type) VALUES ('make_coffee')")
     machine.processor()
     wait_for("end of the job", lambda: machine.sql(
-        "SELECT status FROM job_queue") == [["failed"]], 30)
+        "SELECT status FROM job_queue") == [["failed"]])
     assert machine.sql(
         "SELECT attempts, max_attempts, claimable, error, started_at IS NULL "
         "FROM job_queue") == [

@@ -38,7 +38,7 @@ def fail_again(machine, video, attempt, delay):
                     "'failed'")
         machine.sql("SELECT pg_notify('job_queue', 'process_video')")
     wait_for(f"failure {attempt}", lambda: machine.job(video)[:2] == [
-        "failed", str(attempt)], 90 if LONG else 15)
+        "failed", str(attempt)], 180 if LONG else 60)
     assert machine.job(video)[2] == "work_directory"
     after = float(machine.job(
         video, columns="extract(epoch FROM run_at - failed_at)")[0])

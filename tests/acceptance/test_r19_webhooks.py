@@ -36,9 +36,10 @@ def elsewhere(own_machine, receiver, video_bytes):
             self.machine.processor()
             self.video = self.machine.upload(video_bytes)
             self.told = wait_for("job", lambda: self.receiver.of("job"))[0]
-            wait_for("hand-off", lambda: self.machine.job(
-                self.video, "ai_analysis", "locked_by")[0].startswith(
-                "external:"))
+            # which they have taken: a while is theirs
+            wait_for("lease", lambda: self.machine.sql(
+                "SELECT 1 FROM workers WHERE host = 'external' "
+                "AND lease_until > now() + interval '1000 s'"))
 
         @property
         def url(self):
@@ -70,6 +71,9 @@ def test_R19_tampered_old_and_replayed_messages_get_401(elsewhere):
     now = int(time.time())
     good = signed(SECRET, body)
     refused = {
+        # first, while it is early
+        "over five minutes early": (body, signed(SECRET, body,
+                                                 timestamp=now + 320)),
         "no signature": (body, {}),
         "tampered body": (body.replace(b"64", b"65"), good),
         "tampered id": (body, {**good, "webhook-id": "msg_other"}),
@@ -77,8 +81,6 @@ def test_R19_tampered_old_and_replayed_messages_get_401(elsewhere):
         "somebody else's secret": (body, signed(NEXT, body)),
         "over five minutes old": (body, signed(SECRET, body,
                                                timestamp=now - 301)),
-        "over five minutes early": (body, signed(SECRET, body,
-                                                 timestamp=now + 305)),
         "raw secret": (body, {"x-webhook-signature": SECRET}),
     }
     for what, (sent, headers) in refused.items():
@@ -95,11 +97,10 @@ def test_R19_tampered_old_and_replayed_messages_get_401(elsewhere):
 
 def test_R19_almost_five_minutes_are_near_enough(elsewhere):
     e = elsewhere()
-    now = int(time.time())
-    for timestamp in (now - 295, now + 295):
-        body = e.body("processing")
+    body = e.body("processing")
+    for seconds in (-290, 290):
         assert request("POST", e.url, body, signed(
-            SECRET, body, timestamp=timestamp)).status == 200
+            SECRET, body, timestamp=int(time.time()) + seconds)).status == 200
 
 
 def test_R19_several_signatures_and_secrets_while_one_is_replaced(elsewhere):
@@ -175,4 +176,4 @@ def test_R19_messages_out_are_signed_and_keep_their_id(own_machine, receiver,
         assert message.json["data"]["videoId"] == video
     assert r.messages[0].id == r.messages[1].id
     assert r.messages[0].body == r.messages[1].body
-    assert 3 < r.messages[1].at - r.messages[0].at < 18
+    assert 3 < r.messages[1].at - r.messages[0].at < 45

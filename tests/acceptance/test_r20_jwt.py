@@ -184,7 +184,7 @@ def test_R20_file_that_changes_is_read_again(file_stack, keys):
     wait_for("new key", lambda: ask(file_stack, new).status == 200)
     assert ask(file_stack, old).status == 200
     file_stack.key_path.write_text('{"keys": [')  # being written
-    time.sleep(1.5)
+    wait_for("complaint", lambda: "jwks_unavailable" in file_stack.log())
     assert ask(file_stack, new).status == 200
     write_set(file_stack.key_path, keys["rsa"], keys["ec"], keys["weak"])
     wait_for("withdrawn key", lambda: ask(file_stack, new).status == 401)
@@ -206,17 +206,18 @@ def test_R20_issuer_rotates(own_stack, issuer, keys):
     wait_for("first keys", lambda: ask(stack, old).status == 200)
     assert refusal(stack, token(USER, secret="x" * 32)) == "signature"
     assert issuer.fetches == 1
+    begun = time.monotonic()
     issuer.publish(keys["ec"], keys["new"])
     # the unknown key has the set fetched, in the background
     wait_for("new key", lambda: ask(stack, new).status == 200)
     assert ask(stack, old).status == 200
     assert issuer.fetches == 2
-    # and once only: who makes up names of keys makes no traffic
+    # and once in 30 s: who makes up names of keys makes no traffic
     made_up = [keys["new"].token(USER, {"alg": "ES256", "kid": f"made-up-{i}"})
                for i in range(3)]
     for i in range(300):
         assert refusal(stack, made_up[i % 3]) == "key"
-    assert issuer.fetches == 2
+    assert issuer.fetches <= 2 + (time.monotonic() - begun) // 30
 
 
 def test_R20_issuer_fetched_again_by_the_clock(own_stack, issuer, keys):
@@ -269,7 +270,8 @@ def test_R20_issuer_in_trouble_leaves_the_keys(own_stack, keys, trouble):
                                (token(USER), 200)):
             start = time.monotonic()
             assert ask(stack, bearer).status == status
-            assert time.monotonic() - start < 2  # never waits for the issuer
+            # never waits for the issuer, whom it gives 5 s
+            assert time.monotonic() - start < 4
         return "jwks_unavailable" in stack.log()
     wait_for("a failed fetch", served)
     served()

@@ -320,7 +320,7 @@ def test_R21_videos_are_processed_on_it(server, tmp_path):
         assert user.put(upload, video).status == 200
         made = user.complete(upload, "v.mp4").json["video"]["id"]
         wait_for("completed video", lambda: user.get(
-            f"/api/videos/{made}/status").json["status"] == "completed", 90)
+            f"/api/videos/{made}/status").json["status"] == "completed", 180)
         assert m.user().get(f"/api/videos/{made}").status == 404
     finally:
         m.close()
