@@ -35,17 +35,6 @@ run_noop(struct job_run *run)
 	return 0;
 }
 
-/* Takes its time. */
-static int
-run_slow(struct job_run *run)
-{
-	(void)run;
-	note_begin();
-	usleep(30000);
-	atomic_fetch_sub(&at_once, 1);
-	return 0;
-}
-
 /* Until it may go on, or has to end. */
 static int
 run_blocks(struct job_run *run)
@@ -96,7 +85,7 @@ run_ends_itself(struct job_run *run)
 	}
 static const struct job_type types[] = {
 	LIGHT("noop", run_noop, 0, 60),
-	LIGHT("slow", run_slow, 2, 60),
+	LIGHT("two", run_blocks, 2, 60),
 	LIGHT("blocks", run_blocks, 0, 60),
 	LIGHT("short", run_blocks, 0, 1),
 	LIGHT("nonsense", run_nonsense, 0, 60),
@@ -187,7 +176,7 @@ test_worker_thousands_of_jobs_each_run_once(void **state)
 	add(w, "noop", 500); /* an idle engine is woken */
 	wait_sql(w, "5500", COUNT("completed") " AND attempts = 1");
 	assert_int_equal(atomic_load(&ran), 5500);
-	assert_true(worker_idle(worker, 1000));
+	assert_true(worker_idle(worker, WAIT_S * 1000));
 	worker_free(worker);
 	assert_sql(w, "0", "SELECT count(*) FROM workers");
 }
@@ -198,15 +187,14 @@ test_worker_type_at_its_limit_holds_up_no_other(void **state)
 	struct world *w = *state;
 	struct worker *worker;
 
-	add(w, "slow", 40);
+	add(w, "two", 40);
 	worker = start(w, 8, 100);
-	wait_sql(w, "2", COUNT("processing") " AND type = 'slow'");
+	wait_sql(w, "2", COUNT("processing") " AND type = 'two'");
 	add(w, "noop", 300);
 	wait_sql(w, "300", COUNT("completed") " AND type = 'noop'");
-	assert_sql(w, "t",
-		   "SELECT count(*) > 0 FROM job_queue"
-		   " WHERE type = 'slow' AND status = 'pending'");
-	wait_sql(w, "40", COUNT("completed") " AND type = 'slow'");
+	assert_sql(w, "38", COUNT("pending") " AND type = 'two'");
+	atomic_store(&go_on, true);
+	wait_sql(w, "40", COUNT("completed") " AND type = 'two'");
 	assert_int_equal(atomic_load(&most_at_once), 2);
 	worker_free(worker);
 }
@@ -232,13 +220,17 @@ test_worker_cancelled_run_ends_at_once(void **state)
 	struct worker *worker = start(w, 2, 10);
 	int64_t asked;
 
+	/* a claim may be made before anything is listened to */
+	wait_sql(w, "t",
+		 "SELECT count(*) > 0 FROM pg_stat_activity"
+		 " WHERE datname = current_database()"
+		 " AND query LIKE 'LISTEN%%' AND state = 'idle'");
 	add(w, "blocks", 1);
 	wait_for(&ran, 1);
-	/* the listener is up once a notification has arrived: the job ran */
 	asked = time_mono_us();
 	sql(w, "SELECT job_cancel(id, 'asked for') FROM job_queue");
 	wait_for(&stopped_by, JOB_CANCELLED);
-	assert_true(atomic_load(&stopped_us) - asked < US_PER_S);
+	assert_true(atomic_load(&stopped_us) - asked < 2 * US_PER_S);
 	wait_sql(w, "1", COUNT("cancelled"));
 	worker_free(worker);
 }
@@ -435,7 +427,7 @@ test_worker_job_begins_when_its_time_comes(void **state)
 	wait_sql(w, "1", COUNT("completed"));
 	assert_sql(w, "t",
 		   "SELECT started_at - run_at"
-		   " BETWEEN '0' AND interval '1 s' FROM job_queue");
+		   " BETWEEN '0' AND interval '3 s' FROM job_queue");
 	worker_free(worker);
 }
 
@@ -484,9 +476,10 @@ test_worker_results_wait_for_the_database(void **state)
 	add(w, "blocks", 4);
 	wait_for(&ran, 4);
 	server_sql("ALTER DATABASE %s ALLOW_CONNECTIONS false", w->name);
-	server_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-		   " WHERE datname = '%s' AND usename = 'reelgate'",
-		   w->name);
+	server_sql(
+	    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+	    " WHERE datname = '%s' AND usename = 'reelgate'",
+	    w->name);
 	atomic_store(&go_on, true);
 	assert_false(worker_idle(worker, 1500));
 	server_sql("ALTER DATABASE %s ALLOW_CONNECTIONS true", w->name);

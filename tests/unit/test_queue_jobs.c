@@ -100,7 +100,7 @@ test_queue_claim_takes_only_due_jobs_of_its_types(void **state)
 	assert_int_equal(queue_claim(w->q, "w1", other, 1, &w->a, &job, &n),
 			 QUEUE_OK);
 	assert_int_equal(n, 0);
-	sql(w, "UPDATE job_queue SET run_at = now() + interval '1 s'");
+	sql(w, "UPDATE job_queue SET run_at = now() + interval '1 min'");
 	assert_false(claim(w, "w1", &job));
 	make_due(w);
 	assert_true(claim(w, "w1", &job));

@@ -389,8 +389,11 @@ test_queue_claim_knows_a_video_added_meanwhile(void **state)
 	beat(w, "w1", NULL, 0);
 	sql(w, "BEGIN; SELECT FROM workers FOR UPDATE");
 	assert_int_equal(pthread_create(&t, NULL, claim_late, &c), 0);
-	while (strcmp(sql(w, "SELECT count(*) FROM pg_locks WHERE NOT granted"),
-		      "0") == 0)
+	while (
+	    strcmp(sql(w,
+		       "SELECT count(*) FROM pg_locks WHERE NOT granted"
+		       " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"),
+		   "0") == 0)
 		usleep(1000);
 	sql(w,
 	    "WITH v AS (INSERT INTO videos (user_id, title, filename, bucket,"

@@ -162,21 +162,21 @@ test_queue_clips_fail_with_their_job_and_come_back_with_it(void **state)
 }
 
 static void
-test_queue_cleanup_keeps_seven_days_less_a_second(void **state)
+test_queue_cleanup_keeps_seven_days_less_a_minute(void **state)
 {
 	struct world *w = *state;
 	size_t n;
 
 	sql(w, "INSERT INTO job_queue (type, status, completed_at)"
 	       " SELECT 'keep', 'completed', now() - interval '7 d' +"
-	       "  interval '5 s'"
+	       "  interval '60 s'"
 	       " UNION ALL SELECT 'go', 'completed', now() - interval '7 d' -"
 	       "  interval '1 s' FROM generate_series(1, 7000)"
 	       " UNION ALL SELECT 'keep', 'failed', NULL;"
 	       "INSERT INTO upload_intents (user_id, bucket, key, file_name,"
 	       " content_type, expires_at) VALUES"
 	       " ('" USER_A "', 'b', 'keep', '', '',"
-	       "  now() - interval '7 d' + interval '5 s'),"
+	       "  now() - interval '7 d' + interval '60 s'),"
 	       " ('" USER_A "', 'b', 'go', '', '',"
 	       "  now() - interval '7 d' - interval '1 s');"
 	       /* an upload in parts that somebody must still abort */
@@ -351,7 +351,7 @@ main(int argc, char **argv)
 		TEST_WITH_DB(test_queue_clips_follow_their_job),
 		TEST_WITH_DB(
 		    test_queue_clips_fail_with_their_job_and_come_back_with_it),
-		TEST_WITH_DB(test_queue_cleanup_keeps_seven_days_less_a_second),
+		TEST_WITH_DB(test_queue_cleanup_keeps_seven_days_less_a_minute),
 		TEST_WITH_DB(test_queue_job_list_and_get_show_what_is_there),
 		TEST_WITH_DB(
 		    test_queue_jobs_retry_takes_the_dead_of_a_type_with_their_history),
