@@ -504,9 +504,11 @@ make_bucket_meanwhile(struct both *t, struct migrate *m)
 		.etag = SLICE("9dd4e461268c8034f5c8564e155c67a6"),
 	};
 
-	do
+	do {
+		usleep(1000);
 		migrate_status(m, &st);
-	while (st.phase != MIGRATE_COPYING || !st.count[MIGRATE_bytes]);
+		assert_int_not_equal(st.phase, MIGRATE_DONE);
+	} while (st.phase != MIGRATE_COPYING || !st.count[MIGRATE_bytes]);
 	assert_int_equal(
 	    store_bucket_create(t->a->s, req.bucket, OWNER, SLICE_EMPTY),
 	    S3_OK);
@@ -525,7 +527,7 @@ test_a_bucket_made_meanwhile_is_brought_with_its_objects(void **state)
 	pthread_t thread;
 
 	put(t, "large", 4 * MIB, 1);
-	p.rate = 8 * MIB; /* half a second */
+	p.rate = 3 * MIB; /* more than a second */
 	m = migrate_new(&p);
 	assert_int_equal(pthread_create(&thread, NULL, run_slowly, m), 0);
 	assert_int_equal(make_bucket_meanwhile(t, m), S3_OK);
@@ -869,12 +871,14 @@ change_during_the_last_pass(struct both *t)
 	put(t, "k", 20, 2);
 	p.switched = true;
 	p.workers = 1;
-	p.rate = 8 * MIB; /* half a second, before k has its turn */
+	p.rate = 3 * MIB; /* more than a second, before k has its turn */
 	m = migrate_new(&p);
 	assert_int_equal(pthread_create(&thread, NULL, run_slowly, m), 0);
-	do
+	do {
+		usleep(1000);
 		migrate_status(m, &st);
-	while (st.phase != MIGRATE_CHANGES || !st.count[MIGRATE_bytes]);
+		assert_int_not_equal(st.phase, MIGRATE_DONE);
+	} while (st.phase != MIGRATE_CHANGES || !st.count[MIGRATE_bytes]);
 	assert_int_equal(fixture_put(t->b->s, SLICE("k"), slice_mem(late, 30)),
 			 S3_OK);
 	change_there(t, "k", "ObjectCreated:Put");

@@ -494,6 +494,7 @@ struct waiter {
 	uint64_t after;
 	enum s3_error err;
 	int64_t took_us;
+	_Atomic pid_t tid; /* 0: has not begun */
 };
 
 static void *
@@ -502,9 +503,27 @@ wait_for_event(void *arg)
 	struct waiter *w = arg;
 	int64_t from = time_mono_us();
 
+	w->tid = gettid();
 	w->err = store_events_wait(w->s, w->after, 20000);
 	w->took_us = time_mono_us() - from;
 	return NULL;
+}
+
+/* Its thread has begun, and sleeps. */
+static bool
+waits(const struct waiter *w)
+{
+	char path[64], status = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)w->tid);
+	f = w->tid ? fopen(path, "re") : NULL;
+	if (!f)
+		return false;
+	if (fscanf(f, "%*d (%*[^)]) %c", &status) != 1)
+		status = 0;
+	fclose(f);
+	return status == 'S';
 }
 
 static void
@@ -516,14 +535,17 @@ test_events_wait_wakes_for_an_event_and_for_the_end(void **state)
 
 	assert_int_equal(store_events_wait(f->s, 0, 1), S3_OK);
 	assert_int_equal(pthread_create(&t, NULL, wait_for_event, &w), 0);
-	usleep(20000);
+	while (!waits(&w))
+		usleep(1000);
 	assert_int_equal(fixture_put(f->s, SLICE("k"), SLICE("v")), S3_OK);
 	pthread_join(t, NULL);
 	assert_int_equal(w.err, S3_OK);
 	assert_true(w.took_us < 15 * US_PER_S);
 	w.after = 1;
+	w.tid = 0;
 	assert_int_equal(pthread_create(&t, NULL, wait_for_event, &w), 0);
-	usleep(50000);
+	while (!waits(&w)) /* whose store is closed below */
+		usleep(1000);
 	store_close(f->s);
 	f->s = NULL;
 	pthread_join(t, NULL);

@@ -158,11 +158,13 @@ test_run_does_not_believe_a_refusal_after_silence(void **state)
 	end(ARRAY_LEN(answers));
 }
 
+/* Once the request has arrived. */
 static void *
 stop_soon(void *arg)
 {
 	(void)arg;
-	usleep(100000);
+	while (!script.served)
+		usleep(1000);
 	s3_remote_stop(remote);
 	return NULL;
 }

@@ -305,7 +305,9 @@ test_all_at_once(void **state)
 	c.source_seq = o.seq;
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		assert_int_equal(pthread_create(&t[i], NULL, roles[i], &c), 0);
-	usleep(1500000);
+	for (int ms = 0;
+	     ms < 1500 || (ms < 30000 && !(c.made && c.read && c.copied)); ms++)
+		usleep(1000);
 	c.stop = true;
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		pthread_join(t[i], NULL);
