@@ -159,11 +159,12 @@ class Poller:
         elif status != 304:
             raise AssertionError(f"poll: {status} {body[:200]}")
 
-    async def run(self, tally, first, end, every):
+    async def run(self, tally, first, end, every, changing):
         await asyncio.sleep(first)
         while time.monotonic() < end:
             await self.poll(tally)
             await asyncio.sleep(every)
+        await asyncio.wait([changing])
         await self.poll(tally)  # after the last change
         self.client.close()
 
@@ -297,7 +298,8 @@ async def load(options, stack, pollers, video, tally, watch):
         stack, pollers, options.changes, end - 1)))
     every = options.every
     await asyncio.gather(
-        *(tally.guarded(p.run(tally, i * every / len(pollers), end, every))
+        *(tally.guarded(p.run(tally, i * every / len(pollers), end, every,
+                              changing))
           for i, p in enumerate(pollers)),
         *(tally.guarded(upload(netloc, tally, video))
           for _ in range(options.uploads)))

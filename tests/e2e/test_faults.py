@@ -99,7 +99,7 @@ def test_processor_killed_in_mid_job_the_job_completes_once(make_up, video,
     assert user.status(answer["video"]["id"])["status"] == "processing"
     up.kill("reelgate-processor")
     assert worker not in descendants(up.process.pid)
-    result = user.result(answer["video"]["id"], 90)
+    result = user.result(answer["video"]["id"], 180)
     assert result["status"] == "completed", result
     job = up.job(answer["jobs"]["processing"])
     assert (job["status"], job["attempts"]) == ("completed", "2 of 3")

@@ -29,10 +29,12 @@ def clapper(tmp_path_factory):
 
 @pytest.fixture
 def film(machine, tmp_path):
-    """A small video of a user of the API, and that user."""
+    """A video of a user of the API, and that user: its worker runs for long
+    enough to be met."""
     return upload(machine, ffmpeg(
         tmp_path / "film.mp4", "-f", "lavfi", "-i",
-        "testsrc2=d=2:s=96x64:r=10", "-c:v", "libx264", "-pix_fmt", "yuv420p"))
+        "testsrc2=d=10:s=320x180:r=25", "-c:v", "libx264", "-preset",
+        "ultrafast", "-pix_fmt", "yuv420p"))
 
 
 def upload(machine, path):

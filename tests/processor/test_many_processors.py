@@ -1,5 +1,6 @@
 """Several processors, as on several hosts, share one queue."""
 import re
+import signal
 import time
 
 import pytest
@@ -16,21 +17,33 @@ def film(tmp_path_factory):
                   "-i", "testsrc2=size=64x64:rate=10:duration=2").read_bytes()
 
 
+def is_held_at_work(machine, processor):
+    """Whether it has done some work and has more of it; then it is stopped."""
+    if " completed: attempt" not in processor.log():
+        return False
+    processor.process.send_signal(signal.SIGSTOP)
+    if machine.sql(
+            "SELECT count(*) FROM job_queue WHERE status = 'processing' AND "
+            f"locked_by LIKE '%:{processor.process.pid}:%'") != [["0"]]:
+        return True
+    processor.process.send_signal(signal.SIGCONT)
+    return False
+
+
 @pytest.mark.local_store("has the gateway as its remote store")
 def test_each_job_is_completed_once_when_one_of_three_dies(machine, film,
                                                            tmp_path):
     videos = [machine.upload(film, f"{i}.mp4") for i in range(4)]
-    machine.sql("INSERT INTO job_queue (type, priority) SELECT 'cleanup', "
-                f"'low' FROM generate_series(1, {LIGHT})")
     # Each with a data directory of its own, as on another host.
     processors = [machine.processor("--data", tmp_path / f"host{i}",
                                     S3_ENDPOINT=machine.url)
                   for i in range(3)]
-    done = "SELECT count(*) FROM job_queue WHERE status = 'completed'"
-    wait_for("some work", lambda: int(machine.sql(done)[0][0]) > LIGHT / 5, 60)
-    wait_for("the work of the second", lambda: machine.sql(
-        "SELECT count(*) FROM job_queue WHERE status = 'processing' AND "
-        f"locked_by LIKE '%:{processors[1].process.pid}:%'") != [["0"]])
+    # Not before there are all three.
+    machine.sql("INSERT INTO job_queue (type, priority) SELECT 'cleanup', "
+                f"'low' FROM generate_series(1, {LIGHT})")
+    machine.sql("SELECT pg_notify('job_queue', 'cleanup')")
+    wait_for("the work of the second", lambda: is_held_at_work(
+        machine, processors[1]))
     sessions = ("SELECT count(*) FROM pg_stat_activity WHERE datname = "
                 f"'{machine.database}' AND "
                 "application_name = 'reelgate-processor'")

@@ -253,7 +253,7 @@ def test_cancelled_job_ends_at_once(machine, media):
     asked = time.monotonic()
     wait_for("end of the worker",
              lambda: not os.path.exists(f"/proc/{worker}"))
-    assert time.monotonic() - asked < 1.5  # a beat comes after 5 s
+    assert time.monotonic() - asked < 4  # a beat comes after 5 s
     machine.wait_job(video, "cancelled")
 
 
@@ -290,7 +290,7 @@ def test_second_sigterm_gives_the_attempt_back(machine, media):
     processor.process.send_signal(signal.SIGTERM)
     wait_for("drain", lambda: "stopping" in processor.log())
     processor.process.send_signal(signal.SIGTERM)
-    assert processor.wait(10) == 0
+    assert processor.wait(20) == 0  # less than the 25 s of one
     assert machine.job(video) == ["pending", "0", ""]
     assert machine.work() == []
     machine.processor()
