@@ -221,6 +221,5 @@ def test_while_the_other_s3_is_away_it_is_to_be_sent_again(pair, key):
         "ignored"] + ["later"] * 40
     # one question is enough to know
     assert time.monotonic() - begun < 10
-    pair.upstream.args = ("--s3-listen", f"127.0.0.1:{pair.upstream.port}")
     pair.upstream.start()
     assert outcomes(pair, record(key)) == ["video"]

@@ -9,9 +9,9 @@ from web import request, wait_for
 @pytest.fixture
 def upstream():
     """One that is away, but can be started."""
-    g = Upstream().start()
+    g = Upstream()
     g.keep_port = True
-    g.stop()
+    g.start().stop()
     yield g
     g.close()
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -55,6 +56,7 @@ class Gateway:
         self.log_path = self.data.with_name(self.data.name + ".log")
         self.process = None
         self.keep_port = False
+        self.held = None  # the port, while no gateway has it
         self.backend = self.settings.get("REELGATE_BACKEND", BACKEND)
         self.upstream = self.front = None
         self.program = None  # another one in its place
@@ -99,8 +101,17 @@ class Gateway:
         env.update(self.settings)
         return env
 
+    def kept_port(self):
+        """Bound here as well, but nobody listens: no other process is given it
+        while the gateway is away."""
+        if not self.held:
+            self.held = socket.socket()
+            self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.held.bind(("127.0.0.1", self.port if self.process else 0))
+        return self.held.getsockname()[1]
+
     def command(self):
-        port = self.port if self.keep_port and self.process else 0
+        port = self.kept_port() if self.keep_port else 0
         program = self.program or BIN / "reelgate-gateway"
         return [str(program), "--data", str(self.data),
                 "--s3-listen", f"127.0.0.1:{port}", "--api-listen", "127.0.0.1:0",
@@ -158,7 +169,7 @@ class Gateway:
         """Cleanly; answers the exit status."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
+            self.process.wait(180)
         return self.process.returncode if self.process else None
 
     def kill(self):
@@ -172,6 +183,8 @@ class Gateway:
         if self.own_data:
             shutil.rmtree(self.data, ignore_errors=True)
             self.log_path.unlink(missing_ok=True)
+        if self.held:
+            self.held.close()
         if self.front:
             self.front.close()
         if self.upstream:
