@@ -237,7 +237,7 @@ scrub_main(void *arg)
 {
 	struct scrub *s = arg;
 	enum task task;
-	bool unsaved;
+	bool asked, unsaved;
 
 	pthread_setname_np(pthread_self(), "scrub");
 	be_modest();
@@ -248,9 +248,12 @@ scrub_main(void *arg)
 			scrub_save(s);
 	}
 	pthread_mutex_lock(&s->mu);
+	asked = s->asked;
 	unsaved = s->unsaved;
 	pthread_mutex_unlock(&s->mu);
-	if (unsaved)
+	if (asked)
+		begin(s); /* it goes on after the next start */
+	if (asked || unsaved)
 		scrub_save(s);
 	return NULL;
 }

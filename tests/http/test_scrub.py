@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from blobs import blobs, flip
+from web import wait_for
 
 pytestmark = pytest.mark.local_store("scrubs files of objects")
 
@@ -117,22 +118,21 @@ def test_slow_pass_outlives_a_kill_and_can_be_stopped(store):
     assert re.search(r"rate +102400 bytes/s", status.stdout)
     assert store.metric("reelgate_scrub_running") == 1
 
+    kept = store.gateway.data / "scrub"  # by a thread that takes its time
+    wait_for("its state", kept.exists)
     store.gateway.kill()
     store.gateway.start()
     status = store.scrub("status")
     assert re.search(r"rate +102400 bytes/s", status.stdout), status.stdout
     assert store.scrub("stop").returncode == 0
-    for _ in range(100):
-        status = store.scrub("status")
-        if "idle" in status.stdout:
-            break
-    assert "idle" in status.stdout
+    wait_for("end", lambda: "idle" in store.scrub("status").stdout)
+    status = store.scrub("status")
     assert re.search(r"finished +-\n", status.stdout)
 
     # Cleanly ended in its midst, and then as fast as it goes.
     store.scrub("start", "--rate", "100K")
     assert store.gateway.stop() == 0
-    state = json.loads((store.gateway.data / "scrub").read_text())
+    state = json.loads(kept.read_text())
     assert state["running"] is True
     store.gateway.start()
     done = store.scrub("start", "--rate", "0", "--wait")

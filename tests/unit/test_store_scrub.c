@@ -532,6 +532,24 @@ test_pass_goes_on_after_a_restart(void **state)
 }
 
 static void
+test_pass_asked_for_just_before_the_end_is_not_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct store_scrub_status st;
+
+	free(put_file(f, SLICE("a"), 8 * MIB, 1));
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(store_scrub_start(f->s, MIB), S3_OK);
+		fixture_reopen(f);
+		st = status_of(f);
+		assert_true(st.running);
+		assert_int_equal(st.rate, MIB);
+		assert_int_equal(store_scrub_stop(f->s), S3_OK);
+		(void)wait_for_end(f);
+	}
+}
+
+static void
 test_passes_begin_by_themselves(void **state)
 {
 	struct fixture *f = *state;
@@ -742,6 +760,8 @@ main(void)
 		STORE_TEST(test_rate_is_kept),
 		STORE_TEST(test_stop_ends_a_pass),
 		STORE_TEST(test_pass_goes_on_after_a_restart),
+		STORE_TEST(
+		    test_pass_asked_for_just_before_the_end_is_not_forgotten),
 		STORE_TEST(test_passes_begin_by_themselves),
 		STORE_TEST(test_damage_is_saved_when_it_is_new),
 		STORE_TEST(test_nonsense_in_the_state_file_is_harmless),
