@@ -183,7 +183,7 @@ def test_fault(client, faults, name):
         assert faults.clear() > 0, f"{what} met no fault"
         assert seen == special.get(what, usual), what
         if seen == EXIT:
-            assert client.gateway.process.wait(10) == 70
+            assert client.gateway.process.wait(60) == 70
             check(client)
         assert client.outcome(what, key) == DONE, what
     check(client)

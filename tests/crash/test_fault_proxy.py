@@ -11,6 +11,7 @@ import pytest
 
 from fault_proxy import (HEAD, FaultProxy, cut, delay, error_in_200, flip, lie,
                          refuse, reset, slow, stall)
+from web import wait_for
 
 BODY = bytes(range(256)) * 1000
 
@@ -72,7 +73,7 @@ def proxy(server):
         yield p
 
 
-def ask(proxy, method="GET", path="/", body=None, timeout=5):
+def ask(proxy, method="GET", path="/", body=None, timeout=30):
     c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=timeout)
     try:
         c.request(method, path, body)
@@ -83,7 +84,7 @@ def ask(proxy, method="GET", path="/", body=None, timeout=5):
 
 
 def test_without_a_fault_everything_passes_on_one_connection(proxy):
-    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     for path in ("/", "/chunked", "/"):
         c.request("GET", path)
         assert c.getresponse().read() == BODY
@@ -133,8 +134,13 @@ def test_reset_is_an_rst(proxy, side):
 @pytest.mark.parametrize("side", ["request", "answer"])
 def test_stall_lasts_until_the_client_goes(proxy, side):
     proxy.script("PUT", stall(side, 10))
+    c = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    c.request("PUT", "/", BODY[:1000])
+    wait_for("stall", lambda: proxy.done["stall"])
+    c.sock.settimeout(0.3)
     with pytest.raises(socket.timeout):
-        ask(proxy, "PUT", body=BODY, timeout=0.3)
+        c.getresponse().read()
+    c.close()
     assert ask(proxy, "PUT", body=BODY)[0] == 200
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 
 import pytest
 
@@ -38,12 +37,7 @@ def body(tmp_path_factory):
 def crash(server):
     server.process.kill()
     server.process.wait()
-    for _ in range(50):  # until the last child of the dead one is gone
-        try:
-            return server.start()
-        except AssertionError:
-            time.sleep(0.1)
-    raise AssertionError("PostgreSQL does not start again")
+    server.recover()
 
 
 def job(machine, video):

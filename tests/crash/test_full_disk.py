@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from disk import MIB, LoggedGateway, SmallDisk
 from gateway import DEFAULT_BUCKET as BUCKET
+from web import wait_for
 
 SIZES = (10, 40_000, 200_000, MIB + 1)
 
@@ -130,10 +131,15 @@ def test_no_descriptors_left_is_a_503_and_passes(own_gateway):
     assert put(client, "before", MIB) is None
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     idle = []
-    try:
-        # room for nothing but what is open already
+
+    def all_taken():
+        """Room for nothing but what is open already; connections of before
+        may still be about to close."""
         resource.prlimit(pid, resource.RLIMIT_NOFILE,
                          (lowest_free_descriptor(gateway), limits[1]))
+        return put(client, "before", MIB) is not None
+    try:
+        wait_for("end of room", all_taken)
         for n in range(5):
             assert put(client, f"k{n}", MIB) == (503, "SlowDown")
         with pytest.raises(ClientError) as e:

@@ -220,10 +220,8 @@ def settle(gateway, state):
     """The disk is so full, and the gateway knows: a reading is at most a
     second old."""
     gateway.disk.leave(LEFT[state])
-    deadline = time.monotonic() + 5
-    while health(gateway)["space"]["state"] != state:
-        assert time.monotonic() < deadline, health(gateway)
-        time.sleep(0.05)
+    wait_for(f"space {state}",
+             lambda: health(gateway)["space"]["state"] == state)
 
 
 def test_what_is_announced_counts(gateway):

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from gateway import Gateway
+from web import wait_for
 
 MIB = 1 << 20
 
@@ -32,11 +33,15 @@ class SmallDisk:
     def leave(self, left):
         """Exactly @left bytes are free afterwards (whole pages)."""
         with open(self.where / "filler", "ab", buffering=0) as f:
-            size = f.tell() + self.free() - left
-            os.ftruncate(f.fileno(), min(f.tell(), size))
-            if size:
-                os.posix_fallocate(f.fileno(), 0, size)
-        assert self.free() == left
+            # once more, where a gateway took or gave room meanwhile
+            wait_for(f"{left} bytes free", lambda: self._fill(f, left))
+
+    def _fill(self, f, left):
+        size = f.seek(0, os.SEEK_END) + self.free() - left
+        os.ftruncate(f.fileno(), min(f.tell(), size))
+        if size:
+            os.posix_fallocate(f.fileno(), 0, size)
+        return self.free() == left
 
 
 class LoggedGateway(Gateway):

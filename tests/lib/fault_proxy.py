@@ -150,7 +150,9 @@ class FaultProxy:
     def __init__(self, port, host="127.0.0.1"):
         self.upstream = (host, port)
         self.done = collections.Counter()  # faults by kind, and "requests"
-        self._rules, self._storms, self._asked = [], [], collections.Counter()
+        # Requests that no rule was for, by "METHOD /target".
+        self.asked = collections.Counter()
+        self._rules, self._storms = [], []
         self.last = b""  # the head of the latest request
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._open = set()
@@ -203,9 +205,9 @@ class FaultProxy:
                     rule[2] -= 1
                     return rule[1]
             what = re.sub(r"uploadId=[^&]*", "uploadId", line)
-            self._asked[what] += 1
+            self.asked[what] += 1
             for seed, share, faults, pattern in self._storms:
-                dice = random.Random(f"{seed} {what} {self._asked[what]}")
+                dice = random.Random(f"{seed} {what} {self.asked[what]}")
                 if pattern.match(line) and dice.random() < share:
                     return dice.choice(faults)
         return None

@@ -1,5 +1,6 @@
 """Starts the real gateway on free ports with a data directory of its own."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -117,9 +118,11 @@ class Gateway:
                 "--s3-listen", f"127.0.0.1:{port}", "--api-listen", "127.0.0.1:0",
                 *self.args]
 
-    def start(self, timeout=30, until="ready"):
+    def start(self, timeout=90, until="ready"):
         """@until: "live" for one that is not to become ready."""
         self.until = until
+        if self.process:  # one that died by itself has left its address
+            self._forget_address()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment(), stderr=log,
@@ -176,7 +179,12 @@ class Gateway:
         """As a crash does it: no goodbye, and no stale address left."""
         self.process.kill()
         self.process.wait(60)
-        (self.run_dir() / "endpoints").unlink(missing_ok=True)
+        self._forget_address()
+
+    def _forget_address(self):
+        """Somebody else may have the port by now."""
+        with contextlib.suppress(OSError):  # not there, or a read-only disk
+            (self.run_dir() / "endpoints").unlink()
 
     def remove(self):
         """What it brought with it."""

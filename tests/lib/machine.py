@@ -68,7 +68,7 @@ class Processor:
 
     def freeze_child(self):
         """Stops the worker in the middle of its job, whenever that is."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             pid = self.child()
             if pid:

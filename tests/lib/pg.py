@@ -88,6 +88,18 @@ class Postgres:
             self.process.wait()
         self.process = None
 
+    def recover(self):
+        """Starts the server after a kill -9, once the last child of the dead
+        one is gone."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                return self.start()
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def remove(self):
         self.stop(immediate=True)
         self.log.close()
