@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from fault_proxy import FaultProxy, HEAD, cut, flip, refuse, reset
+from fault_proxy import FaultProxy, HEAD, cut, flip, refuse, reset, stall
 from gateway import Gateway, UPSTREAM_PAIR, Upstream
 from web import wait_for
 
@@ -303,15 +303,20 @@ def test_killed_in_the_middle_it_is_taken_up(own_pair):
     pair.upstream.create_bucket(Bucket=pair.bucket)
     words = ["--from", "local", "--to", "s3", "--bucket", pair.bucket,
              "--settings", str(pair.settings)]
-    thread = threading.Thread(target=lambda: pair.a.admin(
-        "migrate", *words, "--rate", "8M"))
-    thread.start()
-    wait_for("part at the target", lambda: parts(pair.upstream, pair.bucket))
-    pair.a.kill()
-    thread.join()
-    pair.a.start()
-    pair.s3 = pair.a.client()
-    pair.migrate()
+    with FaultProxy(pair.b.port) as proxy:
+        pair.write_settings(S3_ENDPOINT=proxy.url)
+        proxy.script(r"PUT \S*\bpartNumber=3\b", stall("request", 1000))
+        thread = threading.Thread(
+            target=lambda: pair.a.admin("migrate", *words))
+        thread.start()
+        wait_for("last part on its way", lambda: proxy.done["stall"])
+        wait_for("part at the target",
+                 lambda: parts(pair.upstream, pair.bucket))
+        pair.a.kill()
+        thread.join()
+        pair.a.start()
+        pair.s3 = pair.a.client()
+        pair.migrate()
     assert contents(pair.upstream, pair.bucket) == \
         contents(pair.s3, pair.bucket)
     assert not pair.upstream.list_multipart_uploads(

@@ -11,6 +11,7 @@ import pytest
 
 from gateway import DEFAULT_BUCKET
 from sigv4 import Signer, head
+from web import wait_for
 from wire import Wire, request
 
 LIVE = "GET /minio/health/live HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -209,17 +210,30 @@ def test_expect_with_a_refusal_never_asks_for_the_body(
         assert w.closed()
 
 
+def send_all(gateway, start, body):
+    """The answer to a request whose body is sent to its end although it is
+    refused: the gateway takes that for five seconds. Anew where this machine
+    was too busy to send it in so long."""
+    for _ in range(10):
+        began = time.monotonic()
+        try:
+            with Wire(gateway.port) as w:
+                w.send(start)
+                for i in range(0, len(body), 1 << 16):
+                    w.send(body[i:i + (1 << 16)])
+                return w.read()
+        except (EOFError, OSError):
+            if time.monotonic() - began < 5:
+                raise
+    raise AssertionError("this machine is too busy")
+
+
 @pytest.mark.parametrize("size", [1 << 16, 1 << 20, 8 << 20, 64 << 20])
 def test_early_refusal_reaches_a_client_that_goes_on_sending(gateway, size):
     """The answer is read although the client sends all of its body first."""
-    with Wire(gateway.port) as w:
-        w.send(f"PUT /{DEFAULT_BUCKET}/k HTTP/1.1\r\nHost: h\r\n"
-               f"Content-Length: {size}\r\n\r\n")
-        block = bytes(1 << 16)
-        for _ in range(size // len(block)):
-            w.send(block)
-        r = w.read()
-        assert r.status == 403 and "<Code>AccessDenied</Code>" in r.text
+    r = send_all(gateway, f"PUT /{DEFAULT_BUCKET}/k HTTP/1.1\r\nHost: h\r\n"
+                 f"Content-Length: {size}\r\n\r\n", bytes(size))
+    assert r.status == 403 and "<Code>AccessDenied</Code>" in r.text
 
 
 @pytest.mark.parametrize("size", [1 << 19, 8 << 20])
@@ -233,24 +247,17 @@ def test_failure_in_the_middle_of_a_body_reaches_the_client(gateway, bucket,
     s.seed = "0" * 64
     body = s.chunks(bytes(size)) + b"\r\n"
     h["Content-Length"] = str(len(body))
-    with Wire(gateway.port) as w:
-        w.send(head("PUT", path, h))
-        for i in range(0, len(body), 1 << 16):
-            w.send(body[i:i + (1 << 16)])
-        r = w.read()
-        assert r.status == 403
-        assert "<Code>SignatureDoesNotMatch</Code>" in r.text
+    r = send_all(gateway, head("PUT", path, h), body)
+    assert r.status == 403
+    assert "<Code>SignatureDoesNotMatch</Code>" in r.text
 
 
 @pytest.mark.parametrize("lines", ["Content-Length: 67108864\r\nHost: h\r\n",
                                    "Transfer-Encoding: chunked\r\n"])
 def test_framing_refusal_reaches_a_client_that_goes_on_sending(gateway, lines):
-    with Wire(gateway.port) as w:
-        w.send(f"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 67108864\r\n"
-               f"{lines}\r\n")
-        for _ in range(1000):
-            w.send(bytes(1 << 16))
-        assert w.read().status == 400
+    r = send_all(gateway, "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: "
+                 f"67108864\r\n{lines}\r\n", bytes(1000 << 16))
+    assert r.status == 400
 
 
 HEAD_ERRORS = [
@@ -290,11 +297,11 @@ def test_head_refused_by_the_server_itself_has_no_body(gateway):
 
 def test_slow_header_sender_is_ended(gateway):
     """A byte a second would keep a plain timeout waiting for ever."""
-    with Wire(gateway.port, timeout=40) as w:
+    start = time.monotonic()
+    with Wire(gateway.port) as w:
         w.send("GET / HTTP/1.1\r\nHost: h\r\nX-Slow: ")
-        start = time.monotonic()
         try:
-            while time.monotonic() - start < 35:
+            while time.monotonic() - start < 60:
                 w.send("x")
                 w.sock.settimeout(0.5)
                 try:
@@ -304,7 +311,7 @@ def test_slow_header_sender_is_ended(gateway):
                     pass
         except OSError:
             pass
-        assert 15 < time.monotonic() - start < 30
+        assert 15 < time.monotonic() - start < 60
     assert request(gateway.port, LIVE).status == 200
 
 
@@ -379,9 +386,8 @@ def test_beyond_nine_tenths_of_the_connections_is_slow_down(own_gateway):
     finally:
         for w in held:
             w.sock.close()
-    deadline = time.monotonic() + 10
-    while request(g.port, LIVE).status != 200:
-        assert time.monotonic() < deadline
+    wait_for("end of the others",
+             lambda: request(g.port, LIVE).status == 200)
 
 
 def test_connections_beyond_all_are_told_so_and_not_cut(own_gateway):
@@ -399,7 +405,7 @@ def test_connections_end_with_the_answer_above_three_quarters(own_gateway):
     few = answers([Wire(g.port) for _ in range(10)])
     assert [r.headers.get("connection", "") for r in few] == [""] * 10
     held = [Wire(g.port) for _ in range(15)]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         (r,) = answers([Wire(g.port)])  # 503 until the few are gone
         if r.status == 200 and \
