@@ -29,7 +29,7 @@ class Tool:
     def run(self, *args, status=0, data=b""):
         done = subprocess.run([*self.command, *map(str, args)], input=data,
                               cwd=self.folder, env=self.environment,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=300)
         assert done.returncode == status, \
             f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr.decode()}"
         return done

@@ -95,7 +95,7 @@ def test_a_paginator_resumes(client, bucket):
 
 
 def test_waiters(client, bucket):
-    config = {"Delay": 1, "MaxAttempts": 5}
+    config = {"Delay": 1, "MaxAttempts": 60}
     late = threading.Timer(0.5, client.put_object,
                            kwargs={"Bucket": bucket, "Key": "k"})
     late.start()

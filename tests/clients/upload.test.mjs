@@ -108,7 +108,7 @@ test("an aborted upload leaves neither object nor parts", async () => {
 	await assert.rejects(task.done(), { name: "AbortError" });
 	await fails(head("abort"), "NotFound", 404);
 	// It is told to the server after the caller was told.
-	for (let i = 0; i < 50 && (await open("abort")).length > 0; i++)
+	for (let i = 0; i < 600 && (await open("abort")).length > 0; i++)
 		await sleep(100);
 	assert.deepEqual(await open("abort"), []);
 });
