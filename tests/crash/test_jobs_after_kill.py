@@ -109,6 +109,7 @@ def test_killed_every_object_has_its_jobs_once(postgres, capsys, settings,
     try:
         for number in range(rounds):
             writers = Writers(stack, number)
+            wait_for("write", lambda: writers.acknowledged)
             time.sleep(pick.uniform(0.05, 0.6))
             victim(stack).kill()
             writers.join()

@@ -222,6 +222,8 @@ def send_all(gateway, start, body):
                 for i in range(0, len(body), 1 << 16):
                     w.send(body[i:i + (1 << 16)])
                 return w.read()
+        except TimeoutError:
+            raise  # it hangs
         except (EOFError, OSError):
             if time.monotonic() - began < 5:
                 raise
