@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import urllib.error
@@ -140,8 +141,9 @@ def closed():
      "the S3 does not answer", "Failed to connect"),
     (lambda url: {"S3_ENDPOINT": "http://s3.nowhere.invalid"},
      "the S3 does not answer", "Could not resolve host"),
+    # The other side's words against TLS, or its hanging up, come first.
     (lambda url: {"S3_ENDPOINT": url.replace("http", "https")},
-     "the S3 does not answer", "wrong version number"),
+     "the S3 does not answer", "wrong version number|SSL_connect"),
     (lambda url: {"AWS_ACCESS_KEY_ID": "NOBODYSKEY"},
      "the S3 does not know the access key", "answer 403 InvalidAccessKeyId"),
     (lambda url: {"AWS_SECRET_ACCESS_KEY": "not-the-secret"},
@@ -154,7 +156,7 @@ def test_trouble_is_told_and_the_gateway_starts(before, upstream, settings,
     g = before(**settings(upstream.url))
     wait_for("a word of the trouble", lambda: lines(g, "s3_trouble"))
     [line] = lines(g, "s3_trouble")
-    assert line.startswith(says) and why in line
+    assert line.startswith(says) and re.search(why, line)
     assert g.settings["AWS_SECRET_ACCESS_KEY"] not in g.log() \
         if "AWS_SECRET_ACCESS_KEY" in g.settings else True
     assert status(g) == 503
