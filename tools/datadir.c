@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define SERVICES_END_S 45
+#define USER_LOCK "/run/reelgate-user.lock"
 
 static int
 failed(char *err, const char *what, const char *path)
@@ -49,6 +50,31 @@ make_user(char err[512])
 	snprintf(err, 512,
 		 "cannot make the system user " SERVICE_USER " with useradd");
 	return -1;
+}
+
+/* Made when absent. Looking and making are one: of two useradds at once the
+ * second gives the user of the first another number. */
+static const struct passwd *
+service_user(char err[512])
+{
+	const struct passwd *pw = getpwnam(SERVICE_USER);
+	int lock;
+
+	if (pw)
+		return pw;
+	lock = open(USER_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		(void)failed(err, "cannot lock", USER_LOCK);
+	} else {
+		pw = getpwnam(SERVICE_USER);
+		if (!pw && make_user(err) == 0 &&
+		    !(pw = getpwnam(SERVICE_USER)))
+			snprintf(err, 512,
+				 "cannot find the system user " SERVICE_USER);
+	}
+	if (lock >= 0)
+		close(lock);
+	return pw;
 }
 
 /* From root to the service user, for good. It keeps a right to be prompt, of
@@ -213,8 +239,7 @@ datadir_open(struct datadir *d, char err[512])
 	const char *path = d->path;
 
 	d->lock = d->services = -1;
-	if (geteuid() == 0 && !(pw = getpwnam(SERVICE_USER)) &&
-	    (make_user(err) != 0 || !(pw = getpwnam(SERVICE_USER))))
+	if (geteuid() == 0 && !(pw = service_user(err)))
 		return -1;
 	if (io_mkdirs(path, 0700) != 0)
 		return failed(err, "cannot make the data directory", path);

@@ -5,12 +5,13 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 
 import pytest
 
 from gateway import BIN
 from pg import Postgres
-from up import descendants, processes
+from up import START_S, descendants, processes
 from web import request, wait_for
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
@@ -35,6 +36,34 @@ def test_up_says_where_things_are_and_stops_without_a_trace(make_up):
     assert up.text().splitlines()[-1] == "stopped"
     assert "reelgate: " not in up.text()  # no service has complained
     assert not (up.data / "run/endpoints").exists()
+
+
+@pytest.fixture
+def no_user(tmp_path):
+    """What to write before a command for a machine like this one, on which
+    nobody has started Reelgate yet: /etc is a copy without its user."""
+    with subprocess.Popen(
+            ["unshare", "--mount", "sh", "-ec",
+             'cp -a /etc "$0" && mount --bind "$0/etc" /etc && '
+             "cd /etc && sed -i /^reelgate:/d passwd shadow group gshadow && "
+             "echo there && read end", tmp_path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as place:
+        assert place.stdout.readline() == "there\n"
+        yield ("nsenter", f"--mount=/proc/{place.pid}/ns/mnt", "--")
+
+
+@root_only
+def test_up_several_that_start_first_have_one_user(make_up, no_user):
+    """All find that there is none, and one of them makes it."""
+    ups = [make_up(args=("--no-processor",), prefix=no_user).spawn()
+           for _ in range(4)]
+    wait_for("ready", lambda: all(
+        "ready" in up.text().splitlines() or up.process.poll() is not None
+        for up in ups), START_S)
+    assert [up.process.poll() for up in ups] == [None] * 4, [
+        up.text() for up in ups]
+    assert len({os.stat(f"/proc/{up.process.pid}").st_uid
+                for up in ups} - {0}) == 1
 
 
 def test_up_second_start_finds_the_data(make_up):
