@@ -168,18 +168,18 @@ def test_R29_too_many_connections_are_told_to_come_back(own_stack):
             c = http.client.HTTPConnection(at.netloc, timeout=30)
             c.connect()
             held.append(c)
-        turned_away = 0
-        for c in held:
-            c.request("GET", "/health/live")
-            answer = c.getresponse()
-            if answer.status != 200:
-                assert answer.status == 503
-                assert int(answer.headers["Retry-After"]) > 0
-                assert set(json.loads(answer.read())) == {"error"}
-                turned_away += 1
+
+        def refused():
+            """Once the others are accepted."""
+            held.append(http.client.HTTPConnection(at.netloc, timeout=30))
+            held[-1].request("GET", "/health/live")
+            answer = held[-1].getresponse()
+            return answer.status == 503 and answer
+        answer = wait_for("refusal", refused)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert set(json.loads(answer.read())) == {"error"}
     finally:
         for c in held:
             c.close()
-    assert turned_away
     wait_for("service again",
              lambda: request("GET", s.api + "/health/live").status == 200)

@@ -48,7 +48,8 @@ def no_user(tmp_path):
              "cd /etc && sed -i /^reelgate:/d passwd shadow group gshadow && "
              "echo there && read end", tmp_path],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as place:
-        assert place.stdout.readline() == "there\n"
+        if place.stdout.readline() != "there\n":
+            pytest.skip("an /etc of one's own needs the right to mount")
         yield ("nsenter", f"--mount=/proc/{place.pid}/ns/mnt", "--")
 
 
