@@ -21,7 +21,8 @@ int MUST_CHECK service_begin(const char *name);
 void service_wait(void);
 /* Whether another of them has come since. */
 bool service_hurried(void);
-/* Prints "NAME: err"; the status to end with. */
+/* Prints "NAME: err"; the status to end with. Called when all threads have
+ * ended, so that it is the last line a user reads. */
 int service_refused(const char *err);
 
 #endif

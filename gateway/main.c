@@ -360,20 +360,20 @@ main(int argc, char **argv)
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
 	int status = parse_options(argc, argv, &o);
+	bool started;
 
 	if (status == GO_ON)
 		status = service_begin("reelgate-gateway");
 	if (status != GO_ON)
 		return status;
-	if (load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0) {
+	started =
+	    load_conf(&g.conf, &o, err) == 0 && gateway_start(&g, err) == 0;
+	if (started) {
 		log_info("ready", "S3 on http://%s, video API on http://%s",
 			 http_server_address(g.s3), api_address(g.api));
 		service_wait();
-		status = EX_OK;
-	} else {
-		status = service_refused(err);
 	}
 	gateway_stop(&g);
 	conf_release(&g.conf);
-	return status;
+	return started ? EX_OK : service_refused(err);
 }

@@ -200,24 +200,24 @@ main(int argc, char **argv)
 	struct options o = { 0 };
 	char err[ERR_MAX] = "";
 	int status = parse_options(argc, argv, &o);
+	bool started;
 
 	if (status == GO_ON)
 		status = service_begin("reelgate-processor");
 	if (status != GO_ON)
 		return status;
 	p.host.media_program = media_program_open(err);
-	if (p.host.media_program >= 0 && load_conf(&p.conf, &o, err) == 0 &&
-	    processor_start(&p, &o, err) == 0) {
+	started = p.host.media_program >= 0 &&
+		  load_conf(&p.conf, &o, err) == 0 &&
+		  processor_start(&p, &o, err) == 0;
+	if (started) {
 		log_info("ready", "%u jobs at once%s",
 			 (unsigned)p.conf.processor_slots,
 			 o.on_demand ? ", on demand" : "");
 		service_wait();
 		drain(p.worker);
-		status = EX_OK;
-	} else {
-		status = service_refused(err);
 	}
 	processor_stop(&p);
 	conf_release(&p.conf);
-	return status;
+	return started ? EX_OK : service_refused(err);
 }
